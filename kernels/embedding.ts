@@ -1,0 +1,25 @@
+import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
+import { parseSignature } from '../tensor/signature.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/**
+ * `y[i] = table[ids[i]]`: a token's row of the embedding table.
+ *
+ * @param table `[V, D]`
+ * @param ids `[T]` int32, each in [0, V)
+ * @returns `[T, D]`
+ */
+export function embedding(table: Tensor, ids: Tensor): Tensor {
+  return launch(op, [table, ids]);
+}
+
+const op: Op = {
+  name: 'embedding',
+  signature: parseSignature('table[V,D], ids[T]:i32 -> y[T,D]'),
+  cost: ({ T, D }) => ({ operations: 0, bytes: 4 * (2 * T * D + T) }),
+  kernels: (run, [table, ids], { T, D }) => run(gather, [T, D], table, ids),
+};
+
+const gather = function (this: Thread, table: Matrix, ids: Matrix) {
+  return table[ids[0][this.thread.y]][this.thread.x];
+};

@@ -1,0 +1,55 @@
+import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
+import { parseSignature } from '../tensor/signature.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/**
+ * Resizes a square grid of vectors by bicubic interpolation with a = −0.75, half-pixel centres, borders clamped and no
+ * antialiasing: how position tables fit another number of patches (Keys 1981, IEEE Trans. ASSP 29, equation 15, with −0.75
+ * for his −1/2). Not the filter that resizes pictures: that one has a = −1/2 and widens when it shrinks.
+ *
+ * @param x `[from·from, D]`, row-major
+ * @param from cells a side
+ * @param to cells a side of the result
+ * @returns `[to·to, D]`
+ */
+export function resizeGrid(x: Tensor, from: number, to: number): Tensor {
+  return launch(op, [x], { from, to });
+}
+
+const op: Op = {
+  name: 'resizeGrid',
+  signature: parseSignature('x[from*from,D] -> y[to*to,D]'),
+  cost: ({ to, D }) => ({ operations: 40 * to * to * D }),
+  kernels: (run, [x], { from, to, D }) => run(interpolate, [to * to, D], x, from, to),
+};
+
+/** Weights over distances 1 + t, t, 1 − t, 2 − t; the farther two from the outer cubic, the nearer two from the inner one. */
+const interpolate = function (this: Thread, x: Matrix, from: number, to: number) {
+  const row = Math.floor((this.thread.y + 0.5) / to);
+  const column = this.thread.y - row * to;
+  const y = ((row + 0.5) * from) / to - 0.5;
+  const z = ((column + 0.5) * from) / to - 0.5;
+  const top = Math.floor(y);
+  const left = Math.floor(z);
+  let sum = 0;
+  for (let i = 0; i < 4; i++) {
+    const dy = Math.abs(y - (top - 1 + i));
+    let rowWeight = (1.25 * dy - 2.25) * dy * dy + 1;
+    if (dy > 1) {
+      rowWeight = ((-0.75 * dy + 3.75) * dy - 6) * dy + 3;
+    }
+    const sourceRow = Math.max(0, Math.min(from - 1, top - 1 + i));
+    let line = 0;
+    for (let j = 0; j < 4; j++) {
+      const dz = Math.abs(z - (left - 1 + j));
+      let weight = (1.25 * dz - 2.25) * dz * dz + 1;
+      if (dz > 1) {
+        weight = ((-0.75 * dz + 3.75) * dz - 6) * dz + 3;
+      }
+      const sourceColumn = Math.max(0, Math.min(from - 1, left - 1 + j));
+      line += weight * x[sourceRow * from + sourceColumn][this.thread.x];
+    }
+    sum += rowWeight * line;
+  }
+  return sum;
+};

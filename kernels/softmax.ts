@@ -1,0 +1,61 @@
+import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
+import { parseSignature } from '../tensor/signature.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/**
+ * `y[j] = exp(x[j] − max) / Σ exp(x − max)` over the keys that a row sees, 0 over the rest. Subtracting the row's largest
+ * element changes nothing in the quotient and keeps `exp` from overflowing.
+ *
+ * @param x `[H·N, C]` scores, head by head
+ * @param span `[N, 2]` int32: the first key row that each query row sees, and how many from there (at least one)
+ * @returns `[H·N, C]`
+ */
+export function softmax(x: Tensor, span: Tensor): Tensor {
+  return launch(op, [span, x]);
+}
+
+const op: Op = {
+  name: 'softmax',
+  signature: parseSignature('span[N,2]:i32, x[H*N,C] -> y[H*N,C]'),
+  cost: ({ H, N, C }) => ({ operations: 5 * H * N * C }),
+  kernels(run, [span, x], { H, N, C }) {
+    const rows = H * N;
+    const largest = run(rowMaximum, [1, rows], x, span, N);
+    const sum = run(rowSum, [1, rows], x, largest, span, N);
+    return run(quotient, [rows, C], x, largest, sum, span, N);
+  },
+};
+
+const rowMaximum = function (this: Thread, x: Matrix, span: Matrix, N: number) {
+  const head = Math.floor((this.thread.x + 0.5) / N);
+  const count = span[this.thread.x - head * N][1];
+  let largest = x[this.thread.x][0];
+  for (let j = 0; j < count; j++) {
+    largest = Math.max(largest, x[this.thread.x][j]);
+  }
+  return largest;
+};
+
+const rowSum = function (this: Thread, x: Matrix, largest: Matrix, span: Matrix, N: number) {
+  const head = Math.floor((this.thread.x + 0.5) / N);
+  const count = span[this.thread.x - head * N][1];
+  let sum = 0;
+  for (let start = 0; start < count; start += 32) {
+    const end = Math.min(start + 32, count);
+    let part = 0;
+    for (let j = start; j < end; j += 1) {
+      part += Math.exp(x[this.thread.x][j] - largest[0][this.thread.x]);
+    }
+    sum += part;
+  }
+  return sum;
+};
+
+const quotient = function (this: Thread, x: Matrix, largest: Matrix, sum: Matrix, span: Matrix, N: number) {
+  const head = Math.floor((this.thread.y + 0.5) / N);
+  let probability = 0;
+  if (this.thread.x < span[this.thread.y - head * N][1]) {
+    probability = Math.exp(x[this.thread.y][this.thread.x] - largest[0][this.thread.y]) / sum[0][this.thread.y];
+  }
+  return probability;
+};

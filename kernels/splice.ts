@@ -1,0 +1,31 @@
+import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
+import { parseSignature } from '../tensor/signature.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/**
+ * Puts rows of another tensor in place of some rows of x: this is how image features enter the token sequence.
+ *
+ * @param x `[T, D]`
+ * @param rows `[R, D]`
+ * @param source `[T]` int32: the row of `rows` that replaces each row of x, −1 where x stays
+ * @returns `[T, D]`
+ */
+export function splice(x: Tensor, rows: Tensor, source: Tensor): Tensor {
+  return launch(op, [x, rows, source]);
+}
+
+const op: Op = {
+  name: 'splice',
+  signature: parseSignature('x[T,D], rows[R,D], source[T]:i32 -> y[T,D]'),
+  cost: ({ T, D }) => ({ operations: 0, bytes: 4 * (2 * T * D + T) }),
+  kernels: (run, [x, rows, source], { T, D }) => run(choose, [T, D], x, rows, source),
+};
+
+const choose = function (this: Thread, x: Matrix, rows: Matrix, source: Matrix) {
+  const row = source[0][this.thread.y];
+  let value = x[this.thread.y][this.thread.x];
+  if (row >= 0) {
+    value = rows[row][this.thread.x];
+  }
+  return value;
+};

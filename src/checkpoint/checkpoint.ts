@@ -1,0 +1,78 @@
+import type { FileType } from '../../tensor/dtype.ts';
+import { CheckpointError } from '../error.ts';
+import type { Config } from '../model/config.ts';
+import { weightShapes } from '../model/weights.ts';
+import { type GenerationConfig, parseGenerationConfig } from './generation.ts';
+import { quote, quoteSome, some } from './quote.ts';
+import { readFloat32, type StoredTensor } from './stored-tensor.ts';
+
+/** A model on disk: its configuration, and its weights, which are read when they are asked for. */
+export interface Checkpoint {
+  /** Where it is, for people. */
+  readonly path: string;
+  readonly config: Config;
+  readonly generation: GenerationConfig;
+  /** Exactly the tensors of weightShapes. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** A weight as float32, row-major. Several may be read at once. @throws CheckpointError */
+  load(name: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** The parts of a checkpoint, wherever they come from. */
+export interface CheckpointParts {
+  readonly path: string;
+  readonly config: Config;
+  /** Default: as in the published Qwen-VL-Chat. */
+  readonly generation?: GenerationConfig;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  close?(): Promise<void>;
+}
+
+const WEIGHT_TYPES: readonly FileType[] = ['float32', 'float16', 'bfloat16'];
+
+/**
+ * Makes a checkpoint of a configuration and the tensors that belong to it.
+ *
+ * @throws CheckpointError that says which tensors are missing, too many, of another shape, or no weights
+ */
+export function checkpointFrom({ path, config, generation, tensors, close }: CheckpointParts): Checkpoint {
+  checkWeights(path, weightShapes(config), tensors);
+  return {
+    path,
+    config,
+    generation: generation ?? parseGenerationConfig({}, path),
+    tensors,
+    async load(name) {
+      const tensor = tensors.get(name);
+      if (!tensor)
+        throw new CheckpointError(path, `no tensor is called ${quote(name)}`, 'see weightShapes for the names');
+      return readFloat32(tensor);
+    },
+    close: async () => close?.(),
+  };
+}
+
+function checkWeights(
+  path: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): void {
+  const missing = [...shapes.keys()].filter((name) => !tensors.has(name));
+  const extra = [...tensors.keys()].filter((name) => !shapes.has(name));
+  const misshapen: string[] = [];
+  for (const [name, shape] of shapes) {
+    const tensor = tensors.get(name);
+    if (!tensor) continue;
+    const [found, expected] = [tensor.shape.join(', '), shape.join(', ')];
+    if (found !== expected) misshapen.push(`${name} is [${found}], expected [${expected}]`);
+    if (!WEIGHT_TYPES.includes(tensor.dtype)) misshapen.push(`${name} is ${tensor.dtype}`);
+  }
+  const problems: string[] = [];
+  if (missing.length > 0) problems.push(`${missing.length} of ${shapes.size} tensors missing (${quoteSome(missing)})`);
+  if (extra.length > 0) problems.push(`${extra.length} unknown (${quoteSome(extra)})`);
+  if (misshapen.length > 0) problems.push(`${misshapen.length} of another kind (${some(misshapen)})`);
+  if (problems.length > 0) {
+    throw new CheckpointError(path, problems.join('; '), 'use the weights that belong to its config.json');
+  }
+}

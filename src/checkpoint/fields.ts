@@ -1,0 +1,80 @@
+import { CheckpointError } from '../error.ts';
+import { quote } from './quote.ts';
+
+/** A reader of the fields of one JSON object, which collects what is wrong with them. A bad number reads as NaN. */
+export interface Fields {
+  integer(name: string, least: number, most: number, absent?: number): number;
+  number(name: string, least: number, most: number, absent?: number): number;
+  boolean(name: string, absent?: boolean): boolean;
+  oneOf<Word extends string>(name: string, words: readonly Word[], absent: Word): Word;
+  /** The fields of an object inside this one; what is wrong with them is collected here. */
+  object(name: string): Fields;
+  /** A relation between numbers; it is not judged where one of them could not be read. */
+  rule(numbers: readonly number[], holds: boolean, problem: string): void;
+  /** Ends the reading. @throws CheckpointError that names everything that was wrong */
+  finish(): void;
+}
+
+/**
+ * Reads an untrusted JSON object field by field.
+ *
+ * @param where the file, for the error
+ * @param remedy what to do when something is wrong
+ * @throws CheckpointError when it is no object
+ */
+export function readFields(json: unknown, where: string, remedy: string): Fields {
+  const faults: Faults = { missing: [], problems: [] };
+  if (!isObject(json)) throw new CheckpointError(where, `found ${quote(json)}, expected an object`, remedy);
+  return fieldsOf(json, '', faults, () => {
+    const { missing, problems } = faults;
+    const found = missing.length > 0 ? [`${missing.join(', ')} missing`, ...problems] : problems;
+    if (found.length > 0) throw new CheckpointError(where, found.join('; '), remedy);
+  });
+}
+
+interface Faults {
+  readonly missing: string[];
+  readonly problems: string[];
+}
+
+export function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+function fieldsOf(json: Readonly<Record<string, unknown>>, prefix: string, faults: Faults, finish: () => void): Fields {
+  const find = <Value>(name: string, absent: Value | undefined, wanted: string, fits: (value: unknown) => boolean) => {
+    const value = Object.hasOwn(json, name) ? json[name] : absent;
+    if (fits(value)) return value as Value;
+    if (value === undefined) faults.missing.push(prefix + name);
+    else faults.problems.push(`${prefix}${name} is ${quote(value)}, expected ${wanted}`);
+    return undefined;
+  };
+  const between = (least: number, most: number) => (value: unknown) =>
+    typeof value === 'number' && value >= least && value <= most;
+  return {
+    integer: (name, least, most, absent) =>
+      find(name, absent, `a whole number from ${least} to ${most}`, (value) => {
+        return Number.isSafeInteger(value) && between(least, most)(value);
+      }) ?? Number.NaN,
+    number: (name, least, most, absent) =>
+      find(name, absent, `a number from ${least} to ${most}`, between(least, most)) ?? Number.NaN,
+    boolean: (name, absent) => find(name, absent, 'true or false', (value) => typeof value === 'boolean') ?? false,
+    oneOf: (name, words, absent) =>
+      find(name, absent, words.map(quote).join(' or '), (value) => (words as readonly unknown[]).includes(value)) ??
+      absent,
+    object(name) {
+      const value = find(name, undefined, 'an object', isObject);
+      // Of a part that is missing altogether only that is said.
+      return fieldsOf(
+        isObject(value) ? value : {},
+        `${prefix}${name}.`,
+        value ? faults : { missing: [], problems: [] },
+        finish,
+      );
+    },
+    rule(numbers, holds, problem) {
+      if (!holds && !numbers.some(Number.isNaN)) faults.problems.push(problem);
+    },
+    finish,
+  };
+}

@@ -1,0 +1,150 @@
+import { ELEMENT_BYTES, elementCount, type FileType } from '../../tensor/dtype.ts';
+import { CheckpointError } from '../error.ts';
+import { type ByteSource, DAMAGED, LARGEST_TABLE } from './byte-source.ts';
+import { isObject } from './fields.ts';
+import { quote } from './quote.ts';
+import { type HostTensor, isShape, type StoredTensor } from './stored-tensor.ts';
+
+const CODES: readonly (readonly [string, FileType])[] = [
+  ['F64', 'float64'],
+  ['I64', 'int64'],
+  ['F32', 'float32'],
+  ['I32', 'int32'],
+  ['F16', 'float16'],
+  ['BF16', 'bfloat16'],
+  ['U8', 'uint8'],
+];
+const TYPE_OF = new Map(CODES);
+const CODE_OF = new Map(CODES.map(([code, dtype]) => [dtype, code]));
+
+/** A safetensors file: its tensors by name, and the texts its writer added. */
+export interface SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads the header of a safetensors file: 8 bytes of length, JSON, then the elements of all tensors without gaps
+ * (https://github.com/huggingface/safetensors#format).
+ *
+ * @throws CheckpointError when the header is none, or promises what the file does not hold
+ */
+export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
+  const { header, dataStart } = await readHeader(source);
+  const tensors = new Map<string, StoredTensor>();
+  const metadata = new Map<string, string>();
+  const ranges: { name: string; start: number; end: number }[] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      for (const [key, text] of Object.entries(isObject(entry) ? entry : {})) {
+        if (typeof text === 'string') metadata.set(key, text);
+      }
+      continue;
+    }
+    const { dtype, shape, start, end } = parseEntry(entry, name, source.name);
+    ranges.push({ name, start, end });
+    const read = () => source.read(dataStart + start, end - start);
+    tensors.set(name, { name, dtype, shape, bytes: end - start, read });
+  }
+  checkCover(ranges, source.size - dataStart, source.name);
+  return { tensors, metadata };
+}
+
+async function readHeader(source: ByteSource) {
+  const fail = (found: string, options?: ErrorOptions) => new CheckpointError(source.name, found, DAMAGED, options);
+  if (source.size < 8) throw fail(`${source.size} bytes are too few for a safetensors file`);
+  const prefix = new DataView((await source.read(0, 8)).buffer);
+  const length = Number(prefix.getBigUint64(0, true));
+  const most = Math.min(LARGEST_TABLE, source.size - 8);
+  if (length > most) throw fail(`a header of ${length} bytes, expected at most ${most}`);
+  const bytes = await source.read(8, length);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (cause) {
+    throw fail('its header is not JSON', { cause });
+  }
+  if (!isObject(header)) throw fail(`its header is ${quote(header)}, expected an object`);
+  return { header, dataStart: 8 + length };
+}
+
+function parseEntry(entry: unknown, name: string, file: string) {
+  const where = `${file}, tensor ${quote(name)}`;
+  if (!isObject(entry)) throw new CheckpointError(where, `it is ${quote(entry)}, expected an object`, DAMAGED);
+  const { dtype: code, shape, data_offsets: offsets } = entry;
+  const dtype = typeof code === 'string' ? TYPE_OF.get(code) : undefined;
+  if (dtype === undefined) {
+    const known = [...TYPE_OF.keys()].join(', ');
+    throw new CheckpointError(where, `it has the dtype ${quote(code)}, expected one of ${known}`, 'convert it');
+  }
+  if (!isShape(shape)) throw new CheckpointError(where, 'its shape is no list of sizes', DAMAGED);
+  const [start, end]: unknown[] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
+  if (!isOffset(start) || !isOffset(end) || start > end) {
+    throw new CheckpointError(where, 'its data_offsets are no range', DAMAGED);
+  }
+  const bytes = elementCount(shape) * ELEMENT_BYTES[dtype];
+  if (end - start !== bytes) {
+    throw new CheckpointError(
+      where,
+      `${end - start} bytes, expected ${bytes} for [${shape.join(', ')}] ${code}`,
+      DAMAGED,
+    );
+  }
+  return { dtype, shape: [...shape], start, end };
+}
+
+function isOffset(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** The format demands that every byte belongs to exactly one tensor. */
+function checkCover(ranges: { name: string; start: number; end: number }[], size: number, file: string): void {
+  ranges.sort((a, b) => a.start - b.start || a.end - b.end);
+  let covered = 0;
+  for (const { name, start, end } of ranges) {
+    if (start !== covered) {
+      const found = `tensor ${quote(name)} begins at byte ${start}, expected ${covered}, where the one before ends`;
+      throw new CheckpointError(file, found, DAMAGED);
+    }
+    covered = end;
+  }
+  if (covered !== size) throw new CheckpointError(file, `${size} bytes of data, expected ${covered}`, DAMAGED);
+}
+
+/**
+ * Makes a safetensors file. Tensors are sorted by element size, then name, so that each begins at a multiple of its
+ * element size.
+ *
+ * @throws RangeError when a tensor's data does not fit its shape and type, or its name is reserved
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const sorted = [...tensors].sort(([nameA, a], [nameB, b]) => {
+    return ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || (nameA < nameB ? -1 : 1);
+  });
+  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of sorted) {
+    if (name === '__metadata__') throw new RangeError('no tensor may be called __metadata__');
+    if (!isShape(shape) || data.byteLength !== elementCount(shape) * ELEMENT_BYTES[dtype]) {
+      throw new RangeError(`${name}: ${data.byteLength} bytes for [${shape.join(', ')}] ${dtype}`);
+    }
+    const start = end;
+    end += data.byteLength;
+    entries.push([name, { dtype: CODE_OF.get(dtype), shape, data_offsets: [start, end] }]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const headerLength = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(8 + headerLength + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
+  file.fill(0x20, 8, 8 + headerLength); // spaces, which JSON ignores
+  file.set(json, 8);
+  let at = 8 + headerLength;
+  for (const [, { data }] of sorted) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return file;
+}

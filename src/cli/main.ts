@@ -1,0 +1,75 @@
+import { parseArgs, styleText } from 'node:util';
+import { DeviceError } from '../../tensor/error.ts';
+import { DEVICE_NAMES } from '../../tensor/open.ts';
+import { InputError } from '../error.ts';
+import { runAsk } from './ask.ts';
+import { runDemo } from './demo.ts';
+import { runInspect } from './inspect.ts';
+import { OPTIONS, type Options } from './options.ts';
+
+const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
+
+  qvl                              the main job: three questions about two pictures, and what was checked
+  qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
+  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights
+  qvl help
+
+  --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
+  --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else webasm)
+  --threads N         workers for matrix products in webasm (default: the machine's cores, at most 4)
+  --max-new-tokens N  how long an answer may become (default: the checkpoint's own)
+  --boxes FILE.png    where to draw the boxes of an answer (default: beside the picture's name, in out/)
+  --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
+  --debug             stack traces
+
+With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
+Exit codes: 0 answered, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
+
+const COMMANDS: Record<string, (words: string[], options: Options) => Promise<void>> = {
+  demo: runDemo,
+  ask: runAsk,
+  inspect: runInspect,
+  help: async () => console.log(HELP),
+};
+
+async function main(): Promise<void> {
+  const { values, positionals } = parse();
+  if (values.help) return console.log(HELP);
+  const [command = 'demo', ...words] = positionals;
+  const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (!run) throw new InputError(`qvl ${command}`, 'there is no such command', 'see "qvl help"');
+  await run(words, values);
+}
+
+function parse() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new InputError('options', (error as Error).message.split('\n')[0], 'see "qvl help"', { cause: error });
+  }
+}
+
+/** The first typed error on the way from what surfaced to its cause. */
+function known(error: unknown): InputError | DeviceError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof InputError || at instanceof DeviceError) return at;
+  }
+  return undefined;
+}
+
+// The first Ctrl-C ends the process at once: nothing here needs tidying, and workers end with it.
+process.once('SIGINT', () => {
+  process.stderr.write('\ninterrupted\n');
+  process.exit(130);
+});
+
+// A reader that stopped listening (`qvl … | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+main().catch((error: unknown) => {
+  const expected = known(error);
+  if (process.argv.includes('--debug')) console.error(error);
+  const line = expected ? expected.message : `unexpected: ${error}; please report it with the output of --debug`;
+  console.error(`${styleText('red', 'qvl:')} ${line.replaceAll('\n', ' ')}`);
+  process.exit(expected instanceof DeviceError ? 3 : expected ? 2 : 1);
+});

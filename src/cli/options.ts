@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DEVICE_NAMES, type DeviceName, type OpenedDevice, openDevice } from '../../tensor/open.ts';
+import { InputError } from '../error.ts';
+
+export const OPTIONS = {
+  model: { type: 'string' },
+  device: { type: 'string' },
+  threads: { type: 'string' },
+  'max-new-tokens': { type: 'string' },
+  boxes: { type: 'string' },
+  tokens: { type: 'string' },
+  debug: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** The options as they were given: whole numbers are still text. */
+export interface Options {
+  model?: string;
+  device?: string;
+  threads?: string;
+  'max-new-tokens'?: string;
+  boxes?: string;
+  tokens?: string;
+  debug?: boolean;
+  help?: boolean;
+}
+
+/** The project's folder: what it ships is found from here, wherever the command is run. */
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+/** The small trained checkpoint that comes with the project. */
+export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
+
+/** More threads than a machine has cores only cost memory; more than this many help no matrix of this size. */
+const MOST_DEFAULT_THREADS = 4;
+const MOST_THREADS = 64;
+
+/** @throws InputError when the option is there and is no whole number from 1 to `most` */
+export function wholeNumber(options: Options, name: 'threads' | 'max-new-tokens' | 'tokens', most: number) {
+  const text = options[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
+  throw new InputError(`--${name}`, `"${text}", expected a whole number from 1 to ${most}`, 'give such a number');
+}
+
+/** @throws InputError for a name that is no device, DeviceError for one that is not to be had here */
+export async function openDeviceFor(options: Options): Promise<OpenedDevice> {
+  const name = options.device ?? 'auto';
+  if (!DEVICE_NAMES.includes(name as DeviceName)) {
+    throw new InputError('--device', `"${name}", expected one of ${DEVICE_NAMES.join(', ')}`, 'choose one of them');
+  }
+  const threads = wholeNumber(options, 'threads', MOST_THREADS);
+  return openDevice(name as DeviceName, threads ?? Math.min(MOST_DEFAULT_THREADS, availableParallelism()));
+}

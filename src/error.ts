@@ -1,0 +1,26 @@
+/**
+ * A fault in something the user gave: a file, a picture, a prompt, an option. The message is one line that says where it
+ * is, what was found (and expected), and what to do; the command line prints that line alone and exits with 2.
+ */
+export class InputError extends Error {
+  override readonly name: string = 'InputError';
+
+  constructor(where: string, found: string, remedy: string, options?: ErrorOptions) {
+    super(`${where}: ${found}; ${remedy}`, options);
+  }
+}
+
+/** A checkpoint folder, shard, pickle, index or config that cannot be used. */
+export class CheckpointError extends InputError {
+  override readonly name = 'CheckpointError';
+}
+
+/** A picture that cannot be read or decoded. */
+export class ImageError extends InputError {
+  override readonly name = 'ImageError';
+}
+
+/** A vocabulary, text, prompt or token sequence that cannot be used. */
+export class TextError extends InputError {
+  override readonly name = 'TextError';
+}

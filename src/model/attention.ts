@@ -1,0 +1,46 @@
+import { attentionScores } from '../../kernels/attention-scores.ts';
+import { attentionValues } from '../../kernels/attention-values.ts';
+import { softmax } from '../../kernels/softmax.ts';
+import { tap } from '../../tensor/tap.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+
+/**
+ * Scaled dot-product attention, `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762,
+ * equation 1). Its taps stand below the name of the block: `attn.scores`, the probabilities, `attn.values`.
+ *
+ * @param q `[N, H·d]`
+ * @param k `[M, H·d]`
+ * @param v `[M, H·d]`
+ * @param span `[N, 2]` int32: which keys each query row sees
+ * @param columns the largest number of keys that a row sees
+ * @param names what the taps are called: the decoder's probabilities have a PyTorch module, so they carry its name
+ * @returns `[N, H·d]`
+ */
+export function attend(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  span: Tensor,
+  {
+    heads,
+    columns,
+    divisor,
+    probabilities = 'attn.probs',
+  }: { heads: number; columns: number; divisor: number; probabilities?: string },
+): Tensor {
+  const scores = tap('attn.scores', attentionScores(q, k, span, { heads, columns, divisor })); // [H·N, C]
+  const probs = tap(probabilities, softmax(scores, span)); // [H·N, C]
+  return tap('attn.values', attentionValues(probs, v, span)); // [N, H·d]
+}
+
+/** Every row of a group sees all keys of its group: queries of an image, and the patches of the same image. */
+export function groupSpan(groups: number, queries: number, keys: number): Int32Array {
+  return Int32Array.from({ length: 2 * groups * queries }, (_, i) =>
+    i % 2 === 0 ? Math.floor(i / (2 * queries)) * keys : keys,
+  );
+}
+
+/** Row i, at position start + i, sees all keys up to itself. */
+export function causalSpan(start: number, length: number): Int32Array {
+  return Int32Array.from({ length: 2 * length }, (_, i) => (i % 2 === 0 ? 0 : start + (i - 1) / 2 + 1));
+}

@@ -1,0 +1,91 @@
+import { add } from '../../kernels/add.ts';
+import { append } from '../../kernels/append.ts';
+import { columns } from '../../kernels/columns.ts';
+import { linear } from '../../kernels/linear.ts';
+import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { rotary } from '../../kernels/rotary.ts';
+import { scaleRows } from '../../kernels/scale.ts';
+import { siluGate } from '../../kernels/silu-gate.ts';
+import { keep } from '../../tensor/scope.ts';
+import { tap } from '../../tensor/tap.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { attend } from './attention.ts';
+
+/** The weights of one decoder block, named from `transformer.h.i.` on. */
+export interface DecoderBlockWeights {
+  'ln_1.weight': Tensor;
+  'attn.c_attn.weight': Tensor;
+  /** There although the config says `no_bias`: that speaks of all other layers. */
+  'attn.c_attn.bias': Tensor;
+  'attn.c_proj.weight': Tensor;
+  'ln_2.weight': Tensor;
+  'mlp.w1.weight': Tensor;
+  'mlp.w2.weight': Tensor;
+  'mlp.c_proj.weight': Tensor;
+}
+
+/** Keys (after rotary) and values of one block for every position so far: `[capacity, H·d]` each, filled from the top. */
+export interface BlockCache {
+  key: Tensor;
+  value: Tensor;
+}
+
+/** What all blocks of one forward pass share. */
+export interface DecoderPass {
+  readonly heads: number;
+  readonly eps: number;
+  /** The position of the first row: how many positions the cache holds. */
+  readonly start: number;
+  /** `[T, d]` each. */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  /** `[T]`, absent when all are 1. */
+  readonly logN: Tensor | undefined;
+  /** `[T, 2]`: each row sees the positions up to its own. */
+  readonly span: Tensor;
+}
+
+/**
+ * One decoder block: `x += attn(ln_1(x))`, then `x += mlp(ln_2(x))`.
+ *
+ * @param x `[T, D]`
+ * @param cache its tensors are replaced by longer ones
+ * @returns `[T, D]`
+ */
+export function decoderBlock(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, pass: DecoderPass): Tensor {
+  const normed = tap('ln_1', rmsNorm(x, w['ln_1.weight'], pass.eps));
+  const attended = add(x, decoderAttention(normed, w, cache, pass));
+  const normed2 = tap('ln_2', rmsNorm(attended, w['ln_2.weight'], pass.eps));
+  return tap('', add(attended, decoderMlp(normed2, w)));
+}
+
+function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, pass: DecoderPass): Tensor {
+  const { heads, cos, sin, logN, span, start } = pass;
+  const d = cos.shape[1];
+  const width = heads * d;
+  const qkv = tap('attn.c_attn', linear(x, w['attn.c_attn.weight'], w['attn.c_attn.bias'])); // [T, 3·H·d]
+  const [q, k, v] = [0, width, 2 * width].map((from) => columns(qkv, { start: from, width })); // [T, H·d] each
+  const rotated = tap('attn.q_rotated', rotary(q, cos, sin));
+  const key = tap('attn.k_rotated', rotary(k, cos, sin));
+  // Quirk: log-n multiplies the queries after rotary; the keys stay as they are.
+  const query = logN ? tap('attn.q_logn', scaleRows(rotated, logN)) : rotated;
+
+  cache.key = keep(append(cache.key, key, start));
+  cache.value = keep(append(cache.value, v, start));
+  // With nothing cached before, the new rows are all there is to see: no need to read the cache's empty rest.
+  const [keys, values] = start === 0 ? [key, v] : [cache.key, cache.value];
+  const mixed = attend(query, keys, values, span, {
+    heads,
+    columns: keys.shape[0],
+    divisor: Math.sqrt(d),
+    probabilities: 'attn.attn_dropout',
+  }); // [T, H·d]
+  return tap('attn', tap('attn.c_proj', linear(mixed, w['attn.c_proj.weight'])));
+}
+
+function decoderMlp(x: Tensor, w: DecoderBlockWeights): Tensor {
+  const value = tap('mlp.w1', linear(x, w['mlp.w1.weight'])); // [T, F]
+  // Quirk: the gate is w2, not w1.
+  const gate = tap('mlp.w2', linear(x, w['mlp.w2.weight']));
+  return tap('mlp', tap('mlp.c_proj', linear(siluGate(value, gate), w['mlp.c_proj.weight']))); // [T, D]
+}

@@ -1,0 +1,198 @@
+import { embedding } from '../../kernels/embedding.ts';
+import { layerNorm } from '../../kernels/layer-norm.ts';
+import { linear } from '../../kernels/linear.ts';
+import { matmul } from '../../kernels/matmul.ts';
+import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { splice } from '../../kernels/splice.ts';
+import type { Device, HostData } from '../../tensor/device.ts';
+import { keep, scope } from '../../tensor/scope.ts';
+import { block, tap } from '../../tensor/tap.ts';
+import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { type AdapterWeights, adapter } from './adapter.ts';
+import { causalSpan, groupSpan } from './attention.ts';
+import type { Config } from './config.ts';
+import { type BlockCache, type DecoderBlockWeights, type DecoderPass, decoderBlock } from './decoder.ts';
+import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
+import { logNFactors, ntkAlpha, rotaryTable } from './rotary-table.ts';
+import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
+import { weightShapes } from './weights.ts';
+
+/** A model on a device: the weights under the checkpoint's names, and views of them block by block. */
+export interface Model {
+  readonly device: Device;
+  readonly config: Config;
+  readonly weights: Readonly<Record<string, Tensor>>;
+  readonly visual: PatchEmbeddingWeights & { 'ln_post.weight': Tensor; 'ln_post.bias': Tensor; proj: Tensor };
+  readonly resblocks: readonly VisionBlockWeights[];
+  readonly attnPool: AdapterWeights;
+  readonly transformer: { 'wte.weight': Tensor; 'ln_f.weight': Tensor };
+  readonly h: readonly DecoderBlockWeights[];
+  /** Position tables on the patch grid: of the patches `[L, D]`, and of the adapter's keys `[L, C]`. */
+  readonly positions: { readonly patches: Tensor; readonly keys: Tensor };
+}
+
+/** The keys and values of a sequence, and the α of dynamic NTK that its prefill chose. */
+export interface Cache {
+  readonly blocks: readonly BlockCache[];
+  readonly capacity: number;
+  length: number;
+  alpha: number;
+}
+
+/** Image features and where they go: `source[i]` is the row of `features` that replaces token i's embedding, or −1. */
+export interface PlacedImages {
+  readonly features: Tensor;
+  readonly source: Int32Array;
+}
+
+/**
+ * Puts a model's weights on a device. They are read when the device's queue gets to them, one at a time.
+ *
+ * @param load gives a weight's elements, row-major, as float32
+ */
+export function loadModel(device: Device, config: Config, load: (name: string) => Promise<HostData>): Model {
+  const weights: Record<string, Tensor> = {};
+  for (const [name, shape] of weightShapes(config)) {
+    // A convolution's kernel is a matrix whose rows are flattened patches.
+    const matrix = shape.length > 2 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : shape;
+    weights[name] = keep(tensor(device, () => load(name), matrix, { label: name }));
+  }
+  const visual = below<Model['visual']>(weights, 'transformer.visual');
+  const attnPool = below<AdapterWeights>(weights, 'transformer.visual.attn_pool');
+  const grid = config.visual.image_size / config.visual.patch_size;
+  const table = weights['transformer.visual.positional_embedding'];
+  return {
+    device,
+    config,
+    weights,
+    visual,
+    attnPool,
+    transformer: below<Model['transformer']>(weights, 'transformer'),
+    resblocks: Array.from({ length: config.visual.layers }, (_, i) =>
+      below<VisionBlockWeights>(weights, `transformer.visual.transformer.resblocks.${i}`),
+    ),
+    h: Array.from({ length: config.num_hidden_layers }, (_, i) =>
+      below<DecoderBlockWeights>(weights, `transformer.h.${i}`),
+    ),
+    positions: keep({ patches: positionsOn(table, grid), keys: positionsOn(attnPool.pos_embed, grid) }),
+  };
+}
+
+/** The weights below a module path, named from there: true to their type by the declared table of names. */
+function below<Weights>(weights: Readonly<Record<string, Tensor>>, path: string): Weights {
+  const own = Object.entries(weights).filter(([name]) => name.startsWith(`${path}.`));
+  return Object.fromEntries(own.map(([name, weight]) => [name.slice(path.length + 1), weight])) as Weights;
+}
+
+/** Frees a model's weights and tables. */
+export function freeModel(model: Model): void {
+  for (const owned of new Set([...Object.values(model.weights), ...Object.values(model.positions)])) free(owned);
+}
+
+/**
+ * Images → the rows that stand for them in the sequence: the vision encoder, then the adapter.
+ *
+ * @param pixels `[B·3·S, S]`, normalised
+ * @returns `[B·Q, C]`
+ */
+export function encodeImages(model: Model, pixels: Tensor): Tensor {
+  return scope<Tensor>(() => adaptFeatures(model, encodePatches(model, pixels)));
+}
+
+/** The vision encoder alone: `[B·3·S, S]` → `[B·L, D]`. */
+export function encodePatches(model: Model, pixels: Tensor): Tensor {
+  const { config, device, positions } = model;
+  return block('transformer.visual', model.visual, (visual) => {
+    let x = patchEmbedding(pixels, visual, positions.patches, config.visual.patch_size); // [B·L, D]
+    const patches = positions.patches.shape[0];
+    const images = x.shape[0] / patches;
+    const span = tensor(device, groupSpan(images, patches, patches), [x.shape[0], 2], { label: 'image span' });
+    for (const [i, weights] of model.resblocks.entries()) {
+      x = block(`transformer.visual.transformer.resblocks.${i}`, weights, (w) =>
+        visionBlock(x, w, span, config.visual.heads, patches),
+      );
+    }
+    return tap('transformer', x);
+  });
+}
+
+/** The adapter with what follows it, `ln_post` and `proj`: `[B·L, D]` → `[B·Q, C]`. */
+export function adaptFeatures(model: Model, features: Tensor): Tensor {
+  return block('transformer.visual', model.visual, (visual) => {
+    const read = block('transformer.visual.attn_pool', model.attnPool, (w) =>
+      adapter(features, w, model.positions.keys),
+    );
+    const normed = layerNorm(read, visual['ln_post.weight'], visual['ln_post.bias'], LAYER_NORM_EPS);
+    // Quirk: a plain product with proj, which is not transposed like every other weight.
+    return tap('', matmul(tap('ln_post', normed), visual.proj));
+  });
+}
+
+/** An empty cache for sequences of up to `capacity` positions. */
+export function createCache(model: Model, capacity: number): Cache {
+  const { num_attention_heads: heads, kv_channels: d, num_hidden_layers: layers } = model.config;
+  const empty = (label: string) =>
+    keep(tensor(model.device, () => new Float32Array(capacity * heads * d), [capacity, heads * d], { label }));
+  const blocks = Array.from({ length: layers }, (_, i) => ({
+    key: empty(`cache.${i}.key`),
+    value: empty(`cache.${i}.value`),
+  }));
+  return { blocks, capacity, length: 0, alpha: 1 };
+}
+
+export function freeCache(cache: Cache): void {
+  for (const { key, value } of cache.blocks) for (const owned of [key, value]) free(owned);
+}
+
+/**
+ * The decoder on new tokens: a whole prompt into an empty cache, or what follows it. The cache takes up their keys and values.
+ *
+ * @param ids token ids of the new positions
+ * @param images what replaces the embeddings of image positions
+ * @returns `[T, D]` after the final norm
+ */
+export function decode(model: Model, ids: Int32Array, cache: Cache, images?: PlacedImages): Tensor {
+  const { config, device } = model;
+  const T = ids.length;
+  return block('transformer', model.transformer, (transformer) => {
+    const embedded = tap('wte', embedding(transformer['wte.weight'], tensor(device, ids, [T], { label: 'token ids' })));
+    tap('drop', embedded); // the original's dropout module sees the sequence before its images
+    let x = images ? splice(embedded, images.features, tensor(device, images.source, [T])) : embedded;
+
+    const pass = decoderPass(model, cache, T);
+    for (const [i, weights] of model.h.entries()) {
+      x = block(`transformer.h.${i}`, weights, (w) => decoderBlock(x, w, cache.blocks[i], pass));
+    }
+    cache.length += T;
+    return tap('ln_f', rmsNorm(x, transformer['ln_f.weight'], config.layer_norm_epsilon));
+  });
+}
+
+/** What the blocks share: tables for the new positions and who sees whom. */
+function decoderPass({ config, device }: Model, cache: Cache, T: number): DecoderPass {
+  const { kv_channels: d, seq_length: seqLength } = config;
+  const start = cache.length;
+  // Quirk: α is chosen when a whole sequence is fed at once; one-token steps keep it, also beyond the next threshold.
+  if (start === 0) cache.alpha = config.use_dynamic_ntk ? ntkAlpha(T, seqLength) : 1;
+  const { cos, sin } = rotaryTable(start, T, { d, base: config.rotary_emb_base, alpha: cache.alpha });
+  const factors = config.use_logn_attn ? logNFactors(start, T, seqLength) : undefined;
+  return {
+    heads: config.num_attention_heads,
+    eps: config.layer_norm_epsilon,
+    start,
+    cos: tap('rotary_emb', tensor(device, cos, [T, d], { label: 'rotary cosines' })),
+    sin: tensor(device, sin, [T, d], { label: 'rotary sines' }),
+    logN: factors && tensor(device, factors, [T], { label: 'log-n factors' }),
+    span: tensor(device, causalSpan(start, T), [T, 2], { label: 'causal span' }),
+  };
+}
+
+/**
+ * Scores of every token of the vocabulary as the next one.
+ *
+ * @param hidden `[T, D]`
+ * @returns `[T, V]`
+ */
+export function logits(model: Model, hidden: Tensor): Tensor {
+  return block('lm_head', model.weights['lm_head.weight'], (weight) => tap('', linear(hidden, weight)));
+}

@@ -1,0 +1,50 @@
+/**
+ * The factor by which dynamic NTK stretches the rotary base for a sequence fed at once:
+ * `α = max(1, 2^⌈log₂(n / seq_length) + 1⌉ − 1)`.
+ */
+export function ntkAlpha(length: number, seqLength: number): number {
+  return Math.max(1, 2 ** Math.ceil(Math.log2(length / seqLength) + 1) - 1);
+}
+
+/**
+ * Cosines and sines of `position · base^(−2i/d)` for rotary embeddings; both halves of a row hold the same d/2 angles (Su et
+ * al. 2021, arXiv 2104.09864, section 3.2.2). With α the base becomes `base · α^(d/(d−2))`.
+ *
+ * Quirk: the original computes inverse frequencies and angles in float32, and at position 2,100 a float64 table already
+ * gives other activations (1e-5). Every rounding here is one of the original's.
+ *
+ * @param start the position of the first row
+ * @param d size of a head
+ * @returns two `[length, d]` tables, row-major
+ */
+export function rotaryTable(
+  start: number,
+  length: number,
+  { d, base, alpha }: { d: number; base: number; alpha: number },
+): { cos: Float32Array; sin: Float32Array } {
+  const stretched = Math.fround(base * alpha ** (d / (d - 2)));
+  const cos = new Float32Array(length * d);
+  const sin = new Float32Array(length * d);
+  for (let i = 0; i < d / 2; i++) {
+    const inverse = Math.fround(1 / Math.fround(stretched ** Math.fround((2 * i) / d)));
+    for (let row = 0; row < length; row++) {
+      const angle = Math.fround((start + row) * inverse);
+      for (const column of [i, i + d / 2]) {
+        cos[row * d + column] = Math.cos(angle);
+        sin[row * d + column] = Math.sin(angle);
+      }
+    }
+  }
+  return { cos, sin };
+}
+
+/**
+ * Log-n scaling of the queries: `max(1, log_seq_length(p))` for the position p counted from 1, so that attention stays
+ * sharp over more keys than the model was trained with (Su 2021, kexue.fm/archives/8823).
+ *
+ * @returns `[length]` factors, or undefined when all are 1
+ */
+export function logNFactors(start: number, length: number, seqLength: number): Float32Array | undefined {
+  if (start + length <= seqLength) return undefined;
+  return Float32Array.from({ length }, (_, row) => Math.max(1, Math.log(start + row + 1) / Math.log(seqLength)));
+}

@@ -1,0 +1,83 @@
+import { type Config, mlpWidth, visionMlpWidth } from './config.ts';
+
+/** The learned positions of the vision encoder always fill a grid of 16 × 16 cells, whatever the image's size. */
+const POSITION_CELLS = 16 * 16;
+
+/**
+ * Every tensor of a checkpoint with its shape: the one place that knows the names. Matrices are `[out, in]`, as PyTorch
+ * stores them, except `visual.proj`.
+ */
+export function weightShapes(config: Config): Map<string, readonly number[]> {
+  const { hidden_size: hidden, vocab_size: vocabulary, num_hidden_layers, visual } = config;
+  const { width, output_dim, n_queries, patch_size } = visual;
+  const shapes = new Map<string, readonly number[]>();
+  const declare = (path: string, table: Readonly<Record<string, readonly number[]>>) => {
+    for (const [name, shape] of Object.entries(table)) shapes.set(`${path}${name}`, shape);
+  };
+
+  declare('transformer.visual.', {
+    'conv1.weight': [width, 3, patch_size, patch_size],
+    positional_embedding: [POSITION_CELLS, width],
+    'ln_pre.weight': [width],
+    'ln_pre.bias': [width],
+  });
+  for (let i = 0; i < visual.layers; i++) {
+    declare(`transformer.visual.transformer.resblocks.${i}.`, visionBlockShapes(width, visionMlpWidth(visual)));
+  }
+  declare('transformer.visual.attn_pool.', {
+    // Quirk: when the encoder is as wide as the adapter the projection is an identity and has no weight.
+    ...(width === output_dim ? {} : { 'kv_proj.weight': [output_dim, width] }),
+    'ln_kv.weight': [output_dim],
+    'ln_kv.bias': [output_dim],
+    query: [n_queries, output_dim],
+    pos_embed: [n_queries, output_dim],
+    'ln_q.weight': [output_dim],
+    'ln_q.bias': [output_dim],
+    'attn.in_proj_weight': [3 * output_dim, output_dim],
+    'attn.in_proj_bias': [3 * output_dim],
+    'attn.out_proj.weight': [output_dim, output_dim],
+    'attn.out_proj.bias': [output_dim],
+  });
+  declare('transformer.visual.', {
+    'ln_post.weight': [output_dim],
+    'ln_post.bias': [output_dim],
+    proj: [output_dim, output_dim], // [in, out]
+  });
+  declare('transformer.', { 'wte.weight': [vocabulary, hidden] });
+  for (let i = 0; i < num_hidden_layers; i++) declare(`transformer.h.${i}.`, decoderBlockShapes(config));
+  declare('transformer.', { 'ln_f.weight': [hidden] });
+  declare('', { 'lm_head.weight': [vocabulary, hidden] });
+  return shapes;
+}
+
+function visionBlockShapes(width: number, mlp: number): Record<string, readonly number[]> {
+  return {
+    'ln_1.weight': [width],
+    'ln_1.bias': [width],
+    'attn.in_proj.weight': [3 * width, width],
+    'attn.in_proj.bias': [3 * width],
+    'attn.out_proj.weight': [width, width],
+    'attn.out_proj.bias': [width],
+    'ln_2.weight': [width],
+    'ln_2.bias': [width],
+    'mlp.c_fc.weight': [mlp, width],
+    'mlp.c_fc.bias': [mlp],
+    'mlp.c_proj.weight': [width, mlp],
+    'mlp.c_proj.bias': [width],
+  };
+}
+
+function decoderBlockShapes(config: Config): Record<string, readonly number[]> {
+  const { hidden_size: hidden, num_attention_heads: H, kv_channels: d } = config;
+  const mlp = mlpWidth(config);
+  return {
+    'ln_1.weight': [hidden],
+    'attn.c_attn.weight': [3 * H * d, hidden],
+    'attn.c_attn.bias': [3 * H * d], // Quirk: there although `no_bias` is true
+    'attn.c_proj.weight': [hidden, H * d],
+    'ln_2.weight': [hidden],
+    'mlp.w1.weight': [mlp, hidden],
+    'mlp.w2.weight': [mlp, hidden],
+    'mlp.c_proj.weight': [hidden, mlp],
+  };
+}

@@ -1,0 +1,79 @@
+import { DeviceError } from './error.ts';
+import type { Op } from './op.ts';
+import { createQueue, type Queue } from './queue.ts';
+import type { Sizes } from './signature.ts';
+import type { Tensor } from './tensor.ts';
+
+/** What a tensor's elements are on the host. */
+export type HostData = Float32Array | Int32Array;
+
+/**
+ * A driver allocates, runs, reads and frees; it contains no mathematics. Its methods are called one at a time, in order.
+ * A storage is whatever the driver keeps for one tensor; nobody else looks inside.
+ */
+export interface Driver {
+  /** The mode that was asked for, such as `webasm`. */
+  readonly name: string;
+  /** What really runs, for people: `GPU.js webasm, 2 threads`. */
+  readonly description: string;
+  /** `load` gives the elements; a driver without data never calls it. */
+  upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
+  run(
+    op: Op,
+    inputs: readonly (unknown | undefined)[],
+    sizes: Sizes,
+    shape: readonly number[],
+  ): unknown | Promise<unknown>;
+  read(storage: unknown, shape: readonly number[]): Float32Array | Promise<Float32Array>;
+  free(storage: unknown): void;
+  close(): void | Promise<void>;
+}
+
+/** One operation that was launched: what it is, where in the model, what it needs and, once it has run, how long it took. */
+export interface Launch {
+  readonly op: string;
+  /** The path of the block it belongs to, such as `transformer.h.3`. */
+  readonly path: string;
+  readonly shape: readonly number[];
+  /** Floating-point operations the algorithm needs. */
+  readonly operations: number;
+  /** Bytes that must move once. */
+  readonly bytes: number;
+  milliseconds?: number;
+}
+
+/** A driver with its queue, the tensors alive on it, and who watches what it does. */
+export interface Device {
+  readonly name: string;
+  readonly description: string;
+  readonly driver: Driver;
+  readonly queue: Queue;
+  /** Every tensor that has not been freed. */
+  readonly live: ReadonlySet<Tensor>;
+  readonly memory: { bytes: number; peakBytes: number };
+  /** Called at every launch; `milliseconds` is filled in when it has run. */
+  onLaunch: ((launch: Launch) => void) | undefined;
+  closed: boolean;
+}
+
+export function createDevice(driver: Driver): Device {
+  return {
+    name: driver.name,
+    description: driver.description,
+    driver,
+    queue: createQueue(),
+    live: new Set(),
+    memory: { bytes: 0, peakBytes: 0 },
+    onLaunch: undefined,
+    closed: false,
+  };
+}
+
+/** Gives up what has not started, waits for what has, and releases everything the driver holds. */
+export async function closeDevice(device: Device): Promise<void> {
+  if (device.closed) return;
+  device.closed = true;
+  device.queue.cancel(new DeviceError(`${device.name}: the device was closed`));
+  await device.queue.idle();
+  await device.driver.close();
+}

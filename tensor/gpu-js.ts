@@ -1,0 +1,174 @@
+import gpujs, { type GPU as Gpu, type IKernelRunShortcut } from 'gpu.js';
+import type { Driver } from './device.ts';
+import { DeviceError } from './error.ts';
+import { type Handle, isParallel, type Kernel, type Op, type Run, type Thread } from './op.ts';
+import type { Sizes } from './signature.ts';
+import { elements } from './tensor.ts';
+
+const { GPU, Input } = gpujs;
+
+export const GPU_JS_MODES = ['cpu', 'webasm', 'webgl2', 'webgpu', 'headlessgl'] as const;
+export type GpuJsMode = (typeof GPU_JS_MODES)[number];
+
+/** GPU.js cuts every loop at this count (1,000 unless told otherwise), in silence. No dimension here is larger. */
+const LONGEST_LOOP = 1 << 20;
+
+/** Each size signature of a webasm kernel is a module with a memory of its own; GPU.js keeps the last 8, a model needs more. */
+const MODULES_PER_KERNEL = 32;
+
+/** Indices are float32 outside `cpu`: past 2²⁴ they would silently name another element. */
+const LARGEST_INDEX = 2 ** 24;
+
+/** One kernel to run: recorded while the operation lists its kernels, carried out afterwards, one by one. */
+interface Step {
+  readonly kernel: Kernel;
+  readonly shape: readonly [rows: number, columns: number];
+  readonly inputs: readonly unknown[];
+}
+
+/** What GPU.js returns for a two-dimensional output: rows on the CPU, a handle where the result stays on the device. */
+type Result = Float32Array[] | { toArray(): Float32Array[] | Promise<Float32Array[]>; delete(): void };
+
+/**
+ * GPU.js in one of its modes. Every tensor is `[columns, rows]` to GPU.js, the last dimension against all others, because
+ * a result keeps the shape of its producer. One GPU.js kernel serves all sizes: the queue sets the output just before a
+ * call.
+ *
+ * @param threads how many workers matrix products may use in `webasm`; a pool belongs to a kernel, so only they get one
+ * @throws DeviceError when the mode is not to be had here
+ */
+export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
+  const supported = {
+    cpu: true,
+    webasm: GPU.isWebAssemblySupported,
+    webgl2: GPU.isWebGL2Supported,
+    webgpu: GPU.isWebGPUSupported && (await GPU.isWebGPUAvailable()),
+    headlessgl: GPU.isHeadlessGLSupported,
+  }[mode];
+  if (!supported) throw new DeviceError(`GPU.js ${mode}: not available on this machine; choose another device`);
+
+  const gpu: Gpu = new GPU({ mode });
+  const compiled = new Map<Kernel, IKernelRunShortcut>();
+  const resident = mode === 'webgl2' || mode === 'webgpu' || mode === 'headlessgl';
+
+  function compile(kernel: Kernel): IKernelRunShortcut {
+    const known = compiled.get(kernel);
+    if (known) return known;
+    const made = gpu.createKernel(
+      kernel as never,
+      {
+        output: [1, 1],
+        precision: 'single',
+        tactic: 'precision',
+        dynamicOutput: true,
+        dynamicArguments: true,
+        loopMaxIterations: LONGEST_LOOP,
+        ...(resident ? { pipeline: true, immutable: true } : {}),
+        ...(mode === 'webasm' && isParallel(kernel) && threads > 1 ? { asyncMode: true, poolSize: threads } : {}),
+      } as object,
+    );
+    if (mode === 'webasm') Object.assign(made.kernel, { moduleCacheLimit: MODULES_PER_KERNEL });
+    compiled.set(kernel, made);
+    return made;
+  }
+
+  async function execute({ kernel, shape: [rows, columns], inputs }: Step): Promise<unknown> {
+    if (mode !== 'cpu' && Math.max(rows, columns) > LARGEST_INDEX) {
+      throw new DeviceError(`GPU.js ${mode}: [${rows},${columns}] has more than 2^24 rows or columns; split it`);
+    }
+    const made = compile(kernel);
+    made.setOutput([columns, rows]);
+    const result = (await made(...(inputs as never[]))) as unknown as Result;
+    const ran = made.kernel as unknown as Ran;
+    const family = mode === 'webgl2' || mode === 'headlessgl' ? 'gpu' : mode; // what GPU.js calls all of GL
+    if (ran.constructor.mode !== family) {
+      const reason = ran.fallbackReason ?? 'no reason given';
+      throw new DeviceError(`GPU.js ${mode}: ran on ${ran.constructor.mode} instead: ${reason}`);
+    }
+    // A webasm result is one buffer seen as rows: handing it on as a flat input saves copying it row by row.
+    return mode === 'webasm' ? matrix(flatten(result as Float32Array[], rows * columns), columns) : result;
+  }
+
+  return {
+    name: mode,
+    description: `GPU.js ${mode}${mode === 'webasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
+    async upload(load, shape) {
+      const data = await load();
+      const values = data instanceof Float32Array ? data : Float32Array.from(data);
+      const [rows, columns] = matrixShape(shape);
+      if (mode === 'cpu') return rowsOf(values, columns);
+      const flat = matrix(values, columns);
+      return resident ? execute({ kernel: copy, shape: [rows, columns], inputs: [flat] }) : flat;
+    },
+    async run(op: Op, inputs, sizes: Sizes) {
+      const steps: Step[] = [];
+      const run: Run = (kernel, shape, ...given) => {
+        steps.push({ kernel, shape, inputs: given });
+        return steps.at(-1) as unknown as Handle; // a step stands for its result until it has run
+      };
+      op.kernels(run, inputs as readonly Handle[], sizes);
+      const results = new Map<unknown, unknown>();
+      for (const step of steps) {
+        results.set(step, await execute({ ...step, inputs: step.inputs.map((given) => results.get(given) ?? given) }));
+      }
+      for (const step of steps.slice(0, -1)) release(results.get(step));
+      return results.get(steps.at(-1));
+    },
+    async read(storage, shape) {
+      if (mode === 'webasm') return Float32Array.from((storage as { value: Float32Array }).value);
+      const rows = mode === 'cpu' ? storage : await (storage as Exclude<Result, Float32Array[]>).toArray();
+      return flatten(rows as Float32Array[], elements(shape)).slice();
+    },
+    free: release,
+    async close() {
+      await gpu.destroy();
+    },
+  };
+
+  function release(storage: unknown): void {
+    if (resident) (storage as Exclude<Result, Float32Array[]>).delete();
+  }
+}
+
+/** What a GPU.js kernel says of itself after a run: it may have fallen back to another mode. */
+interface Ran {
+  readonly fallbackReason?: string | null;
+  readonly constructor: { readonly mode: string };
+}
+
+/** Moves host data to where results live, so that a kernel's inputs are always of one kind (WebGL2 insists on it). */
+const copy: Kernel = function (this: Thread, x) {
+  return x[this.thread.y][this.thread.x];
+};
+
+/** A shape as GPU.js sees it: rows of the last dimension. */
+function matrixShape(shape: readonly number[]): [rows: number, columns: number] {
+  const columns = shape.at(-1)!;
+  return [elements(shape) / columns, columns];
+}
+
+function rowsOf(values: Float32Array, columns: number): Float32Array[] {
+  return Array.from({ length: values.length / columns }, (_, row) =>
+    values.subarray(row * columns, (row + 1) * columns),
+  );
+}
+
+/** The elements of all rows in one array; without a copy where the rows are views of one buffer. */
+function flatten(rows: readonly Float32Array[], count: number): Float32Array {
+  const { buffer, byteOffset } = rows[0]!;
+  if (byteOffset === 0 && buffer.byteLength === 4 * count && rows.at(-1)!.buffer === buffer) {
+    return new Float32Array(buffer);
+  }
+  const flat = new Float32Array(count);
+  let offset = 0;
+  for (const row of rows) {
+    flat.set(row, offset);
+    offset += row.length;
+  }
+  return flat;
+}
+
+/** A flat array that kernels read as `x[row][column]`. */
+function matrix(values: Float32Array, columns: number): InstanceType<typeof Input> {
+  return new Input(values as unknown as number[], [columns, values.length / columns]); // typed for arrays, takes both
+}

@@ -1,0 +1,88 @@
+import type { Launch } from './device.ts';
+import { bind, type Signature, type Sizes } from './signature.ts';
+import { path } from './tap.ts';
+import { allocate, elements, requireLive, settling, storageOf, type Tensor } from './tensor.ts';
+
+/** A tensor as a kernel sees it: rows of the last dimension, all other dimensions flattened into the row number. */
+export type Matrix = readonly (readonly number[])[];
+
+/** What `this` is in a kernel: one thread makes the element `[thread.y][thread.x]` of the output. */
+export interface Thread {
+  readonly thread: { readonly x: number; readonly y: number };
+}
+
+/**
+ * The body of one thread. GPU.js reads its source text and translates it, so it must be a `function` expression that names
+ * nothing but its arguments, `this.thread`, `Math` and local variables.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a kernel's arguments are matrices and numbers in an order of its own
+export type Kernel = (this: Thread, ...inputs: any[]) => number;
+
+/** A tensor inside an operation: an input, or what an earlier kernel of the same operation made. */
+export interface Handle {
+  readonly handle: unique symbol;
+}
+
+/** Runs a kernel over `[rows, columns]` outputs; what it makes lives until the operation ends. */
+export type Run = (
+  kernel: Kernel,
+  shape: readonly [rows: number, columns: number],
+  ...inputs: (Handle | number)[]
+) => Handle;
+
+/** An operation: what it computes (its doc comment), on which shapes, at which cost, by which kernels. */
+export interface Op {
+  readonly name: string;
+  readonly signature: Signature;
+  /** Floating-point operations the algorithm needs; bytes that must move once (by default every input and the output). */
+  cost(sizes: Sizes): { operations: number; bytes?: number };
+  /** The kernels, in order; the last one makes the result. An optional input that was left out is undefined. */
+  kernels(run: Run, inputs: readonly Handle[], sizes: Sizes): Handle;
+}
+
+/** Kernels that do so much arithmetic that a device should spread them over its threads. */
+const parallelKernels = new WeakSet<Kernel>();
+
+export function parallel<K extends Kernel>(kernel: K): K {
+  parallelKernels.add(kernel);
+  return kernel;
+}
+
+export const isParallel = (kernel: Kernel): boolean => parallelKernels.has(kernel);
+
+/**
+ * The one way an operation runs: checks lifetimes and shapes now, and queues the work. An input that failed poisons the
+ * output; the first read throws its error.
+ *
+ * @throws UseAfterFreeError, ShapeError
+ */
+export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attributes: Sizes = {}): Tensor {
+  const present = inputs.filter((input) => input !== undefined);
+  for (const [index, input] of inputs.entries()) {
+    if (input) requireLive(op.name, op.signature.inputs[index]?.name ?? `input ${index}`, input);
+  }
+  const { sizes, shape } = bind(op.name, op.signature, inputs, attributes);
+  const device = present[0]!.device;
+  const stranger = present.find((input) => input.device !== device);
+  if (stranger) throw new TypeError(`${op.name}: its inputs live on ${device.name} and on ${stranger.device.name}`);
+
+  const output = allocate(device, op.name, shape, op.signature.output.dtype);
+  const { operations, bytes } = op.cost(sizes);
+  const moved = bytes ?? 4 * [output, ...present].reduce((sum, { shape }) => sum + elements(shape), 0);
+  const event: Launch = { op: op.name, path: path(), shape, operations, bytes: moved };
+  device.onLaunch?.(event);
+  device.queue.push(
+    settling(output, async () => {
+      const storages = inputs.map((input) => input && storageOf(input));
+      const start = performance.now();
+      try {
+        return await device.driver.run(op, storages, sizes, shape);
+      } catch (error) {
+        throw new Error(`${event.path ? `${event.path}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
+      } finally {
+        event.milliseconds = performance.now() - start;
+      }
+    }),
+  );
+  return output;
+}

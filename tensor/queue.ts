@@ -1,0 +1,52 @@
+/** Work that runs when its turn comes; it reports its own failures. `cancelled` is told that the turn will not come. */
+export interface Job {
+  run(): void | Promise<void>;
+  /** Absent for work that must happen even when the rest is given up, such as freeing memory. */
+  cancelled?(reason: unknown): void;
+}
+
+/** The in-order queue of a device: load, dispatch, read and free all pass through it, on synchronous devices too. */
+export interface Queue {
+  push(job: Job): void;
+  /** Gives up what has not started. Jobs without `cancelled` still run. */
+  cancel(reason: unknown): void;
+  /** Resolves when everything pushed so far has run. */
+  idle(): Promise<void>;
+}
+
+/** How long jobs may run before timers, signals and input get a turn. */
+const TURN_MILLISECONDS = 50;
+
+export function createQueue(): Queue {
+  let jobs: Job[] = [];
+  let pumping: Promise<void> | undefined;
+
+  async function pump(): Promise<void> {
+    await Promise.resolve(); // the caller returns before any work starts
+    let turn = performance.now();
+    for (let job = jobs.shift(); job; job = jobs.shift()) {
+      const pending = job.run();
+      if (pending) await pending;
+      if (performance.now() - turn > TURN_MILLISECONDS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        turn = performance.now();
+      }
+    }
+    pumping = undefined;
+  }
+
+  return {
+    push(job) {
+      jobs.push(job);
+      pumping ??= pump();
+    },
+    cancel(reason) {
+      const waiting = jobs;
+      jobs = waiting.filter((job) => !job.cancelled);
+      for (const job of waiting) job.cancelled?.(reason);
+    },
+    async idle() {
+      while (pumping) await pumping;
+    },
+  };
+}

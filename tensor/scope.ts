@@ -1,0 +1,51 @@
+import { free, type Tensor } from './tensor.ts';
+
+const scopes: Set<Tensor>[] = [];
+
+/** The innermost scope owns a tensor that was just made. For the engine. */
+export function track(made: Tensor): void {
+  scopes.at(-1)?.add(made);
+}
+
+/** A result that is not a promise: what was made while waiting would be owned by nobody. */
+export type Synchronous<Result> = Result extends Promise<unknown> ? never : Result;
+
+/**
+ * Frees the tensors made inside, except those that the result holds (they pass to the scope around, if there is one) and
+ * those that are kept. Only for synchronous functions: operations return at once, so nothing in here waits.
+ */
+export function scope<Result>(work: () => Synchronous<Result>): Result {
+  const made = new Set<Tensor>();
+  scopes.push(made);
+  try {
+    const result: Result = work();
+    for (const survivor of tensorsIn(result)) {
+      if (made.delete(survivor)) scopes.at(-2)?.add(survivor);
+    }
+    return result;
+  } finally {
+    scopes.pop();
+    for (const left of made) if (left.internal.freedBy === undefined) free(left, 'the end of its scope');
+  }
+}
+
+/** Takes a tensor out of every scope: it lives until it is freed by hand. Weights and caches are kept. */
+export function keep<Held>(held: Held): Held {
+  for (const survivor of tensorsIn(held)) for (const made of scopes) made.delete(survivor);
+  return held;
+}
+
+/** Every tensor in a value: itself, or inside arrays and plain records. */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (isTensor(value)) return [value];
+  const parts = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [];
+  return parts.flatMap(tensorsIn);
+}
+
+const isTensor = (value: object): value is Tensor => 'internal' in value && 'device' in value;
+
+function isRecord(value: object): value is Record<string, unknown> {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

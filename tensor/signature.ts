@@ -1,0 +1,128 @@
+import { ShapeError } from './error.ts';
+
+/** Sizes by name: the letters that a signature bound, and the operation's attributes. */
+export type Sizes = Readonly<Record<string, number>>;
+
+/** One dimension: a whole factor times letters, such as `3*D` or `H*d`. */
+interface Dimension {
+  readonly text: string;
+  readonly factor: number;
+  readonly letters: readonly string[];
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly dimensions: readonly Dimension[];
+  readonly dtype: 'float32' | 'int32';
+  readonly optional: boolean;
+}
+
+export interface Signature {
+  readonly text: string;
+  readonly inputs: readonly Parameter[];
+  readonly output: Parameter;
+}
+
+interface Shaped {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+}
+
+/**
+ * Parses an executable signature such as `x[N,K], w[M,K], b[M]? -> y[N,M]`.
+ *
+ * A dimension is a product of whole numbers and letters (`3*D`, `H*d`); `?` marks an input that may be left out, `:i32`
+ * one of dtype int32. That is the whole grammar: a letter takes its size from the first input that shows it, or from an
+ * attribute of that name.
+ */
+export function parseSignature(text: string): Signature {
+  const [left, right, ...rest] = text.split('->');
+  if (right === undefined || rest.length > 0) throw new SyntaxError(`signature "${text}": expected one "->"`);
+  const parameters = [...left!.matchAll(/\s*([^,[\]]+\[[^\]]*\][^,]*)(?:,|$)/g)].map((match) => parameter(match[1]!));
+  return { text, inputs: parameters, output: parameter(right) };
+}
+
+function parameter(text: string): Parameter {
+  const match = /^\s*(\w+)\[([^\]]*)\](:i32)?(\?)?\s*$/.exec(text);
+  if (!match) throw new SyntaxError(`signature: cannot read "${text}", expected something like x[N,3*D]`);
+  const dimensions = match[2]!.split(',').map((dimension): Dimension => {
+    const factors = dimension.trim().split('*');
+    const letters = factors.filter((factor) => /^[A-Za-z]\w*$/.test(factor));
+    const numbers = factors.filter((factor) => /^\d+$/.test(factor)).map(Number);
+    if (letters.length + numbers.length !== factors.length) {
+      throw new SyntaxError(`signature: cannot read the dimension "${dimension}" of "${text}"`);
+    }
+    return { text: dimension.trim(), factor: numbers.reduce((a, b) => a * b, 1), letters };
+  });
+  return { name: match[1]!, dimensions, dtype: match[3] ? 'int32' : 'float32', optional: match[4] === '?' };
+}
+
+/**
+ * Checks the inputs of operation `op` against its signature.
+ *
+ * @returns every letter's size (attributes included) and the output's shape
+ * @throws ShapeError naming the operation, the tensor, and both shapes
+ */
+export function bind(
+  op: string,
+  signature: Signature,
+  inputs: readonly (Shaped | undefined)[],
+  attributes: Sizes,
+): { sizes: Sizes; shape: number[] } {
+  const sizes: Record<string, number> = { ...attributes };
+  const seen: string[] = [];
+  if (inputs.length > signature.inputs.length) {
+    throw new ShapeError(`${op}: ${inputs.length} inputs, expected ${signature.inputs.length} of ${signature.text}`);
+  }
+  for (const [index, wanted] of signature.inputs.entries()) {
+    const found = inputs[index];
+    if (found === undefined) {
+      if (wanted.optional) continue;
+      throw new ShapeError(`${op}: ${wanted.name} is missing, expected ${signature.text}`);
+    }
+    if (found.dtype !== wanted.dtype) {
+      throw new ShapeError(`${op}: ${wanted.name} is ${found.dtype}, expected ${wanted.dtype}`);
+    }
+    const fits =
+      found.shape.length === wanted.dimensions.length &&
+      wanted.dimensions.every((dimension, axis) => matches(dimension, found.shape[axis]!, sizes));
+    if (!fits) {
+      const letters = wanted.dimensions.map((dimension) => dimension.text).join(',');
+      const numbers = wanted.dimensions.map((dimension) => product(dimension, sizes) ?? '?').join(',');
+      const from = seen.length > 0 ? ` from ${seen.join(', ')}` : '';
+      throw new ShapeError(
+        `${op}: ${wanted.name} is [${found.shape.join(',')}], expected [${letters}] = [${numbers}]${from}`,
+      );
+    }
+    seen.push(`${wanted.name} [${found.shape.join(',')}]`);
+  }
+  const shape = signature.output.dimensions.map((dimension) => {
+    const size = product(dimension, sizes);
+    if (size === undefined) throw new ShapeError(`${op}: nothing says how large ${dimension.text} is`);
+    if (!(Number.isSafeInteger(size) && size > 0)) {
+      throw new ShapeError(`${op}: the output's ${dimension.text} is ${size}, expected a positive whole number`);
+    }
+    return size;
+  });
+  return { sizes, shape };
+}
+
+function product(dimension: Dimension, sizes: Sizes): number | undefined {
+  let size = dimension.factor;
+  for (const letter of dimension.letters) {
+    if (sizes[letter] === undefined) return undefined;
+    size *= sizes[letter];
+  }
+  return size;
+}
+
+/** Whether a dimension can have this size. The one letter that has none yet takes what remains. */
+function matches(dimension: Dimension, size: number, sizes: Record<string, number>): boolean {
+  const unknown = dimension.letters.filter((letter) => sizes[letter] === undefined);
+  if (unknown.length === 0) return product(dimension, sizes) === size;
+  if (unknown.length > 1) return false;
+  const known = product({ ...dimension, letters: dimension.letters.filter((letter) => letter !== unknown[0]) }, sizes)!;
+  if (known === 0 || size % known !== 0) return false;
+  sizes[unknown[0]!] = size / known;
+  return true;
+}

@@ -1,0 +1,49 @@
+import { type Synchronous, scope } from './scope.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Hears every named activation, and may put another tensor in its place. */
+export type Listener = (name: string, tensor: Tensor) => Tensor | undefined;
+
+let listener: Listener | undefined;
+let prefix = '';
+
+/** The path of the block being launched, such as `transformer.h.3`; empty outside. */
+export const path = (): string => prefix;
+
+/**
+ * Names an activation. The names are the checkpoint's module paths; inside a block the block's path is put in front.
+ *
+ * @returns the tensor, or what the listener puts in its place
+ */
+export function tap(name: string, tensor: Tensor): Tensor {
+  return listener?.(prefix ? (name ? `${prefix}.${name}` : prefix) : name, tensor) ?? tensor;
+}
+
+/** Runs `work` with a listener; synchronous like everything that launches operations. */
+export function withListener<Result>(heard: Listener, work: () => Result): Result {
+  const before = listener;
+  listener = heard;
+  try {
+    return work();
+  } finally {
+    listener = before;
+  }
+}
+
+/**
+ * One block of the model: a scope with a path. Everything that attaches to a stretch of the model attaches here: memory,
+ * the names of taps, profile rows, and the block's weights, whose names are given from the path on.
+ */
+export function block<Weights, Result>(
+  blockPath: string,
+  weights: Weights,
+  work: (weights: Weights) => Synchronous<Result>,
+): Result {
+  const before = prefix;
+  prefix = blockPath;
+  try {
+    return scope<Result>(() => work(weights));
+  } finally {
+    prefix = before;
+  }
+}

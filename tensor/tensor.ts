@@ -1,0 +1,149 @@
+import type { Device, HostData } from './device.ts';
+import { DeviceError, ShapeError, UseAfterFreeError } from './error.ts';
+import { track } from './scope.ts';
+
+/** Where a tensor's data is: still coming, there, or never to come. */
+export type Slot =
+  | { state: 'pending' }
+  | { state: 'ready'; storage: unknown }
+  | { state: 'failed'; error: unknown }
+  | { state: 'freed' };
+
+/**
+ * An immutable, contiguous, row-major array on a device. The shape is known at once; the data may still be on its way.
+ * A weight keeps its file's dtype on disk; here everything is float32, or int32 for what counts and points.
+ */
+export interface Tensor {
+  readonly device: Device;
+  readonly shape: readonly number[];
+  readonly dtype: 'float32' | 'int32';
+  /** Who made it: an operation, or a weight's name. Errors say it. */
+  readonly label: string;
+  /** For the engine alone: operations and drivers go through `launch`, `read` and `free`. */
+  readonly internal: { slot: Slot; freedBy: string | undefined };
+}
+
+export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** The name of a tensor in a message. */
+export const describe = (tensor: Tensor): string => `${tensor.label} [${tensor.shape.join(',')}]`;
+
+/** A tensor without data yet, counted and owned by the innermost scope. For the engine. */
+export function allocate(
+  device: Device,
+  label: string,
+  shape: readonly number[],
+  dtype: 'float32' | 'int32' = 'float32',
+): Tensor {
+  if (device.closed) throw new DeviceError(`${label}: the device ${device.name} is closed`);
+  const tensor: Tensor = { device, shape, dtype, label, internal: { slot: { state: 'pending' }, freedBy: undefined } };
+  (device.live as Set<Tensor>).add(tensor);
+  device.memory.bytes += 4 * elements(shape);
+  device.memory.peakBytes = Math.max(device.memory.peakBytes, device.memory.bytes);
+  track(tensor);
+  return tensor;
+}
+
+/**
+ * A tensor with the given elements, row-major. `data` may be a function that the queue calls when it gets there: that is
+ * how weights stream. The array is not copied: do not write to it afterwards.
+ *
+ * @throws ShapeError when the number of elements is not the shape's (from the first read, if `data` is a function)
+ */
+export function tensor(
+  device: Device,
+  data: HostData | (() => HostData | Promise<HostData>),
+  shape: readonly number[],
+  options: { label?: string; dtype?: 'float32' | 'int32' } = {},
+): Tensor {
+  const label = options.label ?? 'tensor';
+  if (shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw new ShapeError(`${label}: the shape is [${shape.join(',')}], expected positive whole numbers`);
+  }
+  const check = (values: HostData): HostData => {
+    if (values.length === elements(shape)) return values;
+    throw new ShapeError(
+      `${label}: ${values.length} elements, expected ${elements(shape)} for the shape [${shape.join(',')}]`,
+    );
+  };
+  if (typeof data !== 'function') check(data);
+  const dtype = options.dtype ?? (data instanceof Int32Array ? 'int32' : 'float32');
+  const made = allocate(device, label, [...shape], dtype);
+  const load = typeof data === 'function' ? async () => check(await data()) : () => data;
+  device.queue.push(settling(made, () => device.driver.upload(load, made.shape)));
+  return made;
+}
+
+/** The job that fills a tensor's slot with what `make` gives, or poisons it with the error it throws. */
+export function settling(made: Tensor, make: () => unknown | Promise<unknown>) {
+  const { internal } = made;
+  return {
+    async run() {
+      try {
+        internal.slot = { state: 'ready', storage: await make() };
+      } catch (error) {
+        internal.slot = { state: 'failed', error };
+      }
+    },
+    cancelled(error: unknown) {
+      internal.slot = { state: 'failed', error };
+    },
+  };
+}
+
+/** @throws UseAfterFreeError naming who wants the tensor, the tensor, and who freed it */
+export function requireLive(user: string, name: string, used: Tensor): void {
+  if (used.internal.freedBy === undefined) return;
+  throw new UseAfterFreeError(
+    `${user}: ${name}, ${describe(used)}, was freed by ${used.internal.freedBy}; keep it, or use it before`,
+  );
+}
+
+/** The storage of a tensor whose turn has come. @throws the error that poisoned it */
+export function storageOf(used: Tensor): unknown {
+  const { slot } = used.internal;
+  if (slot.state === 'ready') return slot.storage;
+  if (slot.state === 'failed') throw slot.error;
+  throw new DeviceError(`${describe(used)}: its data is ${slot.state} when its turn has come`);
+}
+
+/**
+ * Copies a tensor's elements to the host. The read is queued at once, so the tensor may be freed right after the call.
+ *
+ * @throws (rejects with) the error of the operation that failed on the way to this tensor
+ */
+export function read(wanted: Tensor): Promise<HostData> {
+  requireLive('read', 'the tensor', wanted);
+  const { device } = wanted;
+  if (device.closed) throw new DeviceError(`read: ${describe(wanted)} was on ${device.name}, which is closed`);
+  const result = new Promise<HostData>((resolve, reject) => {
+    device.queue.push({
+      async run() {
+        try {
+          const data = await device.driver.read(storageOf(wanted), wanted.shape);
+          resolve(wanted.dtype === 'int32' ? Int32Array.from(data) : data);
+        } catch (error) {
+          reject(error);
+        }
+      },
+      cancelled: reject,
+    });
+  });
+  result.catch(() => undefined); // a read that nobody awaits must not end the process
+  return result;
+}
+
+/** Frees a tensor now, as far as the program is concerned; its memory goes when the queue gets there. */
+export function free(unwanted: Tensor, by = 'free'): void {
+  requireLive(by, 'the tensor', unwanted);
+  const { device, internal } = unwanted;
+  internal.freedBy = by;
+  (device.live as Set<Tensor>).delete(unwanted);
+  device.memory.bytes -= 4 * elements(unwanted.shape);
+  device.queue.push({
+    run() {
+      if (internal.slot.state === 'ready') device.driver.free(internal.slot.storage);
+      internal.slot = { state: 'freed' };
+    },
+  });
+}

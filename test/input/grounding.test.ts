@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TextError } from '../../src/error.ts';
+import {
+  formatGrounding,
+  type Point,
+  parseGrounding,
+  type Region,
+  type Shape,
+  shapeFromPixels,
+  shapeToPixels,
+} from '../../src/input/grounding.ts';
+
+const coordinate = fc.nat(999);
+const point: fc.Arbitrary<Point> = fc.tuple(coordinate, coordinate);
+const box: fc.Arbitrary<Shape> = fc.tuple(point, point).map(
+  ([[a, b], [c, d]]): Shape => [
+    [Math.min(a, c), Math.min(b, d)],
+    [Math.max(a, c), Math.max(b, d)],
+  ],
+);
+const shape = fc.oneof(box, fc.tuple(point, point, point, point));
+const name = fc
+  .string({ unit: 'binary', maxLength: 12 })
+  .map((text) => text.trim())
+  .filter((text) => !/<\/?(ref|box|quad|img)>|<imgpad>/.test(text));
+const region = fc.record({ ref: name, shapes: fc.array(shape, { minLength: 1, maxLength: 3 }) });
+const nameless = fc.record({ ref: fc.constant(null), shapes: fc.array(shape, { minLength: 1, maxLength: 3 }) });
+/** Nameless shapes after a region would be read as its own, so only the first region may have no name. */
+const regions: fc.Arbitrary<Region[]> = fc
+  .tuple(fc.option(nameless), fc.array(region, { maxLength: 4 }))
+  .map(([first, rest]): Region[] => (first ? [first, ...rest] : rest));
+
+describe('what is written can be read', () => {
+  test('regions come back from their text', () => {
+    fc.assert(
+      fc.property(regions, (list) => {
+        const { regions, problems } = parseGrounding(formatGrounding(list));
+        expect(regions).toEqual(list);
+        expect(problems).toHaveLength(list[0]?.ref === null ? 1 : 0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('an answer is read between its words', () => {
+    const text =
+      'An <ref> orange star</ref><box>(1,2),(30,40)</box> and <ref>two</ref> <box>( 5 , 6 ),(7,8)</box>,\n'.concat(
+        '<box>（9，10）（11，12）</box><quad>(0,0),(9,0),(9,9),(0,999)</quad>.',
+      );
+    const first: Region = {
+      ref: 'orange star',
+      shapes: [
+        [
+          [1, 2],
+          [30, 40],
+        ],
+      ],
+    };
+    const { regions, problems } = parseGrounding(text);
+    expect(problems).toEqual([]);
+    expect(regions[0]).toEqual(first);
+    expect(regions[1].ref).toBe('two');
+    expect(regions[1].shapes.flat(2)).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 0, 0, 9, 0, 9, 9, 0, 999]);
+    expect(formatGrounding([first])).toBe('<ref>orange star</ref><box>(1,2),(30,40)</box>');
+  });
+
+  test('what the model could not have written is refused', () => {
+    for (const wrong of [-1, 1000, 1.5, Number.NaN]) {
+      const list: Region[] = [
+        {
+          ref: 'a',
+          shapes: [
+            [
+              [0, 0],
+              [9, wrong],
+            ],
+          ],
+        },
+      ];
+      expect(() => formatGrounding(list)).toThrow(TextError);
+    }
+    expect(() => formatGrounding([{ ref: 'a</ref>', shapes: [] }])).toThrow('</ref> in the name of a region');
+  });
+});
+
+describe('what models get wrong', () => {
+  test.each([
+    ['<ref>a<box>(1,2),(3,4)</box>', 'a', [1, 2, 3, 4], '<ref> without </ref>'],
+    ['<ref>a</ref><box>(1,2),(3,4) and 5 cats', 'a', [1, 2, 3, 4], '<box> without </box>'],
+    ['<ref>a</ref><box>(1,2),(3,4)<box>(1,2),(3,4)</box>', 'a', [1, 2, 3, 4, 1, 2, 3, 4], '<box> without </box>'],
+    ['<ref>a</ref><box>(3,4),(1,2)</box>', 'a', [1, 2, 3, 4], 'swapped'],
+    ['<ref>a</ref><box>(1,4),(3,2)</box>', 'a', [1, 2, 3, 4], 'swapped'],
+    ['<ref>a</ref><box>(-5,2),(3,1000)</box>', 'a', [0, 2, 3, 999], 'not integers 0 … 999'],
+    ['<ref>a</ref><box>(1.9,2),(3,4)</box>', 'a', [1, 2, 3, 4], 'not integers 0 … 999'],
+    [`<ref>a</ref><box>(1,2),(3,${'9'.repeat(1000)})</box>`, 'a', [1, 2, 3, 999], 'not integers 0 … 999'],
+    ['<box>(1,2),(3,4)</box>', null, [1, 2, 3, 4], '<box> without a <ref>'],
+    ['<ref>a</ref></ref><box>(1,2),(3,4)</box>', 'a', [1, 2, 3, 4], '</ref> without a <ref>'],
+    ['<ref>a</ref><box>(1,2),(3</box>', 'a', [], '3 numbers, expected 4; left out'],
+    ['<ref>a</ref><box>(1,2),(3,4),(5,6)</box>', 'a', [], '6 numbers, expected 4; left out'],
+    ['<ref>a</ref><quad>(1,2),(3,4)</quad>', 'a', [], '4 numbers, expected 8; left out'],
+    ['<ref>a\nand more', 'a', [], '<ref> without </ref>'],
+  ])('%s', (text, ref, coordinates, message) => {
+    const { regions, problems } = parseGrounding(text);
+    expect(regions.map((region) => region.ref)).toEqual([ref]);
+    expect(regions[0].shapes.flat(2)).toEqual(coordinates);
+    expect(problems.map((problem) => problem.message).join('; ')).toContain(message);
+    expect(problems).toHaveLength(1);
+  });
+
+  test('a shape after other words belongs to nobody', () => {
+    const { regions, problems } = parseGrounding('<ref>a</ref> is near <box>(1,2),(3,4)</box>');
+    expect(regions.map(({ ref, shapes }) => [ref, shapes.length])).toEqual([
+      ['a', 0],
+      [null, 1],
+    ]);
+    expect(problems).toEqual([{ at: 21, message: '<box> without a <ref> before it' }]);
+  });
+
+  test('any text is read without a throw, into shapes that can be written', () => {
+    const tag = fc.constantFrom(
+      '<ref>',
+      '</ref>',
+      '<box>',
+      '</box>',
+      '<quad>',
+      '</quad>',
+      '(1,2)',
+      '(3,-4),',
+      'a',
+      '\n',
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof(tag, fc.string({ maxLength: 5 })), { maxLength: 30 }), (parts) => {
+        const text = parts.join('');
+        const { regions, problems } = parseGrounding(text);
+        for (const { at } of problems) expect(at).toBeLessThan(text.length);
+        const written = formatGrounding(regions.map(({ shapes }) => ({ ref: '', shapes })));
+        expect(parseGrounding(written).regions.map(({ shapes }) => shapes)).toEqual(
+          regions.map(({ shapes }) => shapes),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('time is linear in the text', () => {
+    for (const part of [
+      '<ref>',
+      '<box>(1,2),',
+      '<box>1',
+      '</quad>',
+      '<box>(1,2),(3,4)</box>',
+      '<',
+      '(1,',
+      '<box>((((',
+    ]) {
+      const start = performance.now();
+      parseGrounding(part.repeat(100_000));
+      expect(performance.now() - start, part).toBeLessThan(2000);
+    }
+  });
+});
+
+describe('pixels', () => {
+  test('a place is the floor of its thousandths', () => {
+    const shape: Shape = [
+      [0, 99],
+      [640, 480],
+    ];
+    expect(shapeFromPixels(shape, 640, 480)).toEqual([
+      [0, 206],
+      [999, 999],
+    ]);
+    expect(
+      shapeToPixels(
+        [
+          [500, 0],
+          [999, 999],
+        ],
+        640,
+        480,
+      ),
+    ).toEqual([
+      [320, 0],
+      [639, 479],
+    ]);
+  });
+
+  test('there and back is off by less than a thousandth and a pixel', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (side, share) => {
+        const pixel = Math.floor(share * (side - 1));
+        const shape: Shape = [
+          [pixel, 0],
+          [pixel, 0],
+        ];
+        const [[back]] = shapeToPixels(shapeFromPixels(shape, side, side), side, side);
+        expect(back).toBeLessThanOrEqual(pixel);
+        expect(pixel - back).toBeLessThan(side / 1000 + 1);
+      }),
+    );
+  });
+});

@@ -1,0 +1,207 @@
+import { add } from '../../kernels/add.ts';
+import { argmax } from '../../kernels/argmax.ts';
+import { gelu } from '../../kernels/gelu.ts';
+import { layerNorm } from '../../kernels/layer-norm.ts';
+import { resizeGrid } from '../../kernels/resize-grid.ts';
+import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { divide, scaleRows } from '../../kernels/scale.ts';
+import { siluGate } from '../../kernels/silu-gate.ts';
+import { between, type Case, draw, exactly, size, small, sum } from './case.ts';
+
+const addCase: Case = {
+  op: 'add',
+  sizes: { B: between(1, 4), M: small, D: size },
+  example({ B, M, D, seed }) {
+    const { floats } = draw(seed);
+    const [x, addend] = [floats([B * M, D]), floats([M, D])];
+    return {
+      inputs: { x, addend },
+      run: ({ x, addend }) => add(x, addend),
+      shape: [B * M, D],
+      element: (row, column) => exactly(x.at(row, column) + addend.at(row % M, column)),
+    };
+  },
+};
+
+const divideCase: Case = {
+  op: 'divide',
+  sizes: { N: small, D: size, d: between(1, 128) },
+  example({ N, D, d, seed }) {
+    const x = draw(seed).floats([N, D]);
+    return {
+      inputs: { x },
+      run: ({ x }) => divide(x, Math.sqrt(d)),
+      shape: [N, D],
+      element: (row, column) => exactly(x.at(row, column) / Math.sqrt(d)),
+    };
+  },
+};
+
+const scaleRowsCase: Case = {
+  op: 'scaleRows',
+  sizes: { N: size, D: size },
+  example({ N, D, seed }) {
+    const { floats } = draw(seed);
+    const [x, factor] = [floats([N, D]), floats([N])];
+    return {
+      inputs: { x, factor },
+      run: ({ x, factor }) => scaleRows(x, factor),
+      shape: [N, D],
+      element: (row, column) => exactly(x.at(row, column) * factor.at(0, row)),
+    };
+  },
+};
+
+const layerNormCase: Case = {
+  op: 'layerNorm',
+  sizes: { N: small, D: size },
+  example({ N, D, seed }) {
+    const { floats } = draw(seed);
+    const [x, weight, bias] = [floats([N, D]), floats([D]), floats([D])];
+    return {
+      inputs: { x, weight, bias },
+      run: ({ x, weight, bias }) => layerNorm(x, weight, bias, 1e-6),
+      shape: [N, D],
+      element(row, i) {
+        const mean = sum(D, (j) => x.at(row, j)).value / D;
+        const variance = sum(D, (j) => (x.at(row, j) - mean) ** 2).value / D;
+        const gain = weight.at(0, i) / Math.sqrt(variance + 1e-6);
+        const value = (x.at(row, i) - mean) * gain + bias.at(0, i);
+        // The mean's rounding is relative to the row's magnitudes, however close together its elements are.
+        const magnitude = sum(D, (j) => x.at(row, j)).scale / D;
+        const scale = (Math.abs(x.at(row, i)) + magnitude) * Math.abs(gain) + Math.abs(bias.at(0, i));
+        return { value, scale };
+      },
+    };
+  },
+};
+
+const rmsNormCase: Case = {
+  op: 'rmsNorm',
+  sizes: { N: small, D: size },
+  example({ N, D, seed }) {
+    const { floats } = draw(seed);
+    const [x, weight] = [floats([N, D]), floats([D])];
+    return {
+      inputs: { x, weight },
+      run: ({ x, weight }) => rmsNorm(x, weight, 1e-6),
+      shape: [N, D],
+      element(row, i) {
+        const square = sum(D, (j) => x.at(row, j) ** 2).value / D;
+        return exactly((x.at(row, i) / Math.sqrt(square + 1e-6)) * weight.at(0, i));
+      },
+    };
+  },
+};
+
+/** erf(z) = 2/√π · exp(−z²) · Σ 2ⁿ z²ⁿ⁺¹ / (1·3·5 … (2n+1)): all terms of one sign, so nothing cancels. */
+function erf(z: number): number {
+  let term = z;
+  let series = 0;
+  for (let n = 1; n < 400; n++) {
+    series += term;
+    term *= (2 * z * z) / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * series;
+}
+
+const geluCase: Case = {
+  op: 'gelu',
+  sizes: { N: small, D: size, magnitude: between(0, 2).map((i) => [1, 4, 10][i]) },
+  example({ N, D, magnitude, seed }) {
+    const x = draw(seed).floats([N, D], magnitude);
+    return {
+      inputs: { x },
+      run: ({ x }) => gelu(x),
+      shape: [N, D],
+      element(row, column) {
+        const value = x.at(row, column);
+        return { value: (value / 2) * (1 + erf(value / Math.SQRT2)), scale: Math.abs(value) }; // 1 + erf cancels
+      },
+    };
+  },
+};
+
+const siluGateCase: Case = {
+  op: 'siluGate',
+  sizes: { N: small, D: size, magnitude: between(0, 2).map((i) => [1, 10, 100][i]) },
+  example({ N, D, magnitude, seed }) {
+    const { floats } = draw(seed);
+    const [x, gate] = [floats([N, D]), floats([N, D], magnitude)];
+    return {
+      inputs: { x, gate },
+      run: ({ x, gate }) => siluGate(x, gate),
+      shape: [N, D],
+      element(row, column) {
+        const g = gate.at(row, column);
+        const value = (x.at(row, column) * g) / (1 + Math.exp(-g));
+        // An exponent's rounding is relative to it, and matters as far as the sigmoid is from 1.
+        return { value, scale: Math.abs(value) * (1 + Math.abs(g) / (1 + Math.exp(g))) };
+      },
+    };
+  },
+};
+
+/** Keys' piecewise cubic with a = −3/4, over the distance between a sample and the point that is asked for. */
+function keys(distance: number): number {
+  const a = -0.75;
+  const s = Math.abs(distance);
+  if (s <= 1) return (a + 2) * s ** 3 - (a + 3) * s ** 2 + 1;
+  return s < 2 ? a * s ** 3 - 5 * a * s ** 2 + 8 * a * s - 4 * a : 0;
+}
+
+const resizeGridCase: Case = {
+  op: 'resizeGrid',
+  sizes: { from: between(1, 17), to: between(1, 17), D: between(1, 9) },
+  example({ from, to, D, seed }) {
+    const x = draw(seed).floats([from * from, D]);
+    const clamp = (i: number) => Math.min(Math.max(i, 0), from - 1);
+    return {
+      inputs: { x },
+      run: ({ x }) => resizeGrid(x, from, to),
+      shape: [to * to, D],
+      element(cell, column) {
+        const [y, z] = [Math.trunc(cell / to), cell % to].map((i) => ((i + 0.5) * from) / to - 0.5);
+        let value = 0;
+        let scale = 0;
+        for (let i = Math.floor(y) - 1; i <= Math.floor(y) + 2; i++) {
+          for (let j = Math.floor(z) - 1; j <= Math.floor(z) + 2; j++) {
+            const source = x.at(clamp(i) * from + clamp(j), column);
+            value += keys(y - i) * keys(z - j) * source;
+            scale += Math.abs(source) * from; // a coordinate's rounding is relative to the grid's size
+          }
+        }
+        return { value, scale };
+      },
+    };
+  },
+};
+
+const argmaxCase: Case = {
+  op: 'argmax',
+  sizes: { N: small, V: size, levels: between(1, 50) }, // few levels: several elements are the largest
+  example({ N, V, levels, seed }) {
+    const { shape, data, at } = draw(seed).integers([N, V], -levels, levels);
+    return {
+      inputs: { x: { shape, data: Float32Array.from(data), at } },
+      run: ({ x }) => argmax(x),
+      shape: [1, N],
+      element(_, row) {
+        const elements = Array.from({ length: V }, (_, column) => at(row, column));
+        return exactly(elements.indexOf(Math.max(...elements)));
+      },
+    };
+  },
+};
+
+export const elementCases = [
+  addCase,
+  divideCase,
+  scaleRowsCase,
+  layerNormCase,
+  rmsNormCase,
+  geluCase,
+  siluGateCase,
+  resizeGridCase,
+  argmaxCase,
+] as const;

@@ -1,0 +1,70 @@
+/** What differs between devices in one kernel: the precision of sums, division, square roots and `exp`. */
+export type Family = 'cpu' | 'webasm' | 'shader';
+
+export const familyOf = (device: string): Family => (device === 'cpu' || device === 'webasm' ? device : 'shader');
+
+/**
+ * `|a − b| ≤ absolute · scale + relative · |b|`, b the float64 reference and `scale` the natural one of the element, such as
+ * the sum of the magnitudes of a sum's terms.
+ */
+export interface Tolerance {
+  readonly absolute: number;
+  readonly relative: number;
+}
+
+/** Smaller than this, a result may be 0: float32 ends at 2⁻¹²⁶, and a factor of 100 may follow what was lost there. */
+export const UNDERFLOW = 2 ** -119;
+
+/** One rounding to float32 errs by at most this share of the value. */
+const u = 2 ** -24;
+
+const exact: Tolerance = { absolute: 0, relative: 0 };
+
+/** So many roundings of the value, and what float64 arithmetic loses before them. */
+const roundings = (count: number): Tolerance => ({ absolute: u / 1000, relative: count * u });
+
+/** An error relative to the scale. */
+const ofScale = (count: number): Tolerance => ({ absolute: count * u, relative: 0 });
+
+/**
+ * `cpu` computes a kernel in float64 and rounds its result once. `webasm` is float32 throughout, with the host's `exp`.
+ * Shaders are float32 with their own `exp` (measured on SwiftShader, as all the others) and a division good to 2.5 ulp.
+ * Where sums are concerned the numbers are about twice the worst that was measured in thousands of examples.
+ */
+export const tolerances = {
+  // Moved, not computed.
+  append: { cpu: exact, webasm: exact, shader: exact },
+  argmax: { cpu: exact, webasm: exact, shader: exact },
+  columns: { cpu: exact, webasm: exact, shader: exact },
+  embedding: { cpu: exact, webasm: exact, shader: exact },
+  patches: { cpu: exact, webasm: exact, shader: exact },
+  splice: { cpu: exact, webasm: exact, shader: exact },
+
+  // One operation: one rounding everywhere.
+  add: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },
+  scaleRows: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },
+  // The divisor is rounded first.
+  divide: { cpu: roundings(1), webasm: roundings(2), shader: roundings(6) },
+  // Two products and their sum.
+  rotary: { cpu: roundings(1), webasm: ofScale(2.01), shader: ofScale(2.01) },
+
+  // Sums in blocks of 32: at most about 32 + K/32 roundings of partial sums, which rarely have one sign.
+  linear: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  matmul: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  attentionValues: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  // One sum over the head's size, then a division.
+  attentionScores: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
+
+  // Between kernels the mean and the inverse are float32 on every device.
+  layerNorm: { cpu: ofScale(3), webasm: ofScale(10), shader: ofScale(10) },
+  rmsNorm: { cpu: roundings(2), webasm: ofScale(10), shader: ofScale(10) },
+  // The sum of exponentials is float32 on every device; the scale allows for the rounding of the exponent.
+  softmax: { cpu: roundings(2), webasm: ofScale(16), shader: ofScale(16) },
+  siluGate: { cpu: roundings(1), webasm: ofScale(6), shader: ofScale(8) },
+  // The rational approximation is good to 1e-9 of |x|.
+  gelu: { cpu: { absolute: 1e-9, relative: u }, webasm: ofScale(4), shader: ofScale(5) },
+  // The scale allows for the rounding of the coordinates, which only float32 has.
+  resizeGrid: { cpu: roundings(1), webasm: ofScale(4), shader: ofScale(4) },
+} as const satisfies Record<string, Record<Family, Tolerance>>;
+
+export type OpName = keyof typeof tolerances;
