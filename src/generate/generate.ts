@@ -42,7 +42,10 @@ export async function* generate(
     let input = ids;
     for (let made = 0; made < room; made++) {
       signal?.throwIfAborted();
-      const next = await greedyStep(model, input, cache, made === 0 ? images : undefined);
+      const chosen = likeliestNext(model, input, cache, made === 0 ? images : undefined);
+      const index = read(chosen);
+      free(chosen);
+      const [next] = await index;
       yield next;
       if (stops.includes(next)) return;
       input = Int32Array.of(next);
@@ -53,14 +56,15 @@ export async function* generate(
   }
 }
 
-/** Feeds tokens and reads the likeliest next one. */
-async function greedyStep(model: Model, ids: Int32Array, cache: Cache, images?: PlacedImages): Promise<number> {
-  const chosen = scope<Tensor>(() => {
+/**
+ * Feeds tokens, and chooses the likeliest next one from the scores of the last position.
+ *
+ * @returns `[1]` int32
+ */
+export function likeliestNext(model: Model, ids: Int32Array, cache: Cache, images?: PlacedImages): Tensor {
+  return scope<Tensor>(() => {
     const hidden = decode(model, ids, cache, images);
-    const last = embedding(hidden, tensor(model.device, Int32Array.of(ids.length - 1), [1])); // the last row alone
+    const last = embedding(hidden, tensor(model.device, Int32Array.of(ids.length - 1), [1])); // that row alone
     return argmax(logits(model, last));
   });
-  const index = read(chosen);
-  free(chosen);
-  return (await index)[0];
 }

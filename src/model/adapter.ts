@@ -5,6 +5,7 @@ import { linear } from '../../kernels/linear.ts';
 import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { attend, groupSpan } from './attention.ts';
+import { ADAPTER_HEAD_SIZE } from './config.ts';
 import { LAYER_NORM_EPS } from './vision.ts';
 
 /** The adapter's weights, named from `transformer.visual.attn_pool.` on. */
@@ -23,9 +24,6 @@ export interface AdapterWeights {
   'attn.out_proj.bias': Tensor;
 }
 
-/** The size of the adapter's heads is fixed in the original: `output_dim / 128` of them. */
-export const ADAPTER_HEAD_SIZE = 128;
-
 /**
  * The position-aware vision-language adapter: one cross-attention layer in which Q learned queries read the patches of an
  * image (Qwen-VL, arXiv 2308.12966, section 2.1).
@@ -40,7 +38,7 @@ export function adapter(x: Tensor, w: AdapterWeights, keyPositions: Tensor): Ten
   const B = x.shape[0] / L;
   const heads = C / ADAPTER_HEAD_SIZE;
 
-  const projected = w['kv_proj.weight'] ? tap('kv_proj', linear(x, w['kv_proj.weight'])) : x; // [B·L, C]
+  const projected = tap('kv_proj', w['kv_proj.weight'] ? linear(x, w['kv_proj.weight']) : x); // [B·L, C]
   const kv = tap('ln_kv', layerNorm(projected, w['ln_kv.weight'], w['ln_kv.bias'], LAYER_NORM_EPS));
   const queries = tap('ln_q', layerNorm(w.query, w['ln_q.weight'], w['ln_q.bias'], LAYER_NORM_EPS)); // [Q, C]
 

@@ -10,7 +10,7 @@ import { block, tap } from '../../tensor/tap.ts';
 import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
 import { causalSpan, groupSpan } from './attention.ts';
-import type { Config } from './config.ts';
+import { type Config, patchGrid } from './config.ts';
 import { type BlockCache, type DecoderBlockWeights, type DecoderPass, decoderBlock } from './decoder.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
 import { logNFactors, ntkAlpha, rotaryTable } from './rotary-table.ts';
@@ -59,7 +59,7 @@ export function loadModel(device: Device, config: Config, load: (name: string) =
   }
   const visual = below<Model['visual']>(weights, 'transformer.visual');
   const attnPool = below<AdapterWeights>(weights, 'transformer.visual.attn_pool');
-  const grid = config.visual.image_size / config.visual.patch_size;
+  const grid = patchGrid(config.visual);
   const table = weights['transformer.visual.positional_embedding'];
   return {
     device,

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { closeDevice, createDevice } from '../../tensor/device.ts';
+import { nullDriver } from '../../tensor/null.ts';
+import { scope } from '../../tensor/scope.ts';
+import { tensor } from '../../tensor/tensor.ts';
+import { readSmallFile } from '../checkpoint/file-source.ts';
+import { CheckpointError, InputError } from '../error.ts';
+import { likeliestNext } from '../generate/generate.ts';
+import { type Config, parseConfig } from '../model/config.ts';
+import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
+import { weightShapes } from '../model/weights.ts';
+import { profileStages, type Stage } from '../profile/stages.ts';
+import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
+import { bold, thousands } from './terminal.ts';
+
+/** What a question usually adds to its picture: roles, tags and a dozen words. */
+const QUESTION_TOKENS = 24;
+const LARGEST_CONFIG_BYTES = 1 << 20;
+
+/** `qvl inspect [CONFIG.json]`: prices one picture and one question on the `null` device, without a weight. */
+export async function runInspect(words: string[], options: Options): Promise<void> {
+  if (words.length > 1) throw new InputError('qvl inspect', `${words.length} files`, 'give one config.json');
+  const path =
+    words[0] ?? (options.model ? join(options.model, 'config.json') : join(ROOT, 'golden/published/config.json'));
+  const config = parseConfig(parseJson(await readSmallFile(path, LARGEST_CONFIG_BYTES), path), path);
+  const tokens = wholeNumber(options, 'tokens', config.max_position_embeddings - 1);
+  if (words[0] === undefined && !options.model)
+    console.log(`(the published configuration; ${SHIPPED_MODEL} is the small one)`);
+
+  const length = tokens ?? config.visual.n_queries + 2 + QUESTION_TOKENS;
+  const { stages, peakBytes } = await price(config, length);
+  const parameters = parametersByStage(config);
+  const rows = stages.map(({ name, operations, bytes }) => [
+    name,
+    parameters.get(name)?.toLocaleString('en') ?? '',
+    thousands(operations, 'FLOP'),
+    thousands(bytes, 'B'),
+  ]);
+  const total = [...parameters.values()].reduce((a, b) => a + b, 0);
+  const tensors = weightShapes(config).size;
+  console.log(bold(`${path}: ${tensors} tensors, ${total.toLocaleString('en')} parameters`));
+  for (const [name, count, operations, bytes] of [['stage', 'parameters', 'operations', 'bytes moved'], ...rows]) {
+    console.log(`  ${name.padEnd(16)} ${count.padStart(15)} ${operations.padStart(12)} ${bytes.padStart(12)}`);
+  }
+  console.log(
+    `  one picture, ${length} tokens, one step of decoding; float32: ${thousands(peakBytes, 'B')} at the peak`,
+  );
+}
+
+function parseJson(bytes: Uint8Array, path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new CheckpointError(path, 'not JSON', 'give the config.json of a Qwen-VL checkpoint', { cause });
+  }
+}
+
+/** Runs the shapes of a whole pass: picture, prompt, and one token after it. */
+async function price(config: Config, length: number): Promise<{ stages: Stage[]; peakBytes: number }> {
+  const device = createDevice(nullDriver);
+  const profile = profileStages(device);
+  const model = loadModel(device, config, () => Promise.reject(new Error('the null device loads no weights')));
+  scope<void>(() => pass(model, length, profile.enter));
+  await device.queue.idle();
+  const { peakBytes } = device.memory;
+  await closeDevice(device);
+  return { stages: profile.stages(), peakBytes };
+}
+
+function pass(model: Model, length: number, enter: (stage: string) => void): void {
+  const { device, config } = model;
+  const { image_size: size, n_queries: rows } = config.visual;
+  enter('vision encoder');
+  const encoded = encodePatches(model, tensor(device, new Float32Array(3 * size * size), [3 * size, size]));
+  enter('adapter');
+  const features = adaptFeatures(model, encoded);
+  const cache = createCache(model, length + 1);
+  const source = Int32Array.from({ length }, (_, i) => (i < rows ? i : -1));
+  enter('prefill');
+  likeliestNext(model, new Int32Array(length), cache, { features, source });
+  enter('decode 1 token');
+  likeliestNext(model, new Int32Array(1), cache);
+}
+
+/** The paper's split: `ln_post` and `proj` count for the adapter. */
+function parametersByStage(config: Config): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const [name, shape] of weightShapes(config)) {
+    const adapter = /^transformer\.visual\.(attn_pool\.|ln_post\.|proj$)/.test(name);
+    const stage = adapter ? 'adapter' : name.startsWith('transformer.visual.') ? 'vision encoder' : 'prefill';
+    counts.set(stage, (counts.get(stage) ?? 0) + shape.reduce((a, b) => a * b, 1));
+  }
+  return counts;
+}

@@ -1,0 +1,43 @@
+import type { TapResult } from './golden.ts';
+
+/**
+ * The largest NMSE against float64 that an activation may have, as a multiple of PyTorch float32's own.
+ *
+ * `random`: the models of golden/quirks, whose weights are drawn. `trained`: the small checkpoint, whose attention is sharp:
+ * it magnifies the last bits of its scores, ours and PyTorch's by different luck, in a prompt of fifty tokens.
+ */
+const LARGEST_RATIO: Readonly<Record<string, { random: number; trained: number }>> = {
+  // Sums in float64, one rounding a kernel: what remains is the rounding of stored activations. Measured 0.06 and 0.33.
+  cpu: { random: 0.1, trained: 0.5 },
+  // Float32 like PyTorch, sums in blocks of 32 where PyTorch's are vectors of 8 or 16 partial sums. Measured 0.70 and 7.8.
+  webasm: { random: 2, trained: 10 },
+  // Float32 with functions whose accuracy is the driver's: `exp` errs by 1.2e-6 on a software renderer.
+  webgpu: { random: 10, trained: 40 },
+  webgl2: { random: 10, trained: 40 },
+  headlessgl: { random: 10, trained: 40 },
+};
+
+/**
+ * An activation without a float64 twin is compared with PyTorch's float32, whose own error is not known there. It is taken
+ * to be at most this often the largest of the twins': those are sums with a residual stream, which single branches lack.
+ */
+const BRANCH_NOISE = 4;
+
+/** An activation that is farther from the original than it may be. */
+export interface Excess {
+  readonly name: string;
+  readonly found: number;
+  readonly allowed: number;
+}
+
+/** Judges measurements by the table above. @returns what exceeds it, nothing when all is well */
+export function judge(results: readonly TapResult[], device: string, kind: 'random' | 'trained'): Excess[] {
+  const ratio = LARGEST_RATIO[device][kind];
+  const noise = Math.max(...results.map(({ exact }) => exact?.pytorch ?? 0));
+  // ‖ours − theirs‖ ≤ ‖ours − exact‖ + ‖theirs − exact‖, both squared in an NMSE.
+  const apart = (1 + Math.sqrt(ratio)) ** 2 * BRANCH_NOISE * noise;
+  return results.flatMap(({ name, nmse, exact }) => {
+    const [found, allowed] = exact ? [exact.ours, ratio * exact.pytorch] : [nmse, apart];
+    return found <= allowed ? [] : [{ name, found, allowed }];
+  });
+}

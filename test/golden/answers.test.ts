@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { answer } from '../../src/generate/answer.ts';
+import { openSystem, type System } from '../../src/generate/system.ts';
+import type { Piece, Turn } from '../../src/input/prompt.ts';
+import { readPicture } from '../../src/input/read-picture.ts';
+import { closeDevice, type Device } from '../../tensor/device.ts';
+import { openDevice } from '../../tensor/open.ts';
+
+interface GoldenAnswer {
+  name: string;
+  pictures: string[];
+  history: [string, string][];
+  query: string;
+  token_ids: number[];
+  text: string;
+}
+
+const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as GoldenAnswer[];
+
+/** A golden's text as pieces: its pictures, then the words. */
+function pieces(text: string): Piece[] {
+  const images = text.split('<img></img>').length - 1;
+  const words = text.replaceAll(/Picture \d+: <img><\/img>\n/g, '');
+  return [...Array.from({ length: images }, () => ({ image: '' })), { text: words }];
+}
+
+describe.each(['cpu', 'webasm'] as const)('greedy answers on %s', (mode) => {
+  let device: Device;
+  let system: System;
+  beforeAll(async () => {
+    device = (await openDevice(mode, 2)).device;
+    system = await openSystem('golden/tiny', device);
+  });
+  afterAll(async () => {
+    await system.close();
+    await closeDevice(device);
+  });
+
+  test.each(answers)('$name: $text', async ({ pictures, history, query, token_ids, text }) => {
+    const before = device.live.size;
+    const loaded = await Promise.all(pictures.map((name) => readPicture(`golden/tiny/pictures/${name}`)));
+    const turns: Turn[] = history.map(([user, assistant]) => ({ user: pieces(user), assistant }));
+    const ids: number[] = [];
+    let said = '';
+    for await (const piece of answer(system, loaded, pieces(query), { history: turns })) {
+      if (piece.id >= 0) ids.push(piece.id);
+      said += piece.text;
+    }
+    expect(ids).toEqual(token_ids);
+    expect(said).toBe(text);
+    expect(device.live.size).toBe(before);
+  });
+});

@@ -1,0 +1,42 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
+import { compareGolden, type TapResult } from '../../src/verify/golden.ts';
+import { judge } from '../../src/verify/tolerances.ts';
+import { closeDevice } from '../../tensor/device.ts';
+import { openDevice } from '../../tensor/open.ts';
+import { CASES, openCase } from './cases.ts';
+
+const table: string[] = [];
+
+/** The tap whose distance from float64 is the largest multiple of PyTorch's own. */
+function worstRatio(results: readonly TapResult[]) {
+  const twins = results.flatMap(({ name, exact }) => (exact ? [{ name, ratio: exact.ratio }] : []));
+  return twins.reduce((a, b) => (b.ratio > a.ratio ? b : a));
+}
+
+describe.each(['cpu', 'webasm'] as const)('every golden activation on %s', (mode) => {
+  test.each(CASES)('$name', async (wanted) => {
+    const opened = await openCase(wanted);
+    const { device } = await openDevice(mode, 2);
+    try {
+      const model = loadModel(device, opened.checkpoint.config, opened.checkpoint.load);
+      const results = await compareGolden(model, opened.golden);
+      const worst = worstRatio(results);
+      table.push(`${wanted.name.padEnd(14)}${device.description.padEnd(26)}${worst.ratio.toFixed(3)} × ${worst.name}`);
+
+      expect(results).toHaveLength(wanted.taps);
+      expect(judge(results, mode, wanted.kind)).toEqual([]);
+
+      freeModel(model);
+      await device.queue.idle();
+      expect([device.live.size, device.memory.bytes]).toEqual([0, 0]);
+    } finally {
+      await closeDevice(device);
+      await opened.close();
+    }
+  });
+});
+
+afterAll(() =>
+  console.log(`NMSE to float64 as a multiple of PyTorch float32's own, the worst tap:\n${table.join('\n')}`),
+);

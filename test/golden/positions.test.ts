@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resizeGrid } from '../../kernels/resize-grid.ts';
+import { type FileSource, openFile } from '../../src/checkpoint/file-source.ts';
+import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';
+import { sineCosinePositions } from '../../src/model/positions.ts';
+import { closeDevice, type Device } from '../../tensor/device.ts';
+import { openDevice } from '../../tensor/open.ts';
+import { free, read, tensor } from '../../tensor/tensor.ts';
+
+const path = 'golden/preprocess/positions.safetensors';
+let file: FileSource;
+let tensors: ReadonlyMap<string, StoredTensor>;
+let metadata: ReadonlyMap<string, string>;
+beforeAll(async () => {
+  file = await openFile(path);
+  ({ tensors, metadata } = await openSafetensors(file));
+});
+afterAll(() => file.close());
+
+const golden = (name: string): Promise<Float32Array> => readFloat32(tensors.get(name) as StoredTensor);
+const largestDifference = (a: ArrayLike<number>, b: Float32Array) =>
+  b.reduce((largest, value, i) => Math.max(largest, Math.abs(value - a[i])), 0);
+
+const GRIDS = ['16to32', '16to8', '16to6', '3to6', '4to16', '16to33', '5to7', '16to1', '1to4'];
+
+/** Tables hold values up to about 4; PyTorch's own float32 rounding of 16 products is of this size. */
+const RESIZED = 2e-6;
+
+describe.each(['cpu', 'webasm'] as const)('position tables resized on %s', (mode) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = (await openDevice(mode, 1)).device;
+  });
+  afterAll(() => closeDevice(device));
+
+  test.each(GRIDS)('%s', async (name) => {
+    const [from, to] = name.split('to').map(Number);
+    const input = tensor(device, await golden(`${name}.input`), [from * from, 24]);
+    const resized = resizeGrid(input, from, to);
+    const found = await read(resized);
+    const expected = await golden(`${name}.output`);
+    free(input);
+    free(resized);
+    expect(found).toHaveLength(expected.length);
+    expect(largestDifference(found, expected)).toBeLessThan(RESIZED);
+  });
+});
+
+test.each(['sincos.128x3', 'sincos.256x4', 'sincos.4096x16'])('%s is the sine-cosine table', async (name) => {
+  const [width, grid] = name.slice('sincos.'.length).split('x').map(Number);
+  const table = sineCosinePositions(grid, width);
+  const rows = JSON.parse(metadata.get(`${name}.rows`) ?? 'null') as number[] | null;
+  const chosen = rows ?? Array.from({ length: grid * grid }, (_, row) => row);
+  const found = chosen.flatMap((row) => [...table.subarray(row * width, (row + 1) * width)]);
+  const expected = await golden(name);
+  expect(found).toHaveLength(expected.length);
+  expect(largestDifference(found, expected)).toBeLessThan(1e-6); // one float32 rounding of angles up to 16
+});
