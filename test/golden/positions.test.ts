@@ -24,8 +24,11 @@ const largestDifference = (a: ArrayLike<number>, b: Float32Array) =>
 
 const GRIDS = ['16to32', '16to8', '16to6', '3to6', '4to16', '16to33', '5to7', '16to1', '1to4'];
 
-/** Tables hold values up to about 4; PyTorch's own float32 rounding of 16 products is of this size. */
-const RESIZED = 2e-6;
+/**
+ * PyTorch's float32 differs from its float64 by up to 3.22e-6 on these tables (16 to 33: coordinates round, values reach 4).
+ * `cpu` computes in float64, so its distance is PyTorch's; `webasm` rounds by itself as well.
+ */
+const RESIZED = { cpu: 3.3e-6, webasm: 6.6e-6 };
 
 describe.each(['cpu', 'webasm'] as const)('position tables resized on %s', (mode) => {
   let device: Device;
@@ -43,7 +46,7 @@ describe.each(['cpu', 'webasm'] as const)('position tables resized on %s', (mode
     free(input);
     free(resized);
     expect(found).toHaveLength(expected.length);
-    expect(largestDifference(found, expected)).toBeLessThan(RESIZED);
+    expect(largestDifference(found, expected)).toBeLessThan(RESIZED[mode]);
   });
 });
 
@@ -55,5 +58,5 @@ test.each(['sincos.128x3', 'sincos.256x4', 'sincos.4096x16'])('%s is the sine-co
   const found = chosen.flatMap((row) => [...table.subarray(row * width, (row + 1) * width)]);
   const expected = await golden(name);
   expect(found).toHaveLength(expected.length);
-  expect(largestDifference(found, expected)).toBeLessThan(1e-6); // one float32 rounding of angles up to 16
+  expect(largestDifference(found, expected)).toBeLessThan(2e-6); // angles up to 15: half an ulp of each, and one of the frequency's power, which numpy rounds its own way
 });
