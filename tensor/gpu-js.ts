@@ -108,11 +108,13 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       };
       op.kernels(run, inputs as readonly Handle[], sizes);
       const results = new Map<unknown, unknown>();
-      for (const step of steps) {
-        results.set(step, await execute({ ...step, inputs: step.inputs.map((given) => results.get(given) ?? given) }));
+      const last = steps.pop();
+      try {
+        for (const step of steps) results.set(step, await execute(resolved(step, results)));
+        return await execute(resolved(last as Step, results));
+      } finally {
+        for (const intermediate of results.values()) release(intermediate);
       }
-      for (const step of steps.slice(0, -1)) release(results.get(step));
-      return results.get(steps.at(-1));
     },
     async read(storage, shape) {
       if (mode === 'webasm') return Float32Array.from((storage as { value: Float32Array }).value);
@@ -128,6 +130,11 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
   function release(storage: unknown): void {
     if (resident) (storage as Exclude<Result, Float32Array[]>).delete();
   }
+}
+
+/** A step whose inputs are results, where they were steps. */
+function resolved(step: Step, results: ReadonlyMap<unknown, unknown>): Step {
+  return { ...step, inputs: step.inputs.map((given) => results.get(given) ?? given) };
 }
 
 /** What a GPU.js kernel says of itself after a run: it may have fallen back to another mode. */

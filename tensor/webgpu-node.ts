@@ -35,7 +35,9 @@ async function install(): Promise<() => void> {
   try {
     binding = (await import(/* @vite-ignore */ name)) as Binding;
   } catch (error) {
-    throw new DeviceError(`no WebGPU: ${firstLine(error)}`, { cause: error });
+    const library = /`(\S+)' not found/.exec(String(error))?.[1]; // how the system's loader says that it is too old
+    const reason = library ? `this system lacks ${library}` : firstLine(error);
+    throw new DeviceError(`no WebGPU: the package webgpu does not load, ${reason}`, { cause: error });
   }
   const globals = globalThis as Record<string, unknown>;
   const added = Object.keys(binding.globals).filter((key) => !(key in globals));

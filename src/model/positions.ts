@@ -12,7 +12,10 @@
 export function sineCosinePositions(grid: number, width: number): Float32Array {
   const quarter = width / 4;
   const table = new Float32Array(grid * grid * width);
-  const frequency = Float32Array.from({ length: quarter }, (_, k) => 1 / Math.fround(10000 ** Math.fround(k / quarter)));
+  const frequency = Float32Array.from(
+    { length: quarter },
+    (_, k) => 1 / Math.fround(10000 ** Math.fround(k / quarter)),
+  );
   for (let cell = 0; cell < grid * grid; cell++) {
     const position = [cell % grid, Math.floor(cell / grid)]; // the column first
     for (let i = 0; i < width; i++) {
