@@ -42,17 +42,19 @@ const values = {
   float16: [1, 2 ** -24, -Infinity],
 };
 
-test.each([{}, { zip64: true }, { byteOrder: 'little' }, { comment: 'PK\x05\x06 is how the end begins, usually' }])(
-  'views of shared storages are gathered: %j',
-  async (options) => {
-    const tensors = await open(torchArchive(saved, options));
-    const found: Record<string, number[]> = {};
-    for (const [name, tensor] of tensors) found[name] = [...(await readFloat64(tensor))];
-    expect(found).toEqual(values);
-    expect(tensors.get('transposed')!.shape).toEqual([6, 4]);
-    expect(tensors.get('doubles')).toMatchObject({ name: 'doubles', dtype: 'float64', bytes: 48 });
-  },
-);
+test.each([
+  {},
+  { zip64: true },
+  { byteOrder: 'little' },
+  { comment: 'PK\x05\x06 is how the end begins, usually' },
+])('views of shared storages are gathered: %j', async (options) => {
+  const tensors = await open(torchArchive(saved, options));
+  const found: Record<string, number[]> = {};
+  for (const [name, tensor] of tensors) found[name] = [...(await readFloat64(tensor))];
+  expect(found).toEqual(values);
+  expect(tensors.get('transposed')!.shape).toEqual([6, 4]);
+  expect(tensors.get('doubles')).toMatchObject({ name: 'doubles', dtype: 'float64', bytes: 48 });
+});
 
 test('only what a view spans is read', async () => {
   const memory = memorySource(torchArchive(saved), 'shard');

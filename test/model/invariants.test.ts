@@ -55,15 +55,16 @@ describe.each(['cpu', 'webasm'] as const)('what must hold without goldens, on %s
     return Promise.all(reads.map(({ of }) => of));
   }
 
-  test.each([[[11, 1]], [[5, 7]], [[1, 4, 4, 3]]])(
-    'fed in pieces of %j, a prompt has the logits of the whole',
-    async (pieces) => {
-      const [whole] = await scores(ids, [12]);
-      const parts = (await scores(ids, pieces)).flatMap((part) => [...part]);
-      expect(parts).toHaveLength(whole.length);
-      expect(largestDifference(parts, whole)).toBeLessThan(ROUNDING);
-    },
-  );
+  test.each([
+    [[11, 1]],
+    [[5, 7]],
+    [[1, 4, 4, 3]],
+  ])('fed in pieces of %j, a prompt has the logits of the whole', async (pieces) => {
+    const [whole] = await scores(ids, [12]);
+    const parts = (await scores(ids, pieces)).flatMap((part) => [...part]);
+    expect(parts).toHaveLength(whole.length);
+    expect(largestDifference(parts, whole)).toBeLessThan(ROUNDING);
+  });
 
   test('no position sees what comes after it', async () => {
     const changed = ids.slice();
