@@ -1,3 +1,4 @@
+import { ShapeError } from '../tensor/error.ts';
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -13,6 +14,7 @@ import type { Tensor } from '../tensor/tensor.ts';
  * @param sin `[N, d]`
  */
 export function rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  if (cos.shape[1] % 2 !== 0) throw new ShapeError(`rotary: cos is [${cos.shape.join(',')}], expected an even d`);
   return launch(op, [cos, sin, x]);
 }
 

@@ -73,9 +73,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
   }
 
   async function execute({ kernel, shape: [rows, columns], inputs }: Step): Promise<unknown> {
-    if (mode !== 'cpu' && Math.max(rows, columns) > LARGEST_INDEX) {
-      throw new DeviceError(`GPU.js ${mode}: [${rows},${columns}] has more than 2^24 rows or columns; split it`);
-    }
+    requireIndexable(rows, columns);
     const made = compile(kernel);
     made.setOutput([columns, rows]);
     const result = (await made(...(inputs as never[]))) as unknown as Result;
@@ -97,6 +95,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       const values = data instanceof Float32Array ? data : Float32Array.from(data);
       const [rows, columns] = matrixShape(shape);
       if (mode === 'cpu') return rowsOf(values, columns);
+      requireIndexable(rows, columns);
       const flat = matrix(values, columns);
       return resident ? execute({ kernel: copy, shape: [rows, columns], inputs: [flat] }) : flat;
     },
@@ -126,6 +125,11 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       await gpu.destroy();
     },
   };
+
+  function requireIndexable(rows: number, columns: number): void {
+    if (mode === 'cpu' || Math.max(rows, columns) <= LARGEST_INDEX) return;
+    throw new DeviceError(`GPU.js ${mode}: [${rows},${columns}] has more than 2^24 rows or columns; split it`);
+  }
 
   function release(storage: unknown): void {
     if (resident) (storage as Exclude<Result, Float32Array[]>).delete();

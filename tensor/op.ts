@@ -66,8 +66,8 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const stranger = present.find((input) => input.device !== device);
   if (stranger) throw new TypeError(`${op.name}: its inputs live on ${device.name} and on ${stranger.device.name}`);
 
-  const output = allocate(device, op.name, shape, op.signature.output.dtype);
   const { operations, bytes } = op.cost(sizes);
+  const output = allocate(device, op.name, shape, op.signature.output.dtype);
   const moved = bytes ?? 4 * [output, ...present].reduce((sum, { shape }) => sum + elements(shape), 0);
   const event: Launch = { op: op.name, path: path(), shape, operations, bytes: moved };
   device.onLaunch?.(event);

@@ -8,7 +8,7 @@ export const DEVICE_NAMES = ['auto', ...GPU_JS_MODES, 'null'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
 /** Workers for matrix products when nobody says how many: more than a few only cost memory at these sizes. */
-const MOST_DEFAULT_THREADS = 4;
+export const MOST_DEFAULT_THREADS = 4;
 
 export interface OpenedDevice {
   readonly device: Device;

@@ -38,14 +38,14 @@ interface Shaped {
 export function parseSignature(text: string): Signature {
   const [left, right, ...rest] = text.split('->');
   if (right === undefined || rest.length > 0) throw new SyntaxError(`signature "${text}": expected one "->"`);
-  const parameters = [...left!.matchAll(/\s*([^,[\]]+\[[^\]]*\][^,]*)(?:,|$)/g)].map((match) => parameter(match[1]!));
-  return { text, inputs: parameters, output: parameter(right) };
+  const inputs = left.split(/,(?![^[]*\])/).map(parameter); // at the commas outside brackets
+  return { text, inputs, output: parameter(right) };
 }
 
 function parameter(text: string): Parameter {
   const match = /^\s*(\w+)\[([^\]]*)\](:i32)?(\?)?\s*$/.exec(text);
   if (!match) throw new SyntaxError(`signature: cannot read "${text}", expected something like x[N,3*D]`);
-  const dimensions = match[2]!.split(',').map((dimension): Dimension => {
+  const dimensions = match[2].split(',').map((dimension): Dimension => {
     const factors = dimension.trim().split('*');
     const letters = factors.filter((factor) => /^[A-Za-z]\w*$/.test(factor));
     const numbers = factors.filter((factor) => /^\d+$/.test(factor)).map(Number);
@@ -54,7 +54,7 @@ function parameter(text: string): Parameter {
     }
     return { text: dimension.trim(), factor: numbers.reduce((a, b) => a * b, 1), letters };
   });
-  return { name: match[1]!, dimensions, dtype: match[3] ? 'int32' : 'float32', optional: match[4] === '?' };
+  return { name: match[1], dimensions, dtype: match[3] ? 'int32' : 'float32', optional: match[4] === '?' };
 }
 
 /**
@@ -85,7 +85,7 @@ export function bind(
     }
     const fits =
       found.shape.length === wanted.dimensions.length &&
-      wanted.dimensions.every((dimension, axis) => matches(dimension, found.shape[axis]!, sizes));
+      wanted.dimensions.every((dimension, axis) => matches(dimension, found.shape[axis], sizes));
     if (!fits) {
       const letters = wanted.dimensions.map((dimension) => dimension.text).join(',');
       const numbers = wanted.dimensions.map((dimension) => product(dimension, sizes) ?? '?').join(',');
@@ -121,8 +121,9 @@ function matches(dimension: Dimension, size: number, sizes: Record<string, numbe
   const unknown = dimension.letters.filter((letter) => sizes[letter] === undefined);
   if (unknown.length === 0) return product(dimension, sizes) === size;
   if (unknown.length > 1) return false;
-  const known = product({ ...dimension, letters: dimension.letters.filter((letter) => letter !== unknown[0]) }, sizes)!;
+  const known =
+    product({ ...dimension, letters: dimension.letters.filter((letter) => letter !== unknown[0]) }, sizes) ?? 0;
   if (known === 0 || size % known !== 0) return false;
-  sizes[unknown[0]!] = size / known;
+  sizes[unknown[0]] = size / known;
   return true;
 }

@@ -142,8 +142,13 @@ export function free(unwanted: Tensor, by = 'free'): void {
   device.memory.bytes -= 4 * elements(unwanted.shape);
   device.queue.push({
     run() {
-      if (internal.slot.state === 'ready') device.driver.free(internal.slot.storage);
+      const { slot } = internal;
       internal.slot = { state: 'freed' };
+      try {
+        if (slot.state === 'ready') device.driver.free(slot.storage);
+      } catch {
+        // The tensor is gone for the program; a driver that cannot give back its memory must not stop the queue.
+      }
     },
   });
 }

@@ -2,8 +2,8 @@ import type { FileType } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
 import { weightShapes } from '../model/weights.ts';
+import { quote, quoteSome, some } from '../quote.ts';
 import { type GenerationConfig, parseGenerationConfig } from './generation.ts';
-import { quote, quoteSome, some } from './quote.ts';
 import { readFloat32, type StoredTensor } from './stored-tensor.ts';
 
 /** A model on disk: its configuration, and its weights, which are read when they are asked for. */

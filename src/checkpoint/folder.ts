@@ -1,13 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '../error.ts';
+import { isObject } from '../fields.ts';
 import { parseConfig } from '../model/config.ts';
+import { quote, quoteSome } from '../quote.ts';
 import { type ByteSource, LARGEST_TABLE } from './byte-source.ts';
 import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
-import { isObject } from './fields.ts';
 import { asCheckpointError, type FileSource, openFile, readSmallFile } from './file-source.ts';
 import { parseGenerationConfig } from './generation.ts';
-import { quote, quoteSome } from './quote.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import { openTorchArchive } from './torch-archive.ts';

@@ -1,4 +1,4 @@
-import { readFields } from './fields.ts';
+import { readFields } from '../fields.ts';
 
 /** How a checkpoint wants to be asked, under the names of its `generation_config.json`. */
 export interface GenerationConfig {

@@ -1,8 +1,8 @@
 import { ELEMENT_BYTES, elementCount, type FileType } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
+import { isObject } from '../fields.ts';
+import { quote } from '../quote.ts';
 import { type ByteSource, DAMAGED, LARGEST_TABLE } from './byte-source.ts';
-import { isObject } from './fields.ts';
-import { quote } from './quote.ts';
 import { type HostTensor, isShape, type StoredTensor } from './stored-tensor.ts';
 
 const CODES: readonly (readonly [string, FileType])[] = [

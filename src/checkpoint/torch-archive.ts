@@ -1,7 +1,7 @@
 import { ELEMENT_BYTES, elementCount } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { type ByteSource, DAMAGED } from './byte-source.ts';
-import { quote } from './quote.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import type { TensorRecord } from './torch-globals.ts';
 import { readStateDict } from './unpickler.ts';

@@ -1,5 +1,5 @@
 import type { FileType } from '../../tensor/dtype.ts';
-import { quote } from './quote.ts';
+import { quote } from '../quote.ts';
 import { isShape } from './stored-tensor.ts';
 
 /** A block of elements that tensors are views of, kept in the archive as `data/KEY`. */

@@ -1,7 +1,7 @@
 import { CheckpointError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { DAMAGED } from './byte-source.ts';
 import { pickleCursor } from './pickle-cursor.ts';
-import { quote } from './quote.ts';
 import { call, describe, findGlobal, isKind, type PickleValue, storage, type TensorRecord } from './torch-globals.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { CheckpointError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { type ByteSource, checkRange, DAMAGED, LARGEST_TABLE } from './byte-source.ts';
-import { quote } from './quote.ts';
 
 /** A file inside an archive: where its bytes are. */
 export interface ZipEntry {

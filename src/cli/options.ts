@@ -1,7 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEVICE_NAMES, type DeviceName, type OpenedDevice, openDevice } from '../../tensor/open.ts';
+import {
+  DEVICE_NAMES,
+  type DeviceName,
+  MOST_DEFAULT_THREADS,
+  type OpenedDevice,
+  openDevice,
+} from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
 
 export const OPTIONS = {
@@ -33,8 +39,6 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The small trained checkpoint that comes with the project. */
 export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 
-/** More threads than a machine has cores only cost memory; more than this many help no matrix of this size. */
-const MOST_DEFAULT_THREADS = 4;
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */

@@ -1,4 +1,4 @@
-import { readFields } from '../checkpoint/fields.ts';
+import { readFields } from '../fields.ts';
 
 /** The vision encoder and the adapter, as `config.json` describes them. */
 export interface VisualConfig {

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { memorySource } from '../../src/checkpoint/byte-source.ts';
+import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 
 const folder = new URL('../../golden/preprocess/', import.meta.url);
 
 /** What PIL and torchvision make of each picture: `X.rgb`, `X.resized`, `X.pixels` (golden/preprocess). */
-const file = readFileSync(new URL('preprocess.safetensors', folder));
-const headerLength = Number(file.readBigUInt64LE(0));
-const header: Record<string, { data_offsets: [number, number] }> = JSON.parse(
-  file.subarray(8, 8 + headerLength).toString(),
+const bytes = new Uint8Array(readFileSync(new URL('preprocess.safetensors', folder)));
+const { tensors } = await openSafetensors(memorySource(bytes, 'preprocess.safetensors'));
+
+const read = new Map(
+  await Promise.all([...tensors.values()].map(async (stored) => [stored.name, await stored.read()] as const)),
 );
 
 /** The bytes of a tensor; floating-point ones are compared bit by bit. */
-export function goldenBytes(name: string): Uint8Array {
-  const [start, end] = header[name].data_offsets;
-  return new Uint8Array(file.subarray(8 + headerLength + start, 8 + headerLength + end));
-}
+export const goldenBytes = (name: string): Uint8Array => read.get(name) as Uint8Array;
 
 export const pictureBytes = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(name, folder)));
 

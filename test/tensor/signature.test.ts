@@ -35,6 +35,7 @@ describe('parsing', () => {
     ['x[N-1] -> y[N]', 'cannot read the dimension "N-1"'],
     ['x[N,] -> y[N]', 'cannot read the dimension ""'],
     ['x[N]:f16 -> y[N]', 'cannot read "x[N]:f16'],
+    ['junk, x[N] -> y[N]', 'cannot read "junk"'],
   ])('refuses %s', (text, message) => {
     expect(() => parseSignature(text)).toThrow(SyntaxError);
     expect(() => parseSignature(text)).toThrow(message);

@@ -191,6 +191,18 @@ describe('giving up', () => {
     expect((await read(again)).length).toBe(1); // the device is still good
   });
 
+  test('a driver that cannot free does not stop the queue', async () => {
+    const failing = createDevice(
+      fakeDriver({
+        free() {
+          throw new Error('cannot free');
+        },
+      }),
+    );
+    free(tensor(failing, new Float32Array(2), [2]));
+    expect(await read(tensor(failing, Float32Array.of(1, 2), [2]))).toEqual(Float32Array.of(1, 2));
+  });
+
   test('closing lets the running job end, rejects the rest, and refuses more', async () => {
     const loading = gate();
     const x = tensor(device, () => loading.opened.then(() => Float32Array.of(1)), [1, 1]);

@@ -1,4 +1,4 @@
-import { CheckpointError } from '../error.ts';
+import { CheckpointError } from './error.ts';
 import { quote } from './quote.ts';
 
 /** A reader of the fields of one JSON object, which collects what is wrong with them. A bad number reads as NaN. */
