@@ -45,7 +45,7 @@ describe('webasm', () => {
         ),
       ),
     }));
-    await expect(wide.read).rejects.toMatchObject({ cause: expect.any(DeviceError) });
+    await expect(wide.read).rejects.toThrow(DeviceError);
   });
 
   test('refuses what GPU.js would quietly run on the CPU', async () => {
