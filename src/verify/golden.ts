@@ -64,7 +64,7 @@ const isInput = (name: string) => name.startsWith('input.') || name === 'decode.
 
 function against(exact: Float64Array, ours: Float32Array, theirs: Float32Array): NonNullable<TapResult['exact']> {
   const [mine, pytorch] = [distance(ours, exact).nmse, distance(theirs, exact).nmse];
-  return { ours: mine, pytorch, ratio: mine / pytorch };
+  return { ours: mine, pytorch, ratio: mine === 0 ? 0 : mine / pytorch };
 }
 
 function wanted<Value>(map: ReadonlyMap<string, Value>, name: string): Value {

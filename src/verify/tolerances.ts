@@ -3,18 +3,18 @@ import type { TapResult } from './golden.ts';
 /**
  * The largest NMSE against float64 that an activation may have, as a multiple of PyTorch float32's own.
  *
- * `random`: the models of golden/quirks, whose weights are drawn. `trained`: the small checkpoint, whose attention is sharp:
- * it magnifies the last bits of its scores, ours and PyTorch's by different luck, in a prompt of fifty tokens.
+ * `random`: the models of golden/quirks, whose weights are drawn. `trained`: the small checkpoint, whose attention is sharp
+ * and magnifies the last bits of its scores, ours and PyTorch's by different luck, in a prompt of fifty tokens.
  */
 const LARGEST_RATIO: Readonly<Record<string, { random: number; trained: number }>> = {
   // Sums in float64, one rounding a kernel: what remains is the rounding of stored activations. Measured 0.06 and 0.33.
   cpu: { random: 0.1, trained: 0.5 },
-  // Float32 like PyTorch, sums in blocks of 32 where PyTorch's are vectors of 8 or 16 partial sums. Measured 0.70 and 7.8.
-  webasm: { random: 2, trained: 10 },
-  // Float32 with functions whose accuracy is the driver's: `exp` errs by 1.2e-6 on a software renderer.
-  webgpu: { random: 10, trained: 40 },
-  webgl2: { random: 10, trained: 40 },
-  headlessgl: { random: 10, trained: 40 },
+  // Float32 like PyTorch, with sums in blocks of 32. Measured 0.64 and 0.65; one unblocked sum of 128 products made it 7.8.
+  webasm: { random: 2, trained: 2 },
+  // Float32 with functions whose accuracy is the driver's. Measured 0.66 on a software renderer.
+  webgpu: { random: 10, trained: 10 },
+  webgl2: { random: 10, trained: 10 },
+  headlessgl: { random: 10, trained: 10 },
 };
 
 /**
