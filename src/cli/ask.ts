@@ -83,7 +83,7 @@ export async function ask(
   let tokens = 0;
   for await (const piece of answer(system, pictures, content, answerOptions)) {
     text += piece.text;
-    tokens++;
+    if (piece.id !== undefined) tokens++;
     process.stdout.write(piece.text);
   }
   process.stdout.write('\n');

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { closeDevice, createDevice } from '../../tensor/device.ts';
 import { nullDriver } from '../../tensor/null.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -10,7 +10,7 @@ import { type Config, parseConfig } from '../model/config.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
 import { weightShapes } from '../model/weights.ts';
 import { profileStages, type Stage } from '../profile/stages.ts';
-import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
+import { type Options, ROOT, wholeNumber } from './options.ts';
 import { bold, thousands } from './terminal.ts';
 
 /** What a question usually adds to its picture: roles, tags and a dozen words. */
@@ -24,8 +24,6 @@ export async function runInspect(words: string[], options: Options): Promise<voi
     words[0] ?? (options.model ? join(options.model, 'config.json') : join(ROOT, 'golden/published/config.json'));
   const config = parseConfig(parseJson(await readSmallFile(path, LARGEST_CONFIG_BYTES), path), path);
   const tokens = wholeNumber(options, 'tokens', config.max_position_embeddings - 1);
-  if (words[0] === undefined && !options.model)
-    console.log(`(the published configuration; ${SHIPPED_MODEL} is the small one)`);
 
   const length = tokens ?? config.visual.n_queries + 2 + QUESTION_TOKENS;
   const { stages, peakBytes } = await price(config, length);
@@ -38,7 +36,7 @@ export async function runInspect(words: string[], options: Options): Promise<voi
   ]);
   const total = [...parameters.values()].reduce((a, b) => a + b, 0);
   const tensors = weightShapes(config).size;
-  console.log(bold(`${path}: ${tensors} tensors, ${total.toLocaleString('en')} parameters`));
+  console.log(bold(`${relative('', path)}: ${tensors} tensors, ${total.toLocaleString('en')} parameters`));
   for (const [name, count, operations, bytes] of [['stage', 'parameters', 'operations', 'bytes moved'], ...rows]) {
     console.log(`  ${name.padEnd(16)} ${count.padStart(15)} ${operations.padStart(12)} ${bytes.padStart(12)}`);
   }

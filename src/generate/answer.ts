@@ -17,7 +17,8 @@ export interface AnswerOptions extends Pick<ChatOptions, 'allowSpecial'> {
 
 /** A piece of an answer, as it becomes certain. */
 export interface AnswerPiece {
-  readonly id: number;
+  /** The token; undefined for what an answer that ends within a character leaves behind. */
+  readonly id: number | undefined;
   /** Whole characters only; empty while one is still incomplete. */
   readonly text: string;
 }
@@ -65,7 +66,7 @@ export async function* answer(
       yield { id, text: stream.push(id) };
     }
     const rest = stream.end();
-    if (rest) yield { id: -1, text: rest };
+    if (rest) yield { id: undefined, text: rest };
   } finally {
     if (features && features.internal.freedBy === undefined) free(features);
   }
