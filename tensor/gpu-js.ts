@@ -76,6 +76,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     requireIndexable(rows, columns);
     const made = compile(kernel);
     made.setOutput([columns, rows]);
+    // GPU.js types neither what a pipeline returns nor what a kernel says of itself.
     const result = (await made(...(inputs as never[]))) as unknown as Result;
     const ran = made.kernel as unknown as Ran;
     const family = mode === 'webgl2' || mode === 'headlessgl' ? 'gpu' : mode; // what GPU.js calls all of GL
