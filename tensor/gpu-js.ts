@@ -26,8 +26,11 @@ interface Step {
   readonly inputs: readonly unknown[];
 }
 
+/** Float64 in mode `cpu`, which weights enter as the float32 they are; float32 elsewhere. */
+type Rows = readonly (Float32Array | Float64Array)[];
+
 /** What GPU.js returns for a two-dimensional output: rows on the CPU, a handle where the result stays on the device. */
-type Result = Float32Array[] | { toArray(): Float32Array[] | Promise<Float32Array[]>; delete(): void };
+type Result = Rows | { toArray(): Rows | Promise<Rows>; delete(): void };
 
 /**
  * GPU.js in one of its modes. Every tensor is `[columns, rows]` to GPU.js, the last dimension against all others, because
@@ -68,6 +71,8 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       } as object,
     );
     if (mode === 'webasm') Object.assign(made.kernel, { moduleCacheLimit: MODULES_PER_KERNEL });
+    // JavaScript computes in float64; storing results as such too makes this mode the oracle. No setting says so.
+    if (mode === 'cpu') Object.assign(made.kernel, { _getKernelResultTypeConstructorString: () => 'Float64Array' });
     compiled.set(kernel, made);
     return made;
   }
@@ -84,8 +89,11 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       const reason = ran.fallbackReason ?? 'no reason given';
       throw new DeviceError(`GPU.js ${mode}: ran on ${ran.constructor.mode} instead: ${reason}`);
     }
+    if (mode === 'cpu' && !((result as Rows)[0] instanceof Float64Array)) {
+      throw new DeviceError('GPU.js cpu: kept a result in float32; use the version of gpu.js in package.json');
+    }
     // A webasm result is one buffer seen as rows: handing it on as a flat input saves copying it row by row.
-    return mode === 'webasm' ? matrix(flatten(result as Float32Array[], rows * columns), columns) : result;
+    return mode === 'webasm' ? matrix(flatten(result as Rows, rows * columns), columns) : result;
   }
 
   return {
@@ -118,8 +126,8 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     },
     async read(storage, shape) {
       if (mode === 'webasm') return Float32Array.from((storage as { value: Float32Array }).value);
-      const rows = mode === 'cpu' ? storage : await (storage as Exclude<Result, Float32Array[]>).toArray();
-      return flatten(rows as Float32Array[], elements(shape)).slice();
+      const rows = mode === 'cpu' ? storage : await (storage as Exclude<Result, Rows>).toArray();
+      return flatten(rows as Rows, elements(shape)).slice();
     },
     free: release,
     async close() {
@@ -133,7 +141,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
   }
 
   function release(storage: unknown): void {
-    if (resident) (storage as Exclude<Result, Float32Array[]>).delete();
+    if (resident) (storage as Exclude<Result, Rows>).delete();
   }
 }
 
@@ -165,10 +173,11 @@ function rowsOf(values: Float32Array, columns: number): Float32Array[] {
   );
 }
 
-/** The elements of all rows in one array; without a copy where the rows are views of one buffer. */
-function flatten(rows: readonly Float32Array[], count: number): Float32Array {
+/** The elements of all rows in one array, in float32; without a copy where the rows are views of one such buffer. */
+function flatten(rows: Rows, count: number): Float32Array {
   const { buffer, byteOffset } = rows[0]!;
-  if (byteOffset === 0 && buffer.byteLength === 4 * count && rows.at(-1)!.buffer === buffer) {
+  const whole = byteOffset === 0 && buffer.byteLength === 4 * count && rows.at(-1)!.buffer === buffer;
+  if (whole && rows[0] instanceof Float32Array) {
     return new Float32Array(buffer);
   }
   const flat = new Float32Array(count);
