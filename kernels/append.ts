@@ -3,35 +3,36 @@ import { parseSignature } from '../tensor/signature.ts';
 import { free, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * Writes rows into a cache of fixed capacity, from row `start` on. The one exception to immutability: the old cache is
- * consumed, so that a device may write in place; touching it afterwards is a use-after-free error.
+ * Writes rows into a cache of fixed capacity, one segment for each sequence that the cache holds. The one exception to
+ * immutability: the old cache is consumed, so that a device may write in place; touching it afterwards is a use-after-free
+ * error.
  *
  * @param cache `[M, D]`
- * @param rows `[N, D]`, start + N at most M
+ * @param rows `[N, D]`
+ * @param segments `[G, 3]` int32: the first row of the cache, the first of the rows, and how many there are. Whoever makes
+ *   the table sees to it that they fit.
  * @returns `[M, D]`
  */
-export function append(cache: Tensor, rows: Tensor, start: number): Tensor {
-  const capacity = cache.shape[0];
-  if (!(Number.isSafeInteger(start) && start >= 0 && start + rows.shape[0] <= capacity)) {
-    throw new RangeError(`append: ${rows.shape[0]} rows from row ${start} do not fit a cache of ${capacity}`);
-  }
-  const appended = launch(op, [cache, rows], { start });
+export function append(cache: Tensor, rows: Tensor, segments: Tensor): Tensor {
+  const appended = launch(op, [cache, rows, segments]);
   free(cache, 'append');
   return appended;
 }
 
 const op: Op = {
   name: 'append',
-  signature: parseSignature('cache[M,D], rows[N,D] -> y[M,D]'),
-  cost: ({ N, D }) => ({ operations: 0, bytes: 8 * N * D }),
-  kernels: (run, [cache, rows], { M, N, D, start }) => run(write, [M, D], cache, rows, start, N),
+  signature: parseSignature('cache[M,D], rows[N,D], segments[G,3]:i32 -> y[M,D]'),
+  cost: ({ N, D, G }) => ({ operations: 0, bytes: 4 * (2 * N * D + 3 * G) }),
+  kernels: (run, [cache, rows, segments], { M, D, G }) => run(write, [M, D], cache, rows, segments, G),
 };
 
-const write = function (this: Thread, cache: Matrix, rows: Matrix, start: number, N: number) {
-  const row = this.thread.y - start;
+const write = function (this: Thread, cache: Matrix, rows: Matrix, segments: Matrix, G: number) {
   let value = cache[this.thread.y][this.thread.x];
-  if (row >= 0 && row < N) {
-    value = rows[row][this.thread.x];
+  for (let g = 0; g < G; g++) {
+    const row = this.thread.y - segments[g][0];
+    if (row >= 0 && row < segments[g][2]) {
+      value = rows[segments[g][1] + row][this.thread.x];
+    }
   }
   return value;
 };

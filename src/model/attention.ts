@@ -40,7 +40,7 @@ export function groupSpan(groups: number, queries: number, keys: number): Int32A
   );
 }
 
-/** Row i, at position start + i, sees all keys up to itself. */
-export function causalSpan(start: number, length: number): Int32Array {
-  return Int32Array.from({ length: 2 * length }, (_, i) => (i % 2 === 0 ? 0 : start + (i - 1) / 2 + 1));
+/** Rows at the positions from `start` on of a sequence whose keys begin at row `first`: each sees all keys up to its own. */
+export function causalSpan(first: number, start: number, length: number): Int32Array {
+  return Int32Array.from({ length: 2 * length }, (_, i) => (i % 2 === 0 ? first : start + (i - 1) / 2 + 1));
 }

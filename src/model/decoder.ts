@@ -10,6 +10,7 @@ import { keep } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { attend } from './attention.ts';
+import type { BlockCache, DecoderPass } from './cache.ts';
 
 /** The weights of one decoder block, named from `transformer.h.i.` on. */
 export interface DecoderBlockWeights {
@@ -22,27 +23,6 @@ export interface DecoderBlockWeights {
   'mlp.w1.weight': Tensor;
   'mlp.w2.weight': Tensor;
   'mlp.c_proj.weight': Tensor;
-}
-
-/** Keys (after rotary) and values of one block for every position so far: `[capacity, H·d]` each, filled from the top. */
-export interface BlockCache {
-  key: Tensor;
-  value: Tensor;
-}
-
-/** What all blocks of one forward pass share. */
-export interface DecoderPass {
-  readonly heads: number;
-  readonly eps: number;
-  /** The position of the first row: how many positions the cache holds. */
-  readonly start: number;
-  /** `[T, d]` each. */
-  readonly cos: Tensor;
-  readonly sin: Tensor;
-  /** `[T]`, absent when all are 1. */
-  readonly logN: Tensor | undefined;
-  /** `[T, 2]`: each row sees the positions up to its own. */
-  readonly span: Tensor;
 }
 
 /**
@@ -60,7 +40,7 @@ export function decoderBlock(x: Tensor, w: DecoderBlockWeights, cache: BlockCach
 }
 
 function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, pass: DecoderPass): Tensor {
-  const { heads, cos, sin, logN, span, start } = pass;
+  const { heads, cos, sin, logN, span, segments, fresh, columns: mostKeys } = pass;
   const d = cos.shape[1];
   const width = heads * d;
   const qkv = tap('attn.c_attn', linear(x, w['attn.c_attn.weight'], w['attn.c_attn.bias'])); // [T, 3·H·d]
@@ -70,13 +50,13 @@ function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, 
   // Quirk: log-n multiplies the queries after rotary; the keys stay as they are.
   const query = logN ? tap('attn.q_logn', scaleRows(rotated, logN)) : rotated;
 
-  cache.key = keep(append(cache.key, key, start));
-  cache.value = keep(append(cache.value, v, start));
+  cache.key = keep(append(cache.key, key, segments));
+  cache.value = keep(append(cache.value, v, segments));
   // With nothing cached before, the new rows are all there is to see: no need to read the cache's empty rest.
-  const [keys, values] = start === 0 ? [key, v] : [cache.key, cache.value];
+  const [keys, values] = fresh ? [key, v] : [cache.key, cache.value];
   const mixed = attend(query, keys, values, span, {
     heads,
-    columns: keys.shape[0],
+    columns: mostKeys,
     divisor: Math.sqrt(d),
     probabilities: 'attn.attn_dropout',
   }); // [T, H·d]

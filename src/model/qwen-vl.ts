@@ -9,13 +9,15 @@ import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
-import { causalSpan, groupSpan } from './attention.ts';
+import { groupSpan } from './attention.ts';
+import { type Cache, decoderPass } from './cache.ts';
 import { type Config, patchGrid } from './config.ts';
-import { type BlockCache, type DecoderBlockWeights, type DecoderPass, decoderBlock } from './decoder.ts';
+import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
-import { logNFactors, ntkAlpha, rotaryTable } from './rotary-table.ts';
 import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
 import { weightShapes } from './weights.ts';
+
+export { type Cache, createCache, freeCache } from './cache.ts';
 
 /** A model on a device: the weights under the checkpoint's names, and views of them block by block. */
 export interface Model {
@@ -29,14 +31,6 @@ export interface Model {
   readonly h: readonly DecoderBlockWeights[];
   /** Position tables on the patch grid: of the patches `[L, D]`, and of the adapter's keys `[L, C]`. */
   readonly positions: { readonly patches: Tensor; readonly keys: Tensor };
-}
-
-/** The keys and values of a sequence, and the α of dynamic NTK that its prefill chose. */
-export interface Cache {
-  readonly blocks: readonly BlockCache[];
-  readonly capacity: number;
-  length: number;
-  alpha: number;
 }
 
 /** Image features and where they go: `source[i]` is the row of `features` that replaces token i's embedding, or −1. */
@@ -128,63 +122,39 @@ export function adaptFeatures(model: Model, features: Tensor): Tensor {
   });
 }
 
-/** An empty cache for sequences of up to `capacity` positions. */
-export function createCache(model: Model, capacity: number): Cache {
-  const { num_attention_heads: heads, kv_channels: d, num_hidden_layers: layers } = model.config;
-  const empty = (label: string) =>
-    keep(tensor(model.device, () => new Float32Array(capacity * heads * d), [capacity, heads * d], { label }));
-  const blocks = Array.from({ length: layers }, (_, i) => ({
-    key: empty(`cache.${i}.key`),
-    value: empty(`cache.${i}.value`),
-  }));
-  return { blocks, capacity, length: 0, alpha: 1 };
-}
-
-export function freeCache(cache: Cache): void {
-  for (const { key, value } of cache.blocks) for (const owned of [key, value]) free(owned);
-}
-
 /**
- * The decoder on new tokens: a whole prompt into an empty cache, or what follows it. The cache takes up their keys and values.
+ * The decoder on new tokens: whole prompts into an empty cache, or what follows them. The cache takes up their keys and values.
  *
- * @param ids token ids of the new positions
+ * @param ids token ids of the new positions; for several sequences one array each, empty where one has nothing new
  * @param images what replaces the embeddings of image positions
- * @returns `[T, D]` after the final norm
+ * @returns `[T, D]` after the final norm, the sequences one below the other
+ * @throws RangeError when the cache has no room for them
  */
-export function decode(model: Model, ids: Int32Array, cache: Cache, images?: PlacedImages): Tensor {
+export function decode(
+  model: Model,
+  ids: Int32Array | readonly Int32Array[],
+  cache: Cache,
+  images?: PlacedImages,
+): Tensor {
   const { config, device } = model;
-  const T = ids.length;
+  const sequences = ids instanceof Int32Array ? [ids] : ids;
+  const rows = Int32Array.from(sequences.flatMap((sequence) => [...sequence]));
+  const T = rows.length;
   return block('transformer', model.transformer, (transformer) => {
-    const embedded = tap('wte', embedding(transformer['wte.weight'], tensor(device, ids, [T], { label: 'token ids' })));
+    const embedded = tap(
+      'wte',
+      embedding(transformer['wte.weight'], tensor(device, rows, [T], { label: 'token ids' })),
+    );
     tap('drop', embedded); // the original's dropout module sees the sequence before its images
     let x = images ? splice(embedded, images.features, tensor(device, images.source, [T])) : embedded;
 
-    const pass = decoderPass(model, cache, T);
+    const lengths = sequences.map(({ length }) => length);
+    const pass = decoderPass(model, cache, lengths);
     for (const [i, weights] of model.h.entries()) {
       x = block(`transformer.h.${i}`, weights, (w) => decoderBlock(x, w, cache.blocks[i], pass));
     }
-    cache.length += T;
     return tap('ln_f', rmsNorm(x, transformer['ln_f.weight'], config.layer_norm_epsilon));
   });
-}
-
-/** What the blocks share: tables for the new positions and who sees whom. */
-function decoderPass({ config, device }: Model, cache: Cache, T: number): DecoderPass {
-  const { kv_channels: d, seq_length: seqLength } = config;
-  const start = cache.length;
-  // Quirk: α is chosen when a whole sequence is fed at once; one-token steps keep it, also beyond the next threshold.
-  if (start === 0) cache.alpha = config.use_dynamic_ntk ? ntkAlpha(T, seqLength) : 1;
-  const { cos, sin } = rotaryTable(start, T, { d, base: config.rotary_emb_base, alpha: cache.alpha });
-  const factors = config.use_logn_attn ? logNFactors(start, T, seqLength) : undefined;
-  return {
-    heads: config.num_attention_heads,
-    eps: config.layer_norm_epsilon,
-    start,
-    cos: tap('rotary_emb', tensor(device, cos, [T, d], { label: 'rotary cosines' })),
-    sin: tensor(device, sin, [T, d], { label: 'rotary sines' }),
-    logN: factors && tensor(device, factors, [T], { label: 'log-n factors' }),
-    span: tensor(device, causalSpan(start, T), [T, 2], { label: 'causal span' }),
-  };
 }
 
 /**

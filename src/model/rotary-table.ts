@@ -42,9 +42,8 @@ export function rotaryTable(
  * Log-n scaling of the queries: `max(1, log_seq_length(p))` for the position p counted from 1, so that attention stays
  * sharp over more keys than the model was trained with (Su 2021, kexue.fm/archives/8823).
  *
- * @returns `[length]` factors, or undefined when all are 1
+ * @returns `[length]` factors
  */
-export function logNFactors(start: number, length: number, seqLength: number): Float32Array | undefined {
-  if (start + length <= seqLength) return undefined;
+export function logNFactors(start: number, length: number, seqLength: number): Float32Array {
   return Float32Array.from({ length }, (_, row) => Math.max(1, Math.log(start + row + 1) / Math.log(seqLength)));
 }

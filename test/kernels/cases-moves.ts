@@ -39,20 +39,28 @@ const spliceCase: Case = {
   },
 };
 
+/** Up to three sequences, each with room before and after its new rows. */
 const appendCase: Case = {
   op: 'append',
-  sizes: { start: between(0, 40), N: small, room: between(0, 40), D: size },
-  example({ start, N, room, D, seed }) {
-    const { floats } = draw(seed);
-    const M = start + N + room;
-    const [cache, rows] = [floats([M, D]), floats([N, D])];
+  sizes: { G: between(1, 3), N: small, room: between(0, 40), D: size },
+  example({ G, N, room, D, seed }) {
+    const { floats, integer } = draw(seed);
+    const segments: [into: number, from: number, count: number][] = [];
+    let [M, from] = [0, 0];
+    for (let g = 0; g < G; g++) {
+      const [before, count] = [integer(0, room), integer(1, N)];
+      segments.push([M + before, from, count]);
+      M += before + count + integer(0, room);
+      from += count;
+    }
+    const [cache, rows] = [floats([M, D]), floats([from, D])];
     return {
-      inputs: { cache, rows },
-      run: ({ cache, rows }) => append(cache, rows, start),
+      inputs: { cache, rows, segments: given([G, 3], Int32Array.from(segments.flat())) },
+      run: ({ cache, rows, segments }) => append(cache, rows, segments),
       shape: [M, D],
       element(row, column) {
-        const isNew = row >= start && row < start + N;
-        return exactly(isNew ? rows.at(row - start, column) : cache.at(row, column));
+        const segment = segments.find(([into, , count]) => row >= into && row < into + count);
+        return exactly(segment ? rows.at(segment[1] + row - segment[0], column) : cache.at(row, column));
       },
     };
   },

@@ -96,6 +96,14 @@ describe.each(['cpu', 'webasm'] as const)('what must hold without goldens, on %s
     }
   });
 
+  test('a cache that is full says so', () => {
+    const cache = createCache(model, 13);
+    scope<void>(() => void decode(model, ids, cache));
+    const more = 'decode: 2 tokens from position 12 do not fit a cache of 13';
+    expect(() => scope<void>(() => void decode(model, ids.slice(0, 2), cache))).toThrow(new RangeError(more));
+    freeCache(cache);
+  });
+
   test('rotary turns vectors and keeps their length', async () => {
     const [N, heads, d] = [9, 3, 16];
     const x = Float32Array.from({ length: N * heads * d }, (_, i) => Math.sin(i * 7.3));
