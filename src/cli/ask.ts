@@ -81,7 +81,7 @@ export async function ask(
   const content = [...pictures.map(() => ({ image: '' })), { text: question }];
   let text = '';
   let tokens = 0;
-  for await (const piece of answer(system, pictures, content, answerOptions)) {
+  for await (const piece of answer(system, { content, pictures }, answerOptions)) {
     text += piece.text;
     if (piece.id !== undefined) tokens++;
     process.stdout.write(piece.text);

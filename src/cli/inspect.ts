@@ -5,7 +5,7 @@ import { scope } from '../../tensor/scope.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import { readSmallFile } from '../checkpoint/file-source.ts';
 import { CheckpointError, InputError } from '../error.ts';
-import { likeliestNext } from '../generate/generate.ts';
+import { nextScores } from '../generate/generate.ts';
 import { type Config, parseConfig } from '../model/config.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
 import { weightShapes } from '../model/weights.ts';
@@ -75,9 +75,9 @@ function pass(model: Model, length: number, enter: (stage: string) => void): voi
   const cache = createCache(model, length + 1);
   const source = Int32Array.from({ length }, (_, i) => (i < rows ? i : -1));
   enter('prefill');
-  likeliestNext(model, new Int32Array(length), cache, { features, source });
+  nextScores(model, [new Int32Array(length)], cache, { features, source });
   enter('decode 1 token');
-  likeliestNext(model, new Int32Array(1), cache);
+  nextScores(model, [new Int32Array(1)], cache);
 }
 
 /** The paper's split: `ln_post` and `proj` count for the adapter. */

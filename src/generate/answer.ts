@@ -1,106 +1,160 @@
-import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { free } from '../../tensor/tensor.ts';
+import { InputError, TextError } from '../error.ts';
 import type { Picture } from '../input/image.ts';
-import { type ChatOptions, type Content, chatPrompt, chatStops, type Prompt, type Turn } from '../input/prompt.ts';
-import { pixels } from '../input/resize.ts';
+import { type Content, chatPrompt, chatStops, type Prompt, rawPrompt, rawStops, type Turn } from '../input/prompt.ts';
 import { createTextStream } from '../input/text-stream.ts';
-import { adaptFeatures, encodePatches } from '../model/qwen-vl.ts';
 import { generate } from './generate.ts';
+import { createSampler, requireSampling, type Sampling } from './sample.ts';
+import { createSight, type Sight } from './sight.ts';
+import { createStopText } from './stop-text.ts';
 import type { System } from './system.ts';
 
-export interface AnswerOptions extends Pick<ChatOptions, 'allowSpecial'> {
+/** What is asked, after what was said before. */
+export interface Question {
+  readonly content: Content;
+  /** The pictures of the conversation, in the order in which history and content name them. */
+  readonly pictures: readonly Picture[];
   readonly history?: readonly Turn[];
+  /** The system message of a chat. */
+  readonly system?: string;
+}
+
+/** What is not given is as in the checkpoint's generation_config.json. */
+export interface AnswerOptions extends Partial<Sampling> {
   readonly maxNewTokens?: number;
+  /** Texts that end an answer; they are not part of it. */
+  readonly stop?: readonly string[];
+  /** See `PromptOptions`. */
+  readonly allowSpecial?: boolean;
+  /** Gives up what has not started and ends with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Told when a stage begins: `vision encoder`, `adapter`, `prefill`, `decode`. */
   readonly onStage?: (name: string) => void;
+  /** Remembers what was seen in the pictures; without it they are looked at anew. */
+  readonly sight?: Sight;
 }
 
 /** A piece of an answer, as it becomes certain. */
 export interface AnswerPiece {
-  /** The token; undefined for what an answer that ends within a character leaves behind. */
+  /** The token; undefined for what was held back at the end. */
   readonly id: number | undefined;
-  /** Whole characters only; empty while one is still incomplete. */
+  /** Whole characters only; empty while one is still incomplete, or while a stop text may have begun. */
   readonly text: string;
 }
 
 /**
- * Looks at the pictures and answers, in ChatML, greedily.
+ * Looks at the pictures and answers, in ChatML or, for a base model, by going on where the content ends.
  *
- * @param pictures the pictures of the conversation, in the order in which the content names them
- * @param content the question, its pictures among its pieces
- * @throws TextError, and what the device throws
+ * @throws InputError for options that are not possible, TextError, and what the device throws
  */
 export async function* answer(
   system: System,
-  pictures: readonly Picture[],
-  content: Content,
+  question: Question,
   options: AnswerOptions = {},
 ): AsyncGenerator<AnswerPiece, void, void> {
+  for await (const { id, text } of answers(system, [question], options)) yield { id, text };
+}
+
+/** Answers several questions at once, in one batch; each piece says which question it belongs to. */
+export async function* answers(
+  system: System,
+  questions: readonly Question[],
+  options: AnswerOptions = {},
+): AsyncGenerator<AnswerPiece & { readonly question: number }, void, void> {
   const { tokenizer, checkpoint, model } = system;
-  const { onStage = () => undefined } = options;
-  const { history = [], allowSpecial = false } = options;
-  const prompt = chatPrompt(
-    tokenizer,
-    { history, query: content },
-    {
-      allowSpecial,
-      maxWindowSize: checkpoint.generation.max_window_size,
-      maximumLength: checkpoint.config.max_position_embeddings - 1,
-    },
-  );
-  const features = await look(system, prompt, pictures, onStage);
+  const { onStage = () => undefined, signal } = options;
+  const sampling = samplingOf(system, options);
+  const maxNewTokens = options.maxNewTokens ?? checkpoint.generation.max_new_tokens;
+  if (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
+    throw new InputError('maxNewTokens', `${maxNewTokens}, expected a whole number above 0`, 'give such a number');
+  }
+  const prompts = questions.map((question) => promptOf(system, question, options));
+  const stops = checkpoint.generation.chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
+  const texts = questions.map(() => ({
+    stream: createTextStream(tokenizer, { hidden: stops }),
+    until: createStopText(options.stop ?? []),
+  }));
+
+  const shown = prompts.flatMap(({ images }, i) => images.map(({ picture }) => questions[i].pictures[picture - 1]));
+  const sight = options.sight ?? createSight(model);
+  const cancel = () => model.device.queue.cancel(signal?.reason);
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', cancel);
   try {
-    const stops = chatStops(tokenizer);
-    const stream = createTextStream(tokenizer, { hidden: stops });
-    const maxNewTokens = options.maxNewTokens ?? checkpoint.generation.max_new_tokens;
-    onStage('prefill');
-    const tokens = generate(model, prompt.ids, features && { features, source: imageRows(prompt) }, {
-      stops,
-      maxNewTokens,
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
-    let first = true;
-    for await (const id of tokens) {
-      if (first) onStage('decode');
-      first = false;
-      yield { id, text: stream.push(id) };
+    const features = shown.length > 0 ? await sight.look(shown, onStage) : undefined;
+    try {
+      onStage('prefill');
+      const ids = prompts.map((prompt) => prompt.ids);
+      const tokens = generate(model, ids, features && { features, source: imageRows(prompts) }, {
+        maxNewTokens,
+        samplers: ids.map((prompt) => createSampler(sampling, prompt, stops)),
+        ends: (prompt, id) => stops.includes(id) || texts[prompt].until.stopped,
+        ...(signal ? { signal } : {}),
+      });
+      let first = true;
+      for await (const { prompt, id } of tokens) {
+        if (first) onStage('decode');
+        first = false;
+        const { stream, until } = texts[prompt];
+        yield { question: prompt, id, text: until.push(stream.push(id)) };
+      }
+      for (const [question, { stream, until }] of texts.entries()) {
+        const text = until.push(stream.end()) + until.end();
+        if (text) yield { question, id: undefined, text };
+      }
+    } finally {
+      if (features && features.internal.freedBy === undefined) free(features);
     }
-    const rest = stream.end();
-    if (rest) yield { id: undefined, text: rest };
   } finally {
-    if (features && features.internal.freedBy === undefined) free(features);
+    signal?.removeEventListener('abort', cancel);
+    if (!options.sight) sight.free();
   }
 }
 
-/** Features of the pictures that the prompt shows, in its order; undefined when it shows none. */
-async function look(
-  { model }: System,
-  prompt: Prompt,
-  pictures: readonly Picture[],
-  onStage: (name: string) => void,
-): Promise<Tensor | undefined> {
-  if (prompt.images.length === 0) return undefined;
-  const size = model.config.visual.image_size;
-  const input = new Float32Array(prompt.images.length * 3 * size * size);
-  for (const [i, { picture }] of prompt.images.entries()) {
-    input.set(pixels(pictures[picture - 1], size), i * 3 * size * size);
-  }
-  onStage('vision encoder');
-  const uploaded = tensor(model.device, input, [prompt.images.length * 3 * size, size], { label: 'pixels' });
-  const encoded = encodePatches(model, uploaded);
-  free(uploaded);
-  await model.device.queue.idle(); // only so that the two stages can be told apart
-  onStage('adapter');
-  const features = adaptFeatures(model, encoded);
-  free(encoded);
-  await model.device.queue.idle();
-  return features;
+/** What the caller asked for, and what the checkpoint says where the caller is silent. */
+function samplingOf({ checkpoint: { generation } }: System, options: AnswerOptions): Sampling {
+  const sampling: Sampling = {
+    temperature: options.temperature ?? (generation.do_sample ? generation.temperature : 0),
+    topK: options.topK ?? generation.top_k,
+    topP: options.topP ?? generation.top_p,
+    repetitionPenalty: options.repetitionPenalty ?? generation.repetition_penalty,
+    minNewTokens: options.minNewTokens ?? generation.min_new_tokens,
+    seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
+  };
+  requireSampling(sampling);
+  return sampling;
 }
 
-/** For each position of the prompt the row of the image features that replaces its embedding, or −1. */
-export function imageRows(prompt: Prompt): Int32Array {
-  const source = new Int32Array(prompt.ids.length).fill(-1);
-  let row = 0;
-  for (const { start, count } of prompt.images) for (let i = 0; i < count; i++) source[start + i] = row++;
+function promptOf({ tokenizer, checkpoint }: System, question: Question, { allowSpecial = false }: AnswerOptions) {
+  const { content, history = [], pictures, system } = question;
+  const { chat_format, max_window_size: maxWindowSize } = checkpoint.generation;
+  const limits = { allowSpecial, maximumLength: checkpoint.config.max_position_embeddings - 1 };
+  if (chat_format === 'raw' && (history.length > 0 || system !== undefined)) {
+    throw new TextError('question', 'has a history or a system message', 'ask a base model without: it only continues');
+  }
+  const prompt: Prompt =
+    chat_format === 'raw'
+      ? rawPrompt(tokenizer, content, limits)
+      : chatPrompt(
+          tokenizer,
+          { history, query: content, ...(system === undefined ? {} : { system }) },
+          { ...limits, maxWindowSize },
+        );
+  const missing = prompt.images.find(({ picture }) => picture > pictures.length);
+  if (missing) {
+    const found = `names picture ${missing.picture}, and ${pictures.length} were given`;
+    throw new TextError('question', found, 'give one picture for each image of history and content');
+  }
+  return prompt;
+}
+
+/** For each position of the prompts the row of the image features that replaces its embedding, or −1. */
+function imageRows(prompts: readonly Prompt[]): Int32Array {
+  const source = new Int32Array(prompts.reduce((sum, { ids }) => sum + ids.length, 0)).fill(-1);
+  let [row, from] = [0, 0];
+  for (const { ids, images } of prompts) {
+    for (const { start, count } of images) for (let i = 0; i < count; i++) source[from + start + i] = row++;
+    from += ids.length;
+  }
   return source;
 }

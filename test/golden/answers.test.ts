@@ -43,7 +43,7 @@ describe.each(['cpu', 'webasm'] as const)('greedy answers on %s', (mode) => {
     const turns: Turn[] = history.map(([user, assistant]) => ({ user: pieces(user), assistant }));
     const ids: number[] = [];
     let said = '';
-    for await (const piece of answer(system, loaded, pieces(query), { history: turns })) {
+    for await (const piece of answer(system, { content: pieces(query), pictures: loaded, history: turns })) {
       if (piece.id !== undefined) ids.push(piece.id);
       said += piece.text;
     }
