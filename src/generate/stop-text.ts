@@ -1,4 +1,4 @@
-/** Lets text through up to the first of several stop sequences. */
+/** Lets text through up to the first of several stop sequences that is complete. */
 export interface StopText {
   /** @returns what can be shown: what may yet turn out to begin a stop sequence is held back */
   push(text: string): string;
@@ -22,6 +22,15 @@ export function createStopText(stops: readonly string[]): StopText {
       return Math.max(longest, length);
     }, 0);
 
+  /** Where the stop sequence begins that is complete first, so that it does not matter how the text is cut. */
+  function firstComplete(text: string): number | undefined {
+    const found = wanted.flatMap((stop) => {
+      const start = text.indexOf(stop);
+      return start < 0 ? [] : [{ start, end: start + stop.length }];
+    });
+    return found.sort((a, b) => a.end - b.end || a.start - b.start)[0]?.start;
+  }
+
   return {
     get stopped() {
       return stopped;
@@ -29,9 +38,9 @@ export function createStopText(stops: readonly string[]): StopText {
     push(text) {
       if (stopped) return '';
       held += text;
-      const found = wanted.map((stop) => held.indexOf(stop)).filter((at) => at >= 0);
-      stopped = found.length > 0;
-      const shown = held.slice(0, stopped ? Math.min(...found) : held.length - beginning(held));
+      const first = firstComplete(held);
+      stopped = first !== undefined;
+      const shown = held.slice(0, first ?? held.length - beginning(held));
       held = stopped ? '' : held.slice(shown.length);
       return shown;
     },
