@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AnswerOptions, answer, answers, type Question } from '../../src/generate/answer.ts';
+import { createSight } from '../../src/generate/sight.ts';
+import { openSystem, type System } from '../../src/generate/system.ts';
+import type { Picture } from '../../src/input/image.ts';
+import { readPicture } from '../../src/input/read-picture.ts';
+import { closeDevice, type Device } from '../../tensor/device.ts';
+import { openDevice } from '../../tensor/open.ts';
+
+const devices = new Map<string, { device: Device; system: System }>();
+let pictures: Picture[];
+
+beforeAll(async () => {
+  for (const mode of ['cpu', 'webasm'] as const) {
+    const { device } = await openDevice(mode, 2);
+    devices.set(mode, { device, system: await openSystem('golden/tiny', device) });
+  }
+  pictures = await Promise.all([1, 2].map((i) => readPicture(`golden/tiny/pictures/scene-${i}.png`)));
+});
+afterAll(async () => {
+  for (const { device, system } of devices.values()) {
+    await system.close();
+    expect(device.live.size).toBe(0);
+    await closeDevice(device);
+  }
+});
+
+const on = (mode: string) => devices.get(mode)!.system;
+const asked = (text: string, ...shown: Picture[]): Question => ({
+  content: [...shown.map(() => ({ image: '' })), { text }],
+  pictures: shown,
+});
+
+async function said(system: System, question: Question, options: AnswerOptions = {}) {
+  const ids: number[] = [];
+  let text = '';
+  for await (const piece of answer(system, question, options)) {
+    if (piece.id !== undefined) ids.push(piece.id);
+    text += piece.text;
+  }
+  return { ids, text };
+}
+
+test.each(['cpu', 'webasm'])('a batch answers as each question alone, on %s', async (mode) => {
+  const system = on(mode);
+  const questions = [
+    asked('What is in the picture?', pictures[0]),
+    asked('Which picture is darker?', pictures[1], pictures[0]),
+    asked('Hello'),
+  ];
+  const options = { maxNewTokens: 8, temperature: 0.8, topP: 0.9, seed: 5 };
+  const together = questions.map(() => ({ ids: [] as number[], text: '' }));
+  for await (const { question, id, text } of answers(system, questions, options)) {
+    if (id !== undefined) together[question].ids.push(id);
+    together[question].text += text;
+  }
+  for (const [i, question] of questions.entries()) expect(together[i]).toEqual(await said(system, question, options));
+});
+
+test('a seed gives the same tokens on every device, another seed others', async () => {
+  const question = asked('What is in the picture?', pictures[0]);
+  const options = { temperature: 3, topP: 1, maxNewTokens: 12, seed: 1 };
+  const first = await said(on('cpu'), question, options);
+  expect(await said(on('webasm'), question, options)).toEqual(first);
+  expect((await said(on('webasm'), question, { ...options, seed: 2 })).ids).not.toEqual(first.ids);
+});
+
+describe('an answer ends', () => {
+  const question = () => asked('What is in the picture?', pictures[0]);
+
+  test('before a stop text', async () => {
+    const whole = await said(on('webasm'), question());
+    const { text, ids } = await said(on('webasm'), question(), { stop: ['never', ' and '] });
+    expect(whole.text).toContain(' and ');
+    expect(text).toBe(whole.text.slice(0, whole.text.indexOf(' and ')));
+    expect(ids.length).toBeLessThan(whole.ids.length);
+  });
+
+  test('not before its least length, nor after its greatest', async () => {
+    const whole = await said(on('webasm'), question());
+    const least = whole.ids.length + 3;
+    expect((await said(on('webasm'), question(), { minNewTokens: least })).ids.length).toBeGreaterThan(least);
+    expect((await said(on('webasm'), question(), { maxNewTokens: 3 })).ids).toEqual(whole.ids.slice(0, 3));
+  });
+
+  test.each([
+    'vision encoder',
+    'adapter',
+    'prefill',
+    'decode',
+  ])('when it is aborted in %s; the next one is whole', async (at) => {
+    const { device, system } = devices.get('webasm')!;
+    const whole = await said(system, question());
+    const before = device.live.size;
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const onStage = (name: string) => void (name === at && controller.abort(reason));
+    await expect(said(system, question(), { signal: controller.signal, onStage })).rejects.toBe(reason);
+    expect(device.live.size).toBe(before);
+    expect(await said(system, question())).toEqual(whole);
+  });
+});
+
+test('a conversation looks at each picture once', async () => {
+  const { device, system } = devices.get('webasm')!;
+  const sight = createSight(system.model, 1);
+  const stages: string[] = [];
+  const options = { sight, onStage: (name: string) => void stages.push(name), maxNewTokens: 3 };
+  const before = device.live.size;
+  const first = await said(system, asked('What is in the picture?', pictures[0]), options);
+  expect(await said(system, asked('What is in the picture?', pictures[0]), options)).toEqual(first);
+  expect(stages).toEqual(['vision encoder', 'adapter', 'prefill', 'decode', 'prefill', 'decode']);
+  await said(system, asked('What is in the picture?', pictures[1]), options); // more than it remembers
+  expect(device.live.size).toBe(before + 1);
+  sight.free();
+  expect(device.live.size).toBe(before);
+});
+
+test('impossible questions are refused before any work', async () => {
+  const { device, system } = devices.get('cpu')!;
+  const before = device.live.size;
+  const picture = { content: [{ image: '' }, { text: 'What?' }], pictures: [] };
+  await expect(said(system, picture)).rejects.toThrow('question: names picture 1, and 0 were given');
+  await expect(said(system, asked('Hello'), { maxNewTokens: 0 })).rejects.toThrow('maxNewTokens: 0');
+  await expect(said(system, asked('Hello'), { topP: 2 })).rejects.toThrow('topP: 2');
+  const aborted = AbortSignal.abort(new Error('before'));
+  await expect(said(system, asked('Hello'), { signal: aborted })).rejects.toThrow('before');
+  expect(device.live.size).toBe(before);
+});
