@@ -1,128 +1,139 @@
-import type { HostData } from '../../tensor/device.ts';
-import { scope } from '../../tensor/scope.ts';
-import { withListener } from '../../tensor/tap.ts';
-import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { ByteSource } from '../checkpoint/byte-source.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { readFloat32, readFloat64, type StoredTensor } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../error.ts';
-import { type Cache, createCache, decode, encodeImages, freeCache, logits, type Model } from '../model/qwen-vl.ts';
-import { inGoldenOrder } from './layout.ts';
-import { distance } from './metrics.ts';
+import { quote } from '../quote.ts';
+import { inGoldenOrder, inOurOrder } from './layout.ts';
+import { type Metrics, measure, nmse } from './metrics.ts';
+import { measureScores, type ScoreMetrics } from './scores.ts';
 
-/** Named activations that the original computed in float32, the main ones in float64 too. */
+export { compareGolden } from './compare.ts';
+
+/** Activations that the original computed, wherever they are kept: whole, or only as fingerprints. */
 export interface Golden {
-  readonly activations: ReadonlyMap<string, StoredTensor>;
-  readonly exact: ReadonlyMap<string, StoredTensor>;
+  readonly name: string;
+  /** What made it: versions, dtypes, hashes. */
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly inputs: GoldenInputs;
+  /** By name. */
+  readonly taps: ReadonlyMap<string, GoldenTap>;
+}
+
+/** What the original was fed. */
+export interface GoldenInputs {
+  readonly ids: Int32Array;
+  /** Normalised pictures, `[images·3·S, S]`. */
+  readonly pixels: Float32Array;
+  readonly images: number;
+  readonly size: number;
+  /** Tokens fed one by one after the prompt. */
+  readonly tokens: Int32Array;
+}
+
+/** One activation of a golden. */
+export interface GoldenTap {
+  /** As PyTorch's module has it. */
+  readonly shape: readonly number[];
+  /** @param ours in our own order, rows without batch axes. @throws CheckpointError when it has another size */
+  measure(ours: Float32Array): Promise<TapMeasure>;
+  /** All of it in our order, to put in an activation's place. Absent where the golden keeps less. */
+  values?(): Promise<Float32Array>;
 }
 
 /** How far one activation is from the original's. */
-export interface TapResult {
-  readonly name: string;
+export interface TapMeasure {
   /** NMSE against PyTorch's float32. */
   readonly nmse: number;
   /** Where there is a float64 twin: our NMSE against it, and PyTorch float32's own. */
   readonly exact?: { readonly ours: number; readonly pytorch: number; readonly ratio: number };
+  /** All that was measured against PyTorch's float32. */
+  readonly metrics: Metrics;
+  /** Of scores over the vocabulary. */
+  readonly scores?: ScoreMetrics;
 }
 
-export async function openGolden(activations: ByteSource, exact: ByteSource): Promise<Golden> {
-  return {
-    activations: (await openSafetensors(activations)).tensors,
-    exact: (await openSafetensors(exact)).tensors,
-  };
-}
+/** What judging needs of a tap. */
+export type TapResult = Pick<TapMeasure, 'nmse' | 'exact'> & { readonly name: string };
 
 /**
- * Runs a golden's prompt, and the decoding steps that follow it, and measures every activation that the golden names.
+ * A golden in safetensors: named activations in float32, the main ones in float64 too.
  *
- * @throws CheckpointError when the golden lacks its inputs, or names an activation that this model does not have
+ * @param exact the float64 twins, if there are any
+ * @throws CheckpointError when it lacks its inputs, or they are not what they should be
  */
-export async function compareGolden(model: Model, golden: Golden): Promise<TapResult[]> {
-  const taken = await capture(model, golden);
-  const names = [...golden.activations.keys()].filter((name) => !isInput(name));
-  const missing = names.filter((name) => !taken.has(name));
-  if (missing.length > 0) {
-    throw new CheckpointError(
-      'golden',
-      `no activation is called ${missing[0]} (${missing.length} in all)`,
-      'compare a golden of this model',
-    );
+export async function openGolden(
+  activations: ByteSource,
+  exact?: ByteSource,
+  { name = activations.name, provenance = {} }: Partial<Pick<Golden, 'name' | 'provenance'>> = {},
+): Promise<Golden> {
+  const { tensors, metadata } = await openSafetensors(activations);
+  const twins = exact ? (await openSafetensors(exact)).tensors : new Map<string, StoredTensor>();
+  const taps = new Map<string, GoldenTap>();
+  for (const [tap, stored] of tensors) {
+    if (tap.startsWith('input.') || tap === 'decode.tokens') continue;
+    taps.set(tap, storedTap(tap, stored, twins.get(tap)));
   }
-  const results: TapResult[] = [];
-  for (const name of names) {
-    const stored = wanted(golden.activations, name);
-    const ours = inGoldenOrder(name, Float32Array.from(await wanted(taken, name)), stored.shape);
-    const theirs = await readFloat32(stored);
-    const { nmse } = distance(ours, theirs);
-    const twin = golden.exact.get(name);
-    results.push(twin ? { name, nmse, exact: against(await readFloat64(twin), ours, theirs) } : { name, nmse });
-  }
-  return results;
-}
-
-const isInput = (name: string) => name.startsWith('input.') || name === 'decode.tokens';
-
-function against(exact: Float64Array, ours: Float32Array, theirs: Float32Array): NonNullable<TapResult['exact']> {
-  const [mine, pytorch] = [distance(ours, exact).nmse, distance(theirs, exact).nmse];
-  return { ours: mine, pytorch, ratio: mine === 0 ? 0 : mine / pytorch };
-}
-
-function wanted<Value>(map: ReadonlyMap<string, Value>, name: string): Value {
-  const value = map.get(name);
-  if (value === undefined) throw new CheckpointError('golden', `"${name}" is missing`, 'export the golden again');
-  return value;
-}
-
-/** Our activations under the golden's names, in our order of elements. */
-async function capture(model: Model, golden: Golden): Promise<Map<string, Promise<HostData>>> {
-  const ids = Int32Array.from(await readFloat64(wanted(golden.activations, 'input.ids')));
-  const images = wanted(golden.activations, 'input.pixels');
-  const [count, , size] = images.shape;
-  const pixels = await readFloat32(images);
-  const tokens = golden.activations.has('decode.tokens')
-    ? Int32Array.from(await readFloat64(wanted(golden.activations, 'decode.tokens')))
-    : new Int32Array(0);
-
-  const taken = new Map<string, Promise<HostData>>();
-  const take = (name: string, activation: Tensor) => {
-    if (golden.activations.has(name)) taken.set(name, read(activation));
+  return {
+    name,
+    provenance: { ...Object.fromEntries(metadata), ...provenance },
+    inputs: await readInputs(tensors, activations.name),
+    taps,
   };
-  const cache = createCache(model, ids.length + tokens.length);
-  withListener(
-    (name, activation) => void take(name, activation) as undefined,
-    () =>
-      scope<void>(() => {
-        const features = encodeImages(model, tensor(model.device, pixels, [count * 3 * size, size]));
-        const hidden = decode(model, ids, cache, { features, source: rowsOf(ids, model) });
-        take('logits', logits(model, hidden));
-      }),
-  );
-  takeCache(taken, cache, ids.length);
-  for (const [step, token] of tokens.entries()) {
-    scope<void>(() => take(`decode.${step}.logits`, logits(model, decode(model, Int32Array.of(token), cache))));
-  }
-  freeCache(cache);
-  return taken;
 }
 
-/** The first block's cache after the prompt; its rest is still empty. */
-function takeCache(taken: Map<string, Promise<HostData>>, cache: Cache, length: number): void {
-  for (const part of ['key', 'value'] as const) {
-    const whole = cache.blocks[0][part];
-    taken.set(
-      `cache.0.${part}`,
-      read(whole).then((data) => data.subarray(0, length * whole.shape[1])),
-    );
+/** Ids beyond any vocabulary, pictures or prompts beyond any model would only fail later and less clearly. */
+const MOST = { tokens: 1 << 17, pixels: 1 << 28 };
+
+async function readInputs(tensors: ReadonlyMap<string, StoredTensor>, where: string): Promise<GoldenInputs> {
+  const refuse = (found: string) => new CheckpointError(where, found, 'export the golden again');
+  const integers = async (name: string) => {
+    const stored = tensors.get(name);
+    if (!stored) return undefined;
+    if (stored.bytes > 8 * MOST.tokens) throw refuse(`${name} is [${stored.shape}], expected at most ${MOST.tokens}`);
+    const values = await readFloat64(stored);
+    if (!values.every((id) => Number.isSafeInteger(id) && id >= 0 && id < 2 ** 31))
+      throw refuse(`${name} holds what is no token id`);
+    return Int32Array.from(values);
+  };
+  const ids = await integers('input.ids');
+  if (!ids || ids.length === 0) throw refuse('"input.ids" is missing');
+  const tokens = (await integers('decode.tokens')) ?? new Int32Array(0);
+  const stored = tensors.get('input.pixels');
+  if (!stored) throw refuse('"input.pixels" is missing');
+  const [images, colours, size, width] = stored.shape;
+  if (stored.shape.length !== 4 || colours !== 3 || size !== width || stored.bytes > 4 * MOST.pixels) {
+    throw refuse(`input.pixels is [${stored.shape}], expected [images, 3, S, S]`);
   }
+  return { ids, tokens, pixels: await readFloat32(stored), images, size };
 }
 
-/** Which image row replaces each position: the Q positions after each `<img>`, in order. */
-function rowsOf(ids: Int32Array, { config }: Model): Int32Array {
-  const { image_start_id, n_queries } = config.visual;
-  const source = new Int32Array(ids.length).fill(-1);
-  let row = 0;
-  for (let at = ids.indexOf(image_start_id); at >= 0; at = ids.indexOf(image_start_id, at + n_queries + 1)) {
-    for (let i = 1; i <= n_queries; i++) source[at + i] = row++;
-  }
-  return source;
+function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | undefined): GoldenTap {
+  const { shape } = stored;
+  return {
+    shape,
+    values: async () => inOurOrder(name, await readFloat32(stored), shape),
+    async measure(data) {
+      const theirs = await readFloat32(stored);
+      if (data.length !== theirs.length || data.length === 0) {
+        const found = `${quote(name)} is [${shape}], ours has ${data.length} elements`;
+        throw new CheckpointError('golden', found, 'compare a golden of this model');
+      }
+      const ours = inGoldenOrder(name, data, shape);
+      const metrics = measure(ours, theirs);
+      return {
+        nmse: metrics.nmse,
+        ...(twin ? { exact: against(await readFloat64(twin), ours, theirs) } : {}),
+        metrics,
+        ...(isScores(name) ? { scores: measureScores(ours, theirs, shape.at(-1)!) } : {}),
+      };
+    },
+  };
+}
+
+/** Scores over the vocabulary. */
+export const isScores = (name: string): boolean => /^(lm_head|logits|decode\.\d+\.logits)$/.test(name);
+
+function against(exact: Float64Array, ours: Float32Array, theirs: Float32Array): NonNullable<TapMeasure['exact']> {
+  const [mine, pytorch] = [nmse(ours, exact), nmse(theirs, exact)];
+  return { ours: mine, pytorch, ratio: mine === 0 ? 0 : mine / pytorch };
 }

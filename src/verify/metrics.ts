@@ -1,24 +1,142 @@
-/** How far an activation is from a reference. */
-export interface Distance {
+import { type Histogram, histogramOf } from './histogram.ts';
+
+/**
+ * How far an activation is from a reference. Pairs of the same value, both infinite or both NaN included, agree; a pair of
+ * which only one is finite counts as infinitely far apart.
+ */
+export interface Metrics {
+  readonly elements: number;
   /** Σ(a − b)² / Σb²: the error's share of the reference's energy. */
   readonly nmse: number;
   readonly maxAbsolute: number;
+  /** The root mean square of the reference. */
+  readonly rms: number;
+  /** The largest |a − b| / (|b| + rms(b)): the root mean square is the floor that keeps values near 0 from counting. */
+  readonly maxRelative: number;
+  /** The cosine of the angle between the two, seen as vectors. */
+  readonly cosine: number;
+  /** |a − b| in units of the last place of a float32 as large as b. */
+  readonly ulp: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** How many elements are no finite numbers. */
+  readonly nonFinite: {
+    readonly nan: number;
+    readonly infinite: number;
+    readonly referenceNan: number;
+    readonly referenceInfinite: number;
+  };
+  readonly histogram: Histogram;
+  /** The element with the largest maxRelative: its index, ours and the reference's value. */
+  readonly worst: { readonly index: number; readonly actual: number; readonly reference: number };
 }
 
-/** @throws RangeError when the sizes differ */
-export function distance(actual: ArrayLike<number>, reference: ArrayLike<number>): Distance {
-  if (actual.length !== reference.length) {
+/**
+ * Measures an activation against a reference of the same number of elements.
+ *
+ * @throws RangeError when the sizes differ, or there is nothing to compare
+ */
+export function measure(actual: ArrayLike<number>, reference: ArrayLike<number>): Metrics {
+  requireSameSize(actual, reference);
+  const { length } = reference;
+  const sums = sumsOf(actual, reference);
+  const floor = Math.sqrt(sums.energy / length);
+  const errors = new Float64Array(length);
+  const ulps = new Float64Array(length);
+  let maxAbsolute = 0;
+  let maxRelative = 0;
+  let index = 0;
+  for (let i = 0; i < length; i++) {
+    const error = differ(actual[i], reference[i]);
+    errors[i] = error;
+    ulps[i] = error === 0 ? 0 : error / lastPlace(reference[i]);
+    maxAbsolute = Math.max(maxAbsolute, error);
+    const relative = relativeTo(error, Math.abs(reference[i]) + floor);
+    if (relative > maxRelative) [maxRelative, index] = [relative, i];
+  }
+  ulps.sort();
+  const rank = (share: number) => ulps[Math.min(length - 1, Math.floor(share * length))];
+  return {
+    elements: length,
+    nmse: relativeTo(sums.error, sums.energy),
+    maxAbsolute,
+    rms: floor,
+    maxRelative,
+    cosine: cosineOf(sums),
+    ulp: { p50: rank(0.5), p99: rank(0.99), max: ulps[length - 1] },
+    nonFinite: sums.nonFinite,
+    histogram: histogramOf(errors),
+    worst: { index, actual: actual[index], reference: reference[index] },
+  };
+}
+
+/** The NMSE alone. @throws RangeError as `measure` */
+export function nmse(actual: ArrayLike<number>, reference: ArrayLike<number>): number {
+  requireSameSize(actual, reference);
+  const { error, energy } = sumsOf(actual, reference);
+  return relativeTo(error, energy);
+}
+
+/** The signal-to-noise ratio of an NMSE, in decibels. */
+export const decibels = (nmse: number): number => -10 * Math.log10(nmse);
+
+function requireSameSize(actual: ArrayLike<number>, reference: ArrayLike<number>): void {
+  if (actual.length !== reference.length || reference.length === 0) {
     throw new RangeError(`${actual.length} elements against ${reference.length} of the reference`);
   }
-  let error = 0;
-  let energy = 0;
-  let maxAbsolute = 0;
+}
+
+/** |a − b|; 0 for the same value, whatever it is, infinite when only one is finite. */
+function differ(a: number, b: number): number {
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
+  const difference = Math.abs(a - b);
+  return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+}
+
+/** An error as a share of a scale; no error is none of any scale. */
+const relativeTo = (error: number, scale: number): number =>
+  error === 0 ? 0 : error === Number.POSITIVE_INFINITY ? error : error / scale;
+
+/** The distance from |b| to the next float32, 2⁻¹⁴⁹ for the smallest. */
+function lastPlace(b: number): number {
+  const magnitude = Math.abs(b);
+  if (!Number.isFinite(magnitude)) return 1;
+  if (magnitude < 2 ** -126) return 2 ** -149;
+  let exponent = Math.floor(Math.log2(magnitude));
+  if (2 ** exponent > magnitude) exponent--; // log2 may round up to the next power
+  return 2 ** (exponent - 23);
+}
+
+interface Sums {
+  error: number;
+  energy: number;
+  own: number;
+  product: number;
+  nonFinite: { nan: number; infinite: number; referenceNan: number; referenceInfinite: number };
+}
+
+/** The sums run over the elements that are finite on both sides; the error over all. */
+function sumsOf(actual: ArrayLike<number>, reference: ArrayLike<number>): Sums {
+  const nonFinite = { nan: 0, infinite: 0, referenceNan: 0, referenceInfinite: 0 };
+  const sums: Sums = { error: 0, energy: 0, own: 0, product: 0, nonFinite };
   for (let i = 0; i < reference.length; i++) {
-    const difference = Math.abs(actual[i] - reference[i]);
-    if (!Number.isFinite(difference)) return { nmse: Number.POSITIVE_INFINITY, maxAbsolute: Number.POSITIVE_INFINITY };
-    error += difference * difference;
-    energy += reference[i] * reference[i];
-    maxAbsolute = Math.max(maxAbsolute, difference);
+    const [a, b] = [actual[i], reference[i]];
+    const error = differ(a, b);
+    sums.error += error * error;
+    if (Number.isFinite(a) && Number.isFinite(b)) {
+      sums.energy += b * b;
+      sums.own += a * a;
+      sums.product += a * b;
+      continue;
+    }
+    if (Number.isNaN(a)) nonFinite.nan++;
+    else if (!Number.isFinite(a)) nonFinite.infinite++;
+    if (Number.isNaN(b)) nonFinite.referenceNan++;
+    else if (!Number.isFinite(b)) nonFinite.referenceInfinite++;
   }
-  return { nmse: error === 0 ? 0 : error / energy, maxAbsolute };
+  return sums;
+}
+
+/** 1 for two zero vectors, 0 when only one is zero. */
+function cosineOf({ product, own, energy }: Sums): number {
+  if (own === 0 || energy === 0) return own === energy ? 1 : 0;
+  return Math.max(-1, Math.min(1, product / Math.sqrt(own) / Math.sqrt(energy)));
 }

@@ -1,0 +1,75 @@
+import { embedding } from '../../kernels/embedding.ts';
+import { scope } from '../../tensor/scope.ts';
+import { path, withListener } from '../../tensor/tap.ts';
+import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import type { Config } from '../model/config.ts';
+import { type Cache, createCache, decode, encodeImages, freeCache, logits, type Model } from '../model/qwen-vl.ts';
+import type { GoldenInputs, GoldenTap } from './golden.ts';
+
+/** Hears an activation, which may be freed right after: what it wants of it, it reads at once. */
+export type Take = (name: string, activation: Tensor) => void;
+
+/** How the taps of a pass become known. */
+export interface CaptureOptions {
+  readonly take: Take;
+  /** Golden activations that take the place of ours where a block ends, so that the next begins with the original's. */
+  readonly forced?: ReadonlyMap<string, GoldenTap>;
+}
+
+/**
+ * Runs a prompt and, unless blocks are forced, the decoding steps that follow it. Everything is queued when it returns.
+ * Beyond the model's own taps there are `logits`, `cache.0.key` and `cache.0.value` after the prompt, and `decode.i.logits`.
+ */
+export function capture(model: Model, inputs: GoldenInputs, { take, forced }: CaptureOptions): void {
+  const { ids, pixels, images, size } = inputs;
+  const tokens = forced ? new Int32Array(0) : inputs.tokens; // a golden holds no cache to force steps with
+  const listener = (name: string, activation: Tensor) => {
+    take(name, activation);
+    const values = endsBlock(name) ? forced?.get(name)?.values : undefined;
+    return values && tensor(model.device, values, activation.shape, { label: `golden ${name}` });
+  };
+  const cache = createCache(model, ids.length + tokens.length);
+  try {
+    withListener(listener, () =>
+      scope<void>(() => {
+        const uploaded = images > 0 ? tensor(model.device, pixels, [images * 3 * size, size]) : undefined;
+        const features = uploaded && encodeImages(model, uploaded);
+        const hidden = decode(model, ids, cache, features && { features, source: imageRows(ids, model.config) });
+        take('logits', logits(model, hidden));
+      }),
+    );
+    takeCache(cache, ids.length, take);
+    for (const [step, token] of tokens.entries()) {
+      scope<void>(() => take(`decode.${step}.logits`, logits(model, decode(model, Int32Array.of(token), cache))));
+    }
+  } finally {
+    freeCache(cache);
+  }
+}
+
+/** Whether a tap is what the next block begins with: a block's own output, or what stands between blocks. */
+const endsBlock = (name: string): boolean => (name === path() && name !== LAST) || BETWEEN.has(name);
+
+const BETWEEN = new Set(['transformer.visual.ln_pre', 'transformer.wte', 'transformer.ln_f']);
+const LAST = 'lm_head';
+
+/** The first block's cache after the prompt; its rest is still empty. */
+function takeCache(cache: Cache, length: number, take: Take): void {
+  const rows = Int32Array.from({ length }, (_, row) => row);
+  scope<void>(() => {
+    for (const part of ['key', 'value'] as const) {
+      const whole = cache.blocks[0][part];
+      take(`cache.0.${part}`, embedding(whole, tensor(whole.device, rows, [length])));
+    }
+  });
+}
+
+/** Which image row replaces each position: the Q positions after each `<img>`, in order; −1 where none does. */
+export function imageRows(ids: Int32Array, { visual: { image_start_id, n_queries } }: Config): Int32Array {
+  const source = new Int32Array(ids.length).fill(-1);
+  let row = 0;
+  for (let at = ids.indexOf(image_start_id); at >= 0; at = ids.indexOf(image_start_id, at + n_queries + 1)) {
+    for (let i = 1; i <= n_queries && at + i < ids.length; i++) source[at + i] = row++;
+  }
+  return source;
+}
