@@ -6,12 +6,15 @@ import { runAsk } from './ask.ts';
 import { runDemo } from './demo.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
+import { runTokenizer } from './tokenizer.ts';
 
 const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
 
   qvl                              the main job: three questions about two pictures, and what was checked
   qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
   qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights
+  qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
+  qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -20,6 +23,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   --max-new-tokens N  how long an answer may become (default: the checkpoint's own)
   --boxes FILE.png    where to draw the boxes of an answer (default: beside the picture's name, in out/)
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
+  -o, --output FILE   tokenizer: where to write (default: qwen.tiktoken)
   --debug             stack traces
 
 With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
@@ -29,6 +33,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   demo: runDemo,
   ask: runAsk,
   inspect: runInspect,
+  tokenizer: runTokenizer,
   help: async () => console.log(HELP),
 };
 

@@ -15,8 +15,18 @@ export const OPTIONS = {
   device: { type: 'string' },
   threads: { type: 'string' },
   'max-new-tokens': { type: 'string' },
+  'min-new-tokens': { type: 'string' },
+  temperature: { type: 'string' },
+  'top-k': { type: 'string' },
+  'top-p': { type: 'string' },
+  'repetition-penalty': { type: 'string' },
+  seed: { type: 'string' },
+  stop: { type: 'string', multiple: true },
   boxes: { type: 'string' },
   tokens: { type: 'string' },
+  output: { type: 'string', short: 'o' },
+  encode: { type: 'string' },
+  decode: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -27,8 +37,18 @@ export interface Options {
   device?: string;
   threads?: string;
   'max-new-tokens'?: string;
+  'min-new-tokens'?: string;
+  temperature?: string;
+  'top-k'?: string;
+  'top-p'?: string;
+  'repetition-penalty'?: string;
+  seed?: string;
+  stop?: string[];
   boxes?: string;
   tokens?: string;
+  output?: string;
+  encode?: string;
+  decode?: string;
   debug?: boolean;
   help?: boolean;
 }
@@ -42,7 +62,7 @@ export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
-export function wholeNumber(options: Options, name: 'threads' | 'max-new-tokens' | 'tokens', most: number) {
+export function wholeNumber(options: Options, name: 'threads' | 'tokens', most: number) {
   const text = options[name];
   if (text === undefined) return undefined;
   const value = Number(text);

@@ -201,16 +201,16 @@ describe('hostile input', () => {
   const withLine = (index: number, line: string) => valid.with(index, line).join('\n');
 
   test.each([
-    ['', 'the file ends without a token for the byte 0x00'],
+    ['', 'there is no token for the byte 0x00'],
     [withLine(3, 'AA*= 3'), 'line 4: "AA*= 3" is not a token in base64, a space and a rank'],
     [withLine(3, 'Aw= 3'), 'line 4: "Aw= 3" is not a token'],
     [withLine(3, 'Aw== three'), 'line 4: "Aw== three" is not a token'],
     [withLine(3, 'Aw== -3'), 'line 4: "Aw== -3" is not a token'],
     [withLine(3, 'Aw== 9999999'), 'line 4: rank 9999999, expected below 1048576'],
-    [withLine(3, 'Aw== 2'), 'line 4: rank 2 stands on an earlier line too'],
+    [withLine(3, 'Aw== 2'), 'line 4: rank 2 was given to an earlier token'],
     [withLine(3, 'Ag== 3'), 'line 4: the token of rank 3 has rank 2 already'],
     [withLine(3, 'Aw== 700'), 'line 4: rank 700, but the file has 257 tokens: expected ranks 0 to 256'],
-    [withLine(3, 'AAAA 3'), 'without a token for the byte 0x03'],
+    [withLine(3, 'AAAA 3'), 'there is no token for the byte 0x03'],
     [withLine(3, `${'A'.repeat(1e6)} 3`), 'line 4: "AAAA'],
   ])('%# a bad vocabulary is refused with its line', (text, message) => {
     expect(() => createTokenizer(text, 'qwen.tiktoken')).toThrow(TextError);
