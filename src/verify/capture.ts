@@ -1,6 +1,6 @@
 import { embedding } from '../../kernels/embedding.ts';
 import { scope } from '../../tensor/scope.ts';
-import { path, withListener } from '../../tensor/tap.ts';
+import { type Listener, path, withListener } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { Config } from '../model/config.ts';
 import { type Cache, createCache, decode, encodeImages, freeCache, logits, type Model } from '../model/qwen-vl.ts';
@@ -14,19 +14,22 @@ export interface CaptureOptions {
   readonly take: Take;
   /** Golden activations that take the place of ours where a block ends, so that the next begins with the original's. */
   readonly forced?: ReadonlyMap<string, GoldenTap>;
+  /** Puts something else in an activation's place before anyone sees it: a planted fault. */
+  readonly plant?: Listener | undefined;
 }
 
 /**
  * Runs a prompt and, unless blocks are forced, the decoding steps that follow it. Everything is queued when it returns.
  * Beyond the model's own taps there are `logits`, `cache.0.key` and `cache.0.value` after the prompt, and `decode.i.logits`.
  */
-export function capture(model: Model, inputs: GoldenInputs, { take, forced }: CaptureOptions): void {
+export function capture(model: Model, inputs: GoldenInputs, { take, forced, plant }: CaptureOptions): void {
   const { ids, pixels, images, size } = inputs;
   const tokens = forced ? new Int32Array(0) : inputs.tokens; // a golden holds no cache to force steps with
-  const listener = (name: string, activation: Tensor) => {
-    take(name, activation);
+  const listener: Listener = (name, activation) => {
+    const planted = plant?.(name, activation);
+    take(name, planted ?? activation);
     const values = endsBlock(name) ? forced?.get(name)?.values : undefined;
-    return values && tensor(model.device, values, activation.shape, { label: `golden ${name}` });
+    return values ? tensor(model.device, values, activation.shape, { label: `golden ${name}` }) : planted;
   };
   const cache = createCache(model, ids.length + tokens.length);
   try {

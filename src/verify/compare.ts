@@ -1,4 +1,5 @@
 import type { Launch } from '../../tensor/device.ts';
+import type { Listener } from '../../tensor/tap.ts';
 import { read } from '../../tensor/tensor.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
@@ -32,6 +33,8 @@ export interface CompareOptions {
   readonly wanted?: (name: string) => boolean;
   /** The text of a token id, for places. */
   readonly text?: Terms['text'];
+  /** A fault to plant, see `capture`. */
+  readonly plant?: Listener;
   /** Told as taps are measured. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -76,6 +79,7 @@ export async function compareGolden(
         measured.catch(() => undefined); // the first failure is thrown below, the others follow from it
         results.push(measured);
       },
+      plant: options.plant,
       ...(mode === 'forced' ? { forced: golden.taps } : {}),
     }),
   );

@@ -7,7 +7,7 @@ import { inGoldenOrder, inOurOrder } from './layout.ts';
 import { type Metrics, measure, nmse } from './metrics.ts';
 import { measureScores, type ScoreMetrics } from './scores.ts';
 
-export { compareGolden } from './compare.ts';
+export { compareGolden, type TapMeasurement } from './compare.ts';
 
 /** Activations that the original computed, wherever they are kept: whole, or only as fingerprints. */
 export interface Golden {
@@ -51,9 +51,6 @@ export interface TapMeasure {
   /** Of scores over the vocabulary. */
   readonly scores?: ScoreMetrics;
 }
-
-/** What judging needs of a tap. */
-export type TapResult = Pick<TapMeasure, 'nmse' | 'exact'> & { readonly name: string };
 
 /**
  * A golden in safetensors: named activations in float32, the main ones in float64 too.

@@ -3,14 +3,14 @@ import { checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { parseConfig } from '../../src/model/config.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
-import { compareGolden, openGolden, type TapResult } from '../../src/verify/golden.ts';
+import { compareGolden, openGolden, type TapMeasurement } from '../../src/verify/golden.ts';
 import type { Device } from '../../tensor/device.ts';
 
 const fetched = async (path: string): Promise<ByteSource> =>
   memorySource(new Uint8Array(await (await fetch(path)).arrayBuffer()), path);
 
 /** Runs in the page: the golden of model-a on the page's device. */
-export async function compareModelA(device: Device): Promise<TapResult[]> {
+export async function compareModelA(device: Device): Promise<TapMeasurement[]> {
   const base = '/golden/quirks/model-a';
   const config = parseConfig(await (await fetch(`${base}.config.json`)).json(), 'model-a');
   const { tensors } = await openSafetensors(await fetched(`${base}.weights.safetensors`));

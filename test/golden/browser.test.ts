@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { TapResult } from '../../src/verify/golden.ts';
+import type { TapMeasurement } from '../../src/verify/golden.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { describeInBrowser } from '../browser/harness.ts';
 
 describeInBrowser('every activation of model-a in Chromium', (page) => {
   test.each(['webgpu', 'webgl2'] as const)('%s', async (device) => {
-    const results = await page.run<TapResult[]>({
+    const results = await page.run<TapMeasurement[]>({
       device,
       module: '/test/golden/browser-page.ts',
       name: 'compareModelA',

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
-import { compareGolden, type TapResult } from '../../src/verify/golden.ts';
+import { compareGolden, type TapMeasurement } from '../../src/verify/golden.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
@@ -9,7 +9,7 @@ import { CASES, openCase } from './cases.ts';
 const table: string[] = [];
 
 /** The tap whose distance from float64 is the largest multiple of PyTorch's own. */
-function worstRatio(results: readonly TapResult[]) {
+function worstRatio(results: readonly TapMeasurement[]) {
   const twins = results.flatMap(({ name, exact }) => (exact ? [{ name, ratio: exact.ratio }] : []));
   return twins.reduce((a, b) => (b.ratio > a.ratio ? b : a));
 }
