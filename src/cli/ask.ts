@@ -8,7 +8,8 @@ import { boxCorners, drawOutlines, encodePng } from '../input/draw.ts';
 import { parseGrounding, shapeToPixels } from '../input/grounding.ts';
 import type { Picture } from '../input/image.ts';
 import { readPicture } from '../input/read-picture.ts';
-import { type Options, openDeviceFor, SHIPPED_MODEL, wholeNumber } from './options.ts';
+import { type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { answerOptions } from './sampling.ts';
 import { bold, dim, reportStages, type StageReport, say, thousands } from './terminal.ts';
 
 /** `qvl ask PICTURE… "QUESTION"` */
@@ -72,16 +73,15 @@ export async function ask(
   question: string,
   options: Options,
 ): Promise<string> {
-  const maxNewTokens = wholeNumber(options, 'max-new-tokens', 1_000_000);
-  const answerOptions: AnswerOptions = {
-    ...(maxNewTokens ? { maxNewTokens } : {}),
+  const chosen: AnswerOptions = {
+    ...answerOptions(options),
     onStage: (name) => report.enter(name, name !== 'decode'),
   };
   // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
   const content = [...pictures.map(() => ({ image: '' })), { text: question }];
   let text = '';
   let tokens = 0;
-  for await (const piece of answer(system, { content, pictures }, answerOptions)) {
+  for await (const piece of answer(system, { content, pictures }, chosen)) {
     text += piece.text;
     if (piece.id !== undefined) tokens++;
     process.stdout.write(piece.text);
