@@ -92,8 +92,8 @@ export async function ask(
   return text;
 }
 
-/** Draws the regions that an answer names on a copy of the picture, and says where it is. */
-async function drawBoxes(text: string, path: string, picture: Picture, options: Options): Promise<void> {
+/** Draws the regions that an answer names on a copy of the picture, and says where it is. @returns whether it names one */
+export async function drawBoxes(text: string, path: string, picture: Picture, options: Options): Promise<boolean> {
   const { regions, problems } = parseGrounding(text);
   for (const { message } of problems) say(dim(`  in the answer: ${message}`));
   const outlines = regions.flatMap(({ shapes }, colour) =>
@@ -102,7 +102,7 @@ async function drawBoxes(text: string, path: string, picture: Picture, options: 
       return { colour, corners: corners.length === 2 ? boxCorners(...corners[0], ...corners[1]) : [...corners] };
     }),
   );
-  if (outlines.length === 0) return;
+  if (outlines.length === 0) return false;
   const file = options.boxes ?? join('out', `${basename(path, extname(path))}-boxes.png`);
   try {
     await mkdir(dirname(file), { recursive: true });
@@ -112,4 +112,5 @@ async function drawBoxes(text: string, path: string, picture: Picture, options: 
     throw new InputError(file, found, 'choose another file with --boxes', { cause });
   }
   say(`  ${outlines.length === 1 ? 'box' : `${outlines.length} boxes`} drawn: ${file}`);
+  return true;
 }

@@ -3,6 +3,7 @@ import { DeviceError } from '../../tensor/error.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
 import { runAsk } from './ask.ts';
+import { runChat } from './chat.ts';
 import { runDemo } from './demo.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
@@ -12,6 +13,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
 
   qvl                              the main job: three questions about two pictures, and what was checked
   qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
+  qvl chat [PICTURE…]              talk about pictures; /help there tells more
   qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
@@ -20,7 +22,10 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
   --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else webasm)
   --threads N         workers for matrix products in webasm (default: the machine's cores, at most 4)
-  --max-new-tokens N  how long an answer may become (default: the checkpoint's own)
+  --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
+  --temperature X     0: always the likeliest token; above, tokens are drawn
+  --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)
+                      how they are drawn and where an answer ends (default: all as the checkpoint says)
   --boxes FILE.png    where to draw the boxes of an answer (default: beside the picture's name, in out/)
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
   -o, --output FILE   tokenizer: where to write (default: qwen.tiktoken)
@@ -32,6 +37,7 @@ Exit codes: 0 answered, 2 bad input or usage, 3 no such device here, 130 interru
 const COMMANDS: Record<string, (words: string[], options: Options) => Promise<void>> = {
   demo: runDemo,
   ask: runAsk,
+  chat: runChat,
   inspect: runInspect,
   tokenizer: runTokenizer,
   help: async () => console.log(HELP),
