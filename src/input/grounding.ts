@@ -15,6 +15,8 @@ export type Region = { readonly ref: string | null; readonly shapes: readonly Sh
 export type GroundingProblem = { readonly at: number; readonly message: string };
 
 const last = 999;
+/** What coordinates are written with, in either width. */
+const coordinates = /^[\s\d.,()（），-]*/;
 
 /**
  * Reads the regions in an answer: `<ref>…</ref>` followed by any number of `<box>(x1,y1),(x2,y2)</box>` and
@@ -47,13 +49,15 @@ export function parseGrounding(text: string): { regions: Region[]; problems: Gro
     if (!closed) {
       report(at, `<${kind}> without </${kind}>`);
       // Without an end tag a name ends with its line, and coordinates where something else begins.
-      content = (kind === 'ref' ? /^.*/ : /^[\s\d.,()（），-]*/).exec(content)![0];
+      content = (kind === 'ref' ? /^.*/ : coordinates).exec(content)![0];
     }
     from = start + content.length + (closed ? next[0].length : 0);
     if (closed) index++;
 
     if (kind === 'ref') {
-      current = { ref: content.trim(), shapes: [] };
+      const name = content.replace(/<\/?img>|<imgpad>/g, ' ');
+      if (name !== content) report(at, '<ref>: image tags in the name; left out');
+      current = { ref: name.trim(), shapes: [] };
       regions.push(current);
       continue;
     }
@@ -69,13 +73,20 @@ export function parseGrounding(text: string): { regions: Region[]; problems: Gro
   return { regions, problems };
 }
 
-function readShape(content: string, points: 2 | 4, closed: boolean, report: (message: string) => void): Shape | null {
+/** The shape that `content` gives, perhaps repaired, or null. Unless it is `closed`, what follows the shape is ignored. */
+export function readShape(
+  content: string,
+  points: 2 | 4,
+  closed: boolean,
+  report: (message: string) => void,
+): Shape | null {
   let numbers = (content.match(/-?\d+(?:\.\d+)?/g) ?? []).map(Number);
   if (!closed) numbers = numbers.slice(0, 2 * points);
   if (numbers.length !== 2 * points) {
     report(`${numbers.length} numbers, expected ${2 * points}; left out`);
     return null;
   }
+  if (coordinates.exec(content)![0] !== content) report('words among the numbers; left out');
   const valid = numbers.map((number) => Math.min(Math.max(Math.floor(number), 0), last));
   if (valid.some((number, index) => number !== numbers[index])) report(`numbers that are not integers 0 … ${last}`);
   const corners = Array.from({ length: points }, (_, index): Point => [valid[2 * index], valid[2 * index + 1]]);
@@ -107,7 +118,8 @@ export function formatGrounding(regions: readonly Region[]): string {
   return regions.map(formatRegion).join('');
 }
 
-function formatRegion({ ref, shapes }: Region): string {
+/** `<ref>ref</ref>` and its shapes. Throws a TextError for a name that holds a tag and as `formatShape`. */
+export function formatRegion({ ref, shapes }: Region): string {
   const tag = ref === null ? null : /<\/?(?:ref|box|quad|img)>|<imgpad>/.exec(ref);
   if (tag) throw new TextError('region', `${tag[0]} in the name of a region`, 'leave it out');
   const name = ref === null ? '' : `<ref>${ref}</ref>`;

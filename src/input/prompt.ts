@@ -3,8 +3,14 @@ import { formatShape, type Region, shapeTag } from './grounding.ts';
 import type { SpecialUse } from './special-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-/** A part of a message: words, an image (the name or path that is written between its tags), or a region of one. */
-export type Piece = { readonly text: string } | { readonly image: string } | Region;
+/** A part of a message: words, an image, or a region of one. */
+export type Piece = { readonly text: string } | ImagePiece | Region;
+/** An image: the name or path that is written between its tags. */
+export type ImagePiece = {
+  readonly image: string;
+  /** Whether `Picture i: ` stands before it and a newline after it, as in a chat (the default), or nothing does. */
+  readonly numbered?: boolean;
+};
 export type Content = string | readonly Piece[];
 
 /** A question and the answer that was given to it. */
@@ -103,9 +109,11 @@ function encodeContent(tokenizer: Tokenizer, content: Content, use: SpecialUse, 
       text += piece.text;
       if (use !== 'none') picture += piece.text.split('<img>').length - 1;
     } else if ('image' in piece) {
-      text += `Picture ${picture++}: `;
-      put(tokenizer.encodeImage(piece.image));
-      text = '\n';
+      const { image, numbered = true } = piece;
+      if (numbered) text += `Picture ${picture}: `;
+      picture++;
+      put(tokenizer.encodeImage(image));
+      if (numbered) text = '\n';
     } else {
       if (piece.ref !== null) put([special.refStart], tokenizer.encode(piece.ref), [special.refEnd]);
       for (const shape of piece.shapes) {
