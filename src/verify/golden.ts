@@ -4,6 +4,7 @@ import { readFloat32, readFloat64, type StoredTensor } from '../checkpoint/store
 import { CheckpointError } from '../error.ts';
 import { quote } from '../quote.ts';
 import { inGoldenOrder, inOurOrder } from './layout.ts';
+import { toLine } from './line.ts';
 import { type Metrics, measure, nmse } from './metrics.ts';
 import { measureScores, type ScoreMetrics } from './scores.ts';
 
@@ -72,11 +73,15 @@ export async function openGolden(
   }
   return {
     name,
-    provenance: { ...Object.fromEntries(metadata), ...provenance },
+    provenance: { ...readMetadata(metadata), ...provenance },
     inputs: await readInputs(tensors, activations.name),
     taps,
   };
 }
+
+/** What the producer says of itself; that anyone may have written. */
+const readMetadata = (metadata: ReadonlyMap<string, string>) =>
+  Object.fromEntries([...metadata].slice(0, 50).map(([key, text]) => [toLine(key, 100), toLine(text)]));
 
 /** Ids beyond any vocabulary, pictures or prompts beyond any model would only fail later and less clearly. */
 const MOST = { tokens: 1 << 17, pixels: 1 << 28 };

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { type Checkpoint, checkpointFrom } from '../checkpoint/checkpoint.ts';
+import { asCheckpointError, type FileSource, openFile, readSmallFile } from '../checkpoint/file-source.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
+import { openSafetensors } from '../checkpoint/safetensors.ts';
+import { CheckpointError } from '../error.ts';
+import { createTokenizer } from '../input/tokenizer.ts';
+import { parseConfig } from '../model/config.ts';
+import { type Golden, openGolden } from './golden.ts';
+import type { Kind } from './tolerances.ts';
+
+/** A golden on disk, and the model it is of. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly kind: Kind;
+  open(): Promise<OpenedCase>;
+}
+
+export interface OpenedCase {
+  readonly golden: Golden;
+  readonly checkpoint: Checkpoint;
+  /** The text of a token id, where the model has a vocabulary. */
+  readonly text: ((id: number) => string) | undefined;
+  close(): Promise<void>;
+}
+
+const ACTIVATIONS = '.activations.safetensors';
+const TWIN = '.f64.safetensors';
+
+/**
+ * Finds goldens. A golden of a random model is `X.activations.safetensors` beside `X.config.json` and
+ * `X.weights.safetensors`; one of a checkpoint is `X.safetensors` in that checkpoint's sub-folder `activations`. Float64
+ * twins are in `X.activations.f64.safetensors` and `X.f64.safetensors`.
+ *
+ * @param path a folder of goldens, a checkpoint's folder, any of a golden's files, or what their names begin with
+ * @param model the checkpoint's folder, if it is another
+ * @throws CheckpointError when there are none
+ */
+export async function findGoldens(path: string, model?: string): Promise<GoldenCase[]> {
+  const found = (await isFolder(path)) ? await inFolder(path, model) : await asPrefix(path, model);
+  if (found.length > 0) return found;
+  throw new CheckpointError(
+    path,
+    'there is no golden',
+    `name a folder with ${ACTIVATIONS} files, or a checkpoint with activations/`,
+  );
+}
+
+async function inFolder(folder: string, model: string | undefined): Promise<GoldenCase[]> {
+  const files = new Set(await list(folder));
+  if (files.has('activations') && files.has('config.json'))
+    return inFolder(join(folder, 'activations'), model ?? folder);
+  const names = [...files].filter((file) => file.endsWith('.safetensors') && !file.endsWith(TWIN)).sort();
+  const cases = await Promise.all(
+    names.map(async (file) => {
+      const name = file.slice(0, -(file.endsWith(ACTIVATIONS) ? ACTIVATIONS : '.safetensors').length);
+      const random = file.endsWith(ACTIVATIONS) && files.has(`${name}.weights.safetensors`);
+      if (random && model === undefined) return randomCase(join(folder, name));
+      const owner = model ?? dirname(resolve(folder));
+      const owned =
+        model !== undefined ||
+        (basename(resolve(folder)) === 'activations' && (await isFile(join(owner, 'config.json'))));
+      return owned ? trainedCase(join(folder, file), name, owner) : undefined;
+    }),
+  );
+  return cases.filter((each) => each !== undefined);
+}
+
+/** A golden by one of its files, or by what their names have in common. */
+async function asPrefix(path: string, model: string | undefined): Promise<GoldenCase[]> {
+  const prefix = path.replace(/(\.config\.json|(\.(weights|activations))?(\.f64)?\.safetensors)$/, '');
+  if (!(await isFolder(dirname(prefix)))) return [];
+  return (await inFolder(dirname(prefix), model)).filter(({ name }) => name === basename(prefix));
+}
+
+function randomCase(base: string): GoldenCase {
+  const name = basename(base);
+  return {
+    name,
+    kind: 'random',
+    open: () =>
+      opening(async (open) => {
+        const golden = await openFiles(`${base}${ACTIVATIONS}`, `${base}.activations${TWIN}`, name, open);
+        const where = `${base}.config.json`;
+        const config = parseConfig(parseJson(await readSmallFile(where, 1 << 20), where), where);
+        const { tensors } = await openSafetensors(await open(`${base}.weights.safetensors`));
+        return { golden, checkpoint: checkpointFrom({ path: base, config, tensors }), text: undefined };
+      }),
+  };
+}
+
+function trainedCase(file: string, name: string, folder: string): GoldenCase {
+  return {
+    name,
+    kind: 'trained',
+    open: () =>
+      opening(async (open) => {
+        const golden = await openFiles(file, file.replace(/\.safetensors$/, TWIN), name, open);
+        const checkpoint = await openCheckpoint(folder);
+        return { golden, checkpoint, text: await readVocabulary(folder, checkpoint) };
+      }),
+  };
+}
+
+/** Opens files for a case; they stay open until the case is closed, or are closed when it cannot be opened. */
+async function opening(
+  work: (open: (path: string) => Promise<FileSource>) => Promise<Omit<OpenedCase, 'close'>>,
+): Promise<OpenedCase> {
+  const files: FileSource[] = [];
+  const closeFiles = async () => void (await Promise.all(files.map((file) => file.close())));
+  try {
+    const opened = await work(async (path) => {
+      const file = await openFile(path);
+      files.push(file);
+      return file;
+    });
+    return {
+      ...opened,
+      async close() {
+        await opened.checkpoint.close();
+        await closeFiles();
+      },
+    };
+  } catch (error) {
+    await closeFiles();
+    throw error;
+  }
+}
+
+async function openFiles(
+  path: string,
+  twin: string,
+  name: string,
+  open: (path: string) => Promise<FileSource>,
+): Promise<Golden> {
+  const twins = (await isFile(twin)) ? await open(twin) : undefined;
+  const provenance = {
+    file: basename(path),
+    sha256: await sha256(path),
+    ...(twins ? { 'sha256 of float64': await sha256(twin) } : {}),
+  };
+  return openGolden(await open(path), twins, { name, provenance });
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw asCheckpointError(error, path);
+  }
+  return hash.digest('hex');
+}
+
+/** Token texts, only to make reports readable: a checkpoint without its vocabulary is verified as well. */
+async function readVocabulary(folder: string, { config }: Checkpoint): Promise<OpenedCase['text']> {
+  const path = join(folder, 'qwen.tiktoken');
+  if (!(await isFile(path))) return undefined;
+  const tokenizer = createTokenizer(await readFile(path, 'utf8'), path, config.visual.n_queries);
+  return (id) => tokenizer.decode([id]);
+}
+
+const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() ?? false;
+const isFolder = async (path: string) => (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    throw asCheckpointError(error, folder);
+  }
+}
+
+function parseJson(bytes: Uint8Array, path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new CheckpointError(path, 'it is not JSON', 'get it again', { cause });
+  }
+}

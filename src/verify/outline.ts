@@ -1,0 +1,46 @@
+import type { Verdict } from './report.ts';
+
+/** A part of the model, in the order of the computation. */
+export interface Stage {
+  readonly name: string;
+  readonly groups: readonly Group[];
+}
+
+/** A block, or what stands between blocks. */
+export interface Group {
+  readonly name: string;
+  readonly taps: readonly string[];
+}
+
+const RESBLOCK = /^transformer\.visual\.transformer\.(resblocks\.\d+)/;
+const DECODER_BLOCK = /^transformer\.(h\.\d+)(\.|$)/;
+
+/** The stage and the group that a tap belongs to, by its name. */
+export function placeOf(tap: string): { stage: string; group: string } {
+  const resblock = RESBLOCK.exec(tap)?.[1];
+  if (resblock) return { stage: 'vision encoder', group: resblock };
+  if (/^transformer\.visual\.(conv1|ln_pre)$/.test(tap)) return { stage: 'vision encoder', group: 'patch embedding' };
+  if (tap === 'transformer.visual.transformer') return { stage: 'vision encoder', group: 'output' };
+  if (tap.startsWith('transformer.visual.attn_pool')) return { stage: 'adapter', group: 'attn_pool' };
+  if (tap.startsWith('transformer.visual')) return { stage: 'adapter', group: 'after the adapter' };
+  const block = DECODER_BLOCK.exec(tap)?.[1];
+  if (block) return { stage: 'decoder', group: block };
+  if (tap.startsWith('decode.')) return { stage: 'decoding steps', group: 'scores' };
+  if (tap.startsWith('cache.')) return { stage: 'decoder', group: 'cache' };
+  if (/^(lm_head|logits|transformer\.ln_f)$/.test(tap)) return { stage: 'decoder', group: 'scores' };
+  return { stage: 'decoder', group: 'embedding' };
+}
+
+/** The taps of a verdict, grouped: first by stage, then by block. */
+export function outline({ modes }: Verdict): Stage[] {
+  const stages = new Map<string, Map<string, Set<string>>>();
+  for (const { name } of modes.flatMap(({ results }) => results)) {
+    const { stage, group } = placeOf(name);
+    const groups = stages.get(stage) ?? new Map<string, Set<string>>();
+    stages.set(stage, groups.set(group, (groups.get(group) ?? new Set()).add(name)));
+  }
+  return [...stages].map(([name, groups]) => ({
+    name,
+    groups: [...groups].map(([group, taps]) => ({ name: group, taps: [...taps] })),
+  }));
+}

@@ -1,0 +1,99 @@
+import { CheckpointError } from '../error.ts';
+import type { TapMeasurement } from './compare.ts';
+import { atLeast, type Decoder, line, list, number, object, oneOf, optional, recordOf, whole } from './decoder.ts';
+import { BUCKETS } from './histogram.ts';
+import { type Report, SCHEMA, SCHEMA_VERSION } from './report.ts';
+import { KINDS, TOLERANCES, type Tolerances } from './tolerances.ts';
+
+/** Far more than any model has taps, and any machine devices. */
+const MOST = { runs: 1000, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
+
+const count = whole(0, MOST.size);
+const distance = atLeast(0);
+
+const metrics = object({
+  elements: whole(1, MOST.size),
+  nmse: distance,
+  maxAbsolute: distance,
+  rms: distance,
+  maxRelative: distance,
+  cosine: number,
+  ulp: object({ p50: distance, p99: distance, max: distance }),
+  nonFinite: object({ nan: count, infinite: count, referenceNan: count, referenceInfinite: count }),
+  histogram: object({
+    zeros: count,
+    infinite: count,
+    first: whole(BUCKETS.least, BUCKETS.most),
+    counts: list(count, BUCKETS.most - BUCKETS.least + 1),
+  }),
+  worst: object({ index: count, actual: number, reference: number }),
+});
+
+const scores = object({
+  rows: count,
+  maxDivergence: distance,
+  topOverlap: number,
+  smallestMargin: distance,
+  flipCount: count,
+  flips: list(object({ row: count, expected: count, found: count, margin: number }), 100),
+});
+
+const tap: Decoder<TapMeasurement> = object({
+  name: line(200),
+  shape: list(whole(0, MOST.size), 16),
+  operations: list(line(100), MOST.operations),
+  place: line(),
+  nmse: distance,
+  exact: optional(object({ ours: distance, pytorch: distance, ratio: distance })),
+  metrics,
+  scores: optional(scores),
+});
+
+const report: Decoder<Report> = object({
+  schema: oneOf(SCHEMA),
+  version: oneOf(SCHEMA_VERSION),
+  made: object({ date: line(100), project: line(100), runtime: line(200), system: line(200) }),
+  runs: list(
+    object({
+      golden: object({ name: line(), kind: oneOf(...KINDS), provenance: recordOf(line(), 100) }),
+      device: object({ name: line(100), description: line() }),
+      outcome: oneOf('measured', 'unavailable', 'degraded'),
+      reason: optional(line()),
+      seconds: distance,
+      free: optional(list(tap, MOST.taps)),
+      forced: optional(list(tap, MOST.taps)),
+    }),
+    MOST.runs,
+  ),
+});
+
+/**
+ * Reads a report that was saved. It is not trusted.
+ *
+ * @param where the file, for errors
+ * @throws CheckpointError
+ */
+export const readReport = (text: string, where: string): Report => report(parse(text, where), where);
+
+const ratio = atLeast(0);
+const overrides = object({
+  devices: optional(recordOf(object({ random: ratio, trained: ratio }), 100)),
+  branchNoise: optional(ratio),
+  addedNoise: optional(object({ random: ratio, trained: ratio })),
+  noiseWithoutTwins: optional(ratio),
+  crest: optional(ratio),
+});
+
+/** Reads another table of tolerances: what it does not say stays as it is. @throws CheckpointError */
+export function readTolerances(text: string, where: string): Tolerances {
+  const { devices, ...others } = overrides(parse(text, where), where);
+  return { ...TOLERANCES, ...others, devices: { ...TOLERANCES.devices, ...devices } };
+}
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError(where, 'it is not JSON', 'save it again', { cause });
+  }
+}

@@ -1,0 +1,87 @@
+import type { Mode, TapMeasurement } from './compare.ts';
+import { type Divergence, firstDivergence } from './divergence.ts';
+import { type Excess, judge, type Kind, TOLERANCES, type Tolerances } from './tolerances.ts';
+
+/** What a report is called in its file, and which version of its form this is. */
+export const SCHEMA = 'qwen-vl-ts/verify';
+export const SCHEMA_VERSION = 1;
+
+/** Measurements and where they come from. Verdicts are not in it: they are made of it, by a table that may change. */
+export interface Report {
+  readonly schema: typeof SCHEMA;
+  readonly version: typeof SCHEMA_VERSION;
+  readonly made: Made;
+  readonly runs: readonly Run[];
+}
+
+/** Where and when. */
+export interface Made {
+  readonly date: string;
+  /** The version of this project. */
+  readonly project: string;
+  readonly runtime: string;
+  readonly system: string;
+}
+
+/** One golden on one device. */
+export interface Run {
+  readonly golden: {
+    readonly name: string;
+    readonly kind: Kind;
+    readonly provenance: Readonly<Record<string, string>>;
+  };
+  readonly device: {
+    /** What was asked for. */
+    readonly name: string;
+    /** What ran. */
+    readonly description: string;
+  };
+  /** `unavailable`: no such device here; `degraded`: it broke, or fell back to another, on the way. */
+  readonly outcome: 'measured' | 'unavailable' | 'degraded';
+  /** Why it was not measured. */
+  readonly reason?: string;
+  readonly seconds: number;
+  readonly free?: readonly TapMeasurement[];
+  readonly forced?: readonly TapMeasurement[];
+}
+
+/** What a table says of one run. */
+export interface Verdict {
+  readonly run: Run;
+  readonly status: 'pass' | 'over budget' | 'unavailable' | 'degraded';
+  readonly modes: readonly ModeVerdict[];
+}
+
+export interface ModeVerdict {
+  readonly mode: Mode;
+  readonly results: readonly TapMeasurement[];
+  readonly excesses: readonly Excess[];
+  readonly divergence: Divergence | undefined;
+}
+
+/** Judges one run. A run that was not measured never passes. @throws InputError when the table has no row for its device */
+export function judgeRun(run: Run, tolerances: Tolerances = TOLERANCES): Verdict {
+  const modes = (['free', 'forced'] as const).flatMap((mode): ModeVerdict[] => {
+    const results = run[mode];
+    if (!results) return [];
+    const excesses = judge(results, run.device.name, run.golden.kind, { mode, tolerances });
+    return [{ mode, results, excesses, divergence: firstDivergence(results, excesses) }];
+  });
+  if (run.outcome !== 'measured') return { run, status: run.outcome, modes };
+  const compared = modes.reduce((count, { results }) => count + results.length, 0);
+  const failed = compared === 0 || modes.some(({ excesses }) => excesses.length > 0);
+  return { run, status: failed ? 'over budget' : 'pass', modes };
+}
+
+/** The exit code of verdicts: 0 all pass, 1 over budget, 3 a device was missing or gave way. */
+export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
+  if (verdicts.some(({ status }) => status === 'over budget')) return 1;
+  return verdicts.some(({ status }) => status !== 'pass') ? 3 : 0;
+}
+
+/** A report as text; what is no finite number becomes its name, which JSON can hold. */
+export function writeReport(report: Report): string {
+  const named = (_: string, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+  return `${JSON.stringify(report, named)}\n`;
+}

@@ -1,0 +1,76 @@
+import type { Device } from '../../tensor/device.ts';
+import { DeviceError } from '../../tensor/error.ts';
+import { freeModel, loadModel } from '../model/qwen-vl.ts';
+import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
+import { toLine } from './line.ts';
+import type { GoldenCase, OpenedCase } from './open.ts';
+import type { Run } from './report.ts';
+
+export interface RunOptions {
+  readonly modes: readonly Mode[];
+  readonly wanted: (name: string) => boolean;
+  readonly onProgress?: (mode: Mode, done: number, total: number) => void;
+}
+
+/**
+ * Measures one golden on one device. A device that breaks or falls back on the way makes a degraded run, not an error.
+ *
+ * @throws CheckpointError when the golden or its model cannot be used
+ */
+export async function runGolden(wanted: GoldenCase, device: Device, options: RunOptions): Promise<Run> {
+  const start = performance.now();
+  const opened = await wanted.open();
+  const seconds = () => (performance.now() - start) / 1000;
+  const about = {
+    golden: { name: wanted.name, kind: wanted.kind, provenance: opened.golden.provenance },
+    device: { name: device.name, description: device.description },
+  };
+  try {
+    const measured = await measureModes(opened, device, options);
+    return { ...about, outcome: 'measured', seconds: seconds(), ...measured };
+  } catch (error) {
+    const fault = deviceFault(error);
+    if (!fault) throw error;
+    return { ...about, outcome: 'degraded', reason: toLine(fault.message), seconds: seconds() };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** A run that could not be, because there is no such device here. */
+export const unavailableRun = (wanted: GoldenCase, name: string, error: DeviceError): Run => ({
+  golden: { name: wanted.name, kind: wanted.kind, provenance: {} },
+  device: { name, description: 'not available' },
+  outcome: 'unavailable',
+  reason: toLine(error.message),
+  seconds: 0,
+});
+
+async function measureModes(
+  { golden, checkpoint, text }: OpenedCase,
+  device: Device,
+  { modes, wanted, onProgress }: RunOptions,
+) {
+  const model = loadModel(device, checkpoint.config, checkpoint.load); // one upload for both modes
+  try {
+    const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
+    for (const mode of modes) {
+      measured[mode] = await compareGolden(model, golden, {
+        mode,
+        wanted,
+        ...(text ? { text } : {}),
+        onProgress: (done, total) => onProgress?.(mode, done, total),
+      });
+    }
+    return measured;
+  } finally {
+    freeModel(model);
+    await device.queue.idle();
+  }
+}
+
+/** The device's own fault on the way from what surfaced to its cause. */
+function deviceFault(error: unknown): DeviceError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof DeviceError) return at;
+  return undefined;
+}
