@@ -70,9 +70,9 @@ describe('an answer ends', () => {
 
   test('before a stop text', async () => {
     const whole = await said(on('webasm'), question());
-    const { text, ids } = await said(on('webasm'), question(), { stop: ['never', ' and '] });
-    expect(whole.text).toContain(' and ');
-    expect(text).toBe(whole.text.slice(0, whole.text.indexOf(' and ')));
+    const stop = whole.text.slice(8, 12);
+    const { text, ids } = await said(on('webasm'), question(), { stop: ['never', stop] });
+    expect(text).toBe(whole.text.slice(0, whole.text.indexOf(stop)));
     expect(ids.length).toBeLessThan(whole.ids.length);
   });
 

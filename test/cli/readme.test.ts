@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const FOLDER = join('out', 'readme'); // inside the project, so that it can import itself by name
+const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as { name: string; text: string }[];
+const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text;
+const examples = [...(await readFile('README.md', 'utf8')).matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
+
+beforeAll(() => mkdir(FOLDER, { recursive: true }));
+afterAll(() => rm(FOLDER, { recursive: true }));
+
+async function run(index: number): Promise<string> {
+  const file = join(FOLDER, `example-${index}.ts`);
+  await writeFile(file, examples[index]);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file]);
+  expect(stderr).toBe('');
+  return stdout;
+}
+
+test('the README has as many examples as are tested', () => expect(examples).toHaveLength(3));
+
+test('a question has its answer', async () => {
+  expect(await run(0)).toBe(`${goldenText('describe')}\n`);
+});
+
+test('an answer comes piece by piece', async () => {
+  expect(await run(1)).not.toBe('');
+});
+
+test('a batch has the boxes of each answer', async () => {
+  const [, second] = (await run(2)).split(/^(?=\[)/m);
+  expect(second).toContain(`ref: '${goldenText('locate-zh')?.match(/<ref>(.*?)<\/ref>/)?.[1]}'`);
+});
