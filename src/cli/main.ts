@@ -8,6 +8,7 @@ import { runDemo } from './demo.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
 import { runTokenizer } from './tokenizer.ts';
+import { runVerify } from './verify.ts';
 
 const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
 
@@ -17,6 +18,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
+  qvl verify [GOLDEN…]             compares every activation with the original's (default: all goldens, all devices)
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -28,11 +30,14 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
                       how they are drawn and where an answer ends (default: all as the checkpoint says)
   --boxes FILE.png    where to draw the boxes of an answer (default: beside the picture's name, in out/)
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
+  --tap GLOB, --mode free,forced, --html FILE, --json FILE
+                      verify: which taps, running free or every block from the original's input, reports
+  --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
   -o, --output FILE   tokenizer: where to write (default: qwen.tiktoken)
   --debug             stack traces
 
 With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
-Exit codes: 0 answered, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
+Exit codes: 0 answered or passed, 1 too far from the original, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
 
 const COMMANDS: Record<string, (words: string[], options: Options) => Promise<void>> = {
   demo: runDemo,
@@ -40,6 +45,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   chat: runChat,
   inspect: runInspect,
   tokenizer: runTokenizer,
+  verify: runVerify,
   help: async () => console.log(HELP),
 };
 

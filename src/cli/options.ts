@@ -27,6 +27,14 @@ export const OPTIONS = {
   output: { type: 'string', short: 'o' },
   encode: { type: 'string' },
   decode: { type: 'string' },
+  tap: { type: 'string', multiple: true },
+  taps: { type: 'boolean' },
+  mode: { type: 'string' },
+  html: { type: 'string' },
+  json: { type: 'string' },
+  judge: { type: 'string' },
+  tolerances: { type: 'string' },
+  golden: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -49,6 +57,14 @@ export interface Options {
   output?: string;
   encode?: string;
   decode?: string;
+  tap?: string[];
+  taps?: boolean;
+  mode?: string;
+  html?: string;
+  json?: string;
+  judge?: string;
+  tolerances?: string;
+  golden?: string;
   debug?: boolean;
   help?: boolean;
 }

@@ -34,7 +34,7 @@ export function placeOf(tap: string): { stage: string; group: string } {
 /** The taps of a verdict, grouped: first by stage, then by block. */
 export function outline({ modes }: Verdict): Stage[] {
   const stages = new Map<string, Map<string, Set<string>>>();
-  for (const { name } of modes.flatMap(({ results }) => results)) {
+  for (const { name } of modes.flatMap(({ taps }) => taps.map(({ tap }) => tap))) {
     const { stage, group } = placeOf(name);
     const groups = stages.get(stage) ?? new Map<string, Set<string>>();
     stages.set(stage, groups.set(group, (groups.get(group) ?? new Set()).add(name)));

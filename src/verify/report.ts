@@ -1,6 +1,6 @@
 import type { Mode, TapMeasurement } from './compare.ts';
 import { type Divergence, firstDivergence } from './divergence.ts';
-import { type Excess, judge, type Kind, TOLERANCES, type Tolerances } from './tolerances.ts';
+import { type Budget, budgets, type Excess, judge, type Kind, TOLERANCES, type Tolerances } from './tolerances.ts';
 
 /** What a report is called in its file, and which version of its form this is. */
 export const SCHEMA = 'qwen-vl-ts/verify';
@@ -54,9 +54,18 @@ export interface Verdict {
 
 export interface ModeVerdict {
   readonly mode: Mode;
-  readonly results: readonly TapMeasurement[];
-  readonly excesses: readonly Excess[];
+  readonly taps: readonly JudgedTap[];
+  /** How many are over budget. */
+  readonly failed: number;
   readonly divergence: Divergence | undefined;
+}
+
+export interface JudgedTap {
+  readonly tap: TapMeasurement;
+  readonly budget: Budget;
+  /** The larger share of what is allowed, of the NMSE or of one element: 1 and more is over budget. */
+  readonly share: number;
+  readonly excess: Excess | undefined;
 }
 
 /** Judges one run. A run that was not measured never passes. @throws InputError when the table has no row for its device */
@@ -64,14 +73,25 @@ export function judgeRun(run: Run, tolerances: Tolerances = TOLERANCES): Verdict
   const modes = (['free', 'forced'] as const).flatMap((mode): ModeVerdict[] => {
     const results = run[mode];
     if (!results) return [];
-    const excesses = judge(results, run.device.name, run.golden.kind, { mode, tolerances });
-    return [{ mode, results, excesses, divergence: firstDivergence(results, excesses) }];
+    const { device, golden } = run;
+    const excesses = judge(results, device.name, golden.kind, { mode, tolerances });
+    const budgetOf = budgets(results, device.name, golden.kind, { mode, tolerances });
+    const excessOf = new Map(excesses.map((excess) => [excess.name, excess]));
+    const taps = results.map((tap) => {
+      const budget = budgetOf(tap);
+      const share = Math.max(of(budget.found, budget.nmse), of(tap.metrics.maxRelative, budget.element));
+      return { tap, budget, share, excess: excessOf.get(tap.name) };
+    });
+    return [{ mode, taps, failed: excesses.length, divergence: firstDivergence(results, excesses) }];
   });
   if (run.outcome !== 'measured') return { run, status: run.outcome, modes };
-  const compared = modes.reduce((count, { results }) => count + results.length, 0);
-  const failed = compared === 0 || modes.some(({ excesses }) => excesses.length > 0);
+  const compared = modes.reduce((count, { taps }) => count + taps.length, 0);
+  const failed = compared === 0 || modes.some((mode) => mode.failed > 0);
   return { run, status: failed ? 'over budget' : 'pass', modes };
 }
+
+/** A found value as a share of what is allowed; nothing found is none of nothing allowed. */
+const of = (found: number, allowed: number): number => (found === 0 ? 0 : found / allowed);
 
 /** The exit code of verdicts: 0 all pass, 1 over budget, 3 a device was missing or gave way. */
 export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {

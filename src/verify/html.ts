@@ -1,0 +1,1 @@
+export const page = (made: unknown, verdicts: unknown): string => String(made) + String(verdicts);

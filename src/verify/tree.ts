@@ -1,0 +1,118 @@
+import { listOperations } from './divergence.ts';
+import { outline } from './outline.ts';
+import type { JudgedTap, ModeVerdict, Verdict } from './report.ts';
+
+/** How words are set apart, where they can be. */
+export interface Paint {
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
+
+const NAME = 34;
+const VALUE = 18;
+
+/**
+ * A verdict as a tree of stages, blocks and taps; what is fine is collapsed. Each line has, for either mode, the NMSE of its
+ * worst tap and the share of its budget.
+ */
+export function tree(verdict: Verdict, paint: Paint): string[] {
+  const { run, modes } = verdict;
+  const title = `${run.golden.name} × ${run.device.name}`;
+  const ran = run.device.description;
+  if (modes.length === 0) return [`${paint.bold(title)}  ${paint.dim(ran)}`];
+  const headings = modes.map(({ mode }) => mode.padStart(VALUE)).join('');
+  const lines = [`${paint.bold(title.padEnd(NAME))}${headings}  ${paint.dim(ran)}`];
+  const row = (depth: number, name: string, taps: readonly string[], note = '') => {
+    const found = modes.map((mode) => worstOf(mode, taps));
+    const ok = found.every((judged) => !judged?.excess);
+    const values = found.map((judged) => (judged ? value(judged) : '').padStart(VALUE)).join('');
+    const label = `${'  '.repeat(depth)}${ok ? '✓' : '✗'} ${name}`.padEnd(NAME);
+    const line = `${label}${values}  ${paint.dim(note)}`.trimEnd();
+    lines.push(ok ? line : paint.bad(line));
+    return ok;
+  };
+  for (const { name, groups } of outline(verdict)) {
+    const taps = groups.flatMap((group) => group.taps);
+    if (row(1, name, taps, `${taps.length} taps`)) continue;
+    for (const group of groups) {
+      if (row(2, group.name, group.taps, `${group.taps.length} taps`)) continue;
+      for (const tap of group.taps) {
+        if (!row(3, shorten(tap, group.name), [tap]))
+          lines.push(...details(modes, tap).map((text) => `          ${paint.dim(text)}`));
+      }
+    }
+  }
+  return lines;
+}
+
+/** The verdict of a run in one line. */
+export function summary(verdict: Verdict, paint: Paint): string {
+  const { run, status, modes } = verdict;
+  const name = `${run.golden.name} × ${run.device.name}`;
+  if (status === 'pass') return `${paint.good('✓')} ${name}: ${modes.map(best).join('; ')}`;
+  if (status !== 'over budget') return `${paint.bad('✗')} ${name}: ${status}: ${run.reason ?? 'no reason given'}`;
+  if (modes.every(({ taps }) => taps.length === 0)) return `${paint.bad('✗')} ${name}: nothing was compared`;
+  const counts = modes.map(({ mode, taps, failed }) => `${failed} of ${taps.length} taps ${mode}`).join(', ');
+  return `${paint.bad('✗')} ${name}: over budget ${counts}; ${entry(verdict)}`;
+}
+
+/** Where the fault enters: teacher-forced if it shows there, because nothing is inherited. */
+function entry({ modes }: Verdict): string {
+  const found = ['forced', 'free'].flatMap(
+    (wanted) => modes.find(({ mode, divergence }) => mode === wanted && divergence)?.divergence ?? [],
+  )[0];
+  if (!found) return 'not where, the taps in between were left out';
+  const by = found.operations.length > 0 ? `: ${listOperations(found.operations)}` : '';
+  return `enters at ${found.name}${found.after ? `, after ${found.after}` : ''}${by}`;
+}
+
+function best({ mode, taps }: ModeVerdict): string {
+  const worst = taps.reduce((a, b) => (b.share > a.share ? b : a));
+  const ratios = taps.flatMap(({ tap }) => (tap.exact ? [{ name: tap.name, ratio: tap.exact.ratio }] : []));
+  if (mode === 'free' && ratios.length > 0) {
+    const far = ratios.reduce((a, b) => (b.ratio > a.ratio ? b : a));
+    return `${taps.length} taps free, at most ${far.ratio.toFixed(3)} × PyTorch's own rounding (${far.name})`;
+  }
+  return `${taps.length} ${mode}, at most ${percent(worst.share)} of what is allowed (${worst.tap.name})`;
+}
+
+function worstOf({ taps }: ModeVerdict, names: readonly string[]): JudgedTap | undefined {
+  const own = taps.filter(({ tap }) => names.includes(tap.name));
+  return own.length === 0 ? undefined : own.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+}
+
+/** What is over budget comes first, whatever its share: a flipped token has none. */
+const rank = ({ share, excess }: JudgedTap): number => (excess ? 1e9 + Math.min(share, 1e300) : share);
+
+const value = ({ budget, share }: JudgedTap): string => `${scientific(budget.found)} ${percent(share).padStart(6)}`;
+
+const shorten = (tap: string, group: string): string => {
+  const at = tap.indexOf(`${group}.`);
+  return at < 0 ? tap : tap.slice(at + group.length + 1);
+};
+
+/** What is known of a tap that is over budget, once for each mode in which it is. */
+function details(modes: readonly ModeVerdict[], name: string): string[] {
+  return modes.flatMap(({ mode, taps }) => {
+    const judged = taps.find(({ tap, excess }) => tap.name === name && excess);
+    if (!judged?.excess) return [];
+    const { metrics, place, scores } = judged.tap;
+    const { measure, found, allowed } = judged.excess;
+    const what = { nmse: 'NMSE', element: 'one element', token: 'margin of a flipped token' }[measure];
+    const { nan, infinite } = metrics.nonFinite;
+    return [
+      `${mode}: ${what} ${scientific(found)}, allowed ${scientific(allowed)}; at ${place}: ${metrics.worst.actual}, the original has ${metrics.worst.reference}`,
+      ...(nan + infinite > 0 ? [`${mode}: ${nan} NaN, ${infinite} infinite`] : []),
+      ...(scores && scores.flipCount > 0
+        ? [`${mode}: ${scores.flipCount} of ${scores.rows} rows choose another token`]
+        : []),
+    ];
+  });
+}
+
+export const scientific = (value: number): string => (value === 0 ? '0' : value.toExponential(1));
+
+export const percent = (share: number): string =>
+  !Number.isFinite(share) ? '∞' : share >= 100 ? '>9999 %' : `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
