@@ -35,16 +35,29 @@ export function tree(verdict: Verdict, paint: Paint): string[] {
   };
   for (const { name, groups } of outline(verdict)) {
     const taps = groups.flatMap((group) => group.taps);
-    if (row(1, name, taps, `${taps.length} taps`)) continue;
+    if (row(1, name, taps, count(taps.length))) continue;
     for (const group of groups) {
-      if (row(2, group.name, group.taps, `${group.taps.length} taps`)) continue;
-      for (const tap of group.taps) {
-        if (!row(3, shorten(tap, group.name), [tap]))
-          lines.push(...details(modes, tap).map((text) => `          ${paint.dim(text)}`));
+      if (row(2, group.name, group.taps, count(group.taps.length))) continue;
+      for (const taps of runs(group.taps, (tap) => modes.every((mode) => !worstOf(mode, [tap])?.excess))) {
+        const names = [...new Set([taps[0], taps[taps.length - 1]].map((tap) => shorten(tap, group.name)))];
+        if (row(3, names.join(' … '), taps, taps.length > 1 ? count(taps.length) : '')) continue;
+        for (const text of details(modes, taps[0])) lines.push(`          ${paint.dim(text)}`);
       }
     }
   }
   return lines;
+}
+
+/** Consecutive taps that are fine are one entry, every other is one of its own. */
+function runs(taps: readonly string[], fine: (tap: string) => boolean): string[][] {
+  const found: string[][] = [];
+  let open = false;
+  for (const tap of taps) {
+    if (open && fine(tap)) found.at(-1)!.push(tap);
+    else found.push([tap]);
+    open = fine(tap);
+  }
+  return found;
 }
 
 /** The verdict of a run in one line. */
@@ -88,10 +101,12 @@ const rank = ({ share, excess }: JudgedTap): number => (excess ? 1e9 + Math.min(
 
 const value = ({ budget, share }: JudgedTap): string => `${scientific(budget.found)} ${percent(share).padStart(6)}`;
 
-const shorten = (tap: string, group: string): string => {
-  const at = tap.indexOf(`${group}.`);
-  return at < 0 ? tap : tap.slice(at + group.length + 1);
-};
+/** A tap's name within its block. */
+export function shorten(tap: string, group: string): string {
+  if (tap.endsWith(`.${group}`)) return 'output';
+  const at = tap.indexOf(`.${group}.`);
+  return at < 0 ? tap.replace(/^transformer\.(visual\.)?/, '') : tap.slice(at + group.length + 2);
+}
 
 /** What is known of a tap that is over budget, once for each mode in which it is. */
 function details(modes: readonly ModeVerdict[], name: string): string[] {
@@ -103,7 +118,7 @@ function details(modes: readonly ModeVerdict[], name: string): string[] {
     const what = { nmse: 'NMSE', element: 'one element', token: 'margin of a flipped token' }[measure];
     const { nan, infinite } = metrics.nonFinite;
     return [
-      `${mode}: ${what} ${scientific(found)}, allowed ${scientific(allowed)}; at ${place}: ${metrics.worst.actual}, the original has ${metrics.worst.reference}`,
+      `${mode}: ${what} ${scientific(found)}, allowed ${scientific(allowed)}; at ${place}: ${digits(metrics.worst.actual)}, the original has ${digits(metrics.worst.reference)}`,
       ...(nan + infinite > 0 ? [`${mode}: ${nan} NaN, ${infinite} infinite`] : []),
       ...(scores && scores.flipCount > 0
         ? [`${mode}: ${scores.flipCount} of ${scores.rows} rows choose another token`]
@@ -111,6 +126,11 @@ function details(modes: readonly ModeVerdict[], name: string): string[] {
     ];
   });
 }
+
+/** As many digits as a float32 has. */
+export const digits = (value: number): string => String(Number(value.toPrecision(9)));
+
+export const count = (taps: number): string => `${taps} tap${taps === 1 ? '' : 's'}`;
 
 export const scientific = (value: number): string => (value === 0 ? '0' : value.toExponential(1));
 
