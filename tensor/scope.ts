@@ -43,7 +43,7 @@ export function tensorsIn(value: unknown): Tensor[] {
   return parts.flatMap(tensorsIn);
 }
 
-const isTensor = (value: object): value is Tensor => 'internal' in value && 'device' in value;
+export const isTensor = (value: object): value is Tensor => 'internal' in value && 'device' in value;
 
 function isRecord(value: object): value is Record<string, unknown> {
   const prototype = Object.getPrototypeOf(value);

@@ -1,5 +1,5 @@
-import { type Synchronous, scope } from './scope.ts';
-import type { Tensor } from './tensor.ts';
+import { isTensor, type Synchronous, scope, tensorsIn } from './scope.ts';
+import { isAbsent, present, type Tensor } from './tensor.ts';
 
 /** Hears every named activation, and may put another tensor in its place. */
 export type Listener = (name: string, tensor: Tensor) => Tensor | undefined;
@@ -32,7 +32,8 @@ export function withListener<Result>(heard: Listener, work: () => Result): Resul
 
 /**
  * One block of the model: a scope with a path. Everything that attaches to a stretch of the model attaches here: memory,
- * the names of taps, profile rows, and the block's weights, whose names are given from the path on.
+ * the names of taps, profile rows, and the block's weights, whose names are given from the path on. Weights that are absent
+ * are loaded for as long as the block runs: so a model runs that is larger than the memory.
  */
 export function block<Weights, Result>(
   blockPath: string,
@@ -42,8 +43,16 @@ export function block<Weights, Result>(
   const before = prefix;
   prefix = blockPath;
   try {
-    return scope<Result>(() => work(weights));
+    return scope<Result>(() => work(loaded(weights)));
   } finally {
     prefix = before;
   }
+}
+
+/** @param weights a tensor, or a record of them and of what is missing */
+function loaded<Weights>(weights: Weights): Weights {
+  if (!tensorsIn(weights).some(isAbsent)) return weights;
+  if (typeof weights === 'object' && weights && isTensor(weights)) return present(weights) as Weights;
+  const entries = Object.entries(weights as Record<string, Tensor | undefined>);
+  return Object.fromEntries(entries.map(([name, weight]) => [name, weight && present(weight)])) as Weights;
 }

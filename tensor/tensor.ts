@@ -2,8 +2,12 @@ import type { Device, HostData } from './device.ts';
 import { DeviceError, ShapeError, UseAfterFreeError } from './error.ts';
 import { track } from './scope.ts';
 
-/** Where a tensor's data is: still coming, there, or never to come. */
+/** What gives a tensor its elements, when the queue gets there. */
+export type Load = () => HostData | Promise<HostData>;
+
+/** Where a tensor's data is: still coming, there, or never to come; `absent` waits for a block that needs it. */
 export type Slot =
+  | { state: 'absent'; load: Load }
   | { state: 'pending' }
   | { state: 'ready'; storage: unknown }
   | { state: 'failed'; error: unknown }
@@ -52,7 +56,7 @@ export function allocate(
  */
 export function tensor(
   device: Device,
-  data: HostData | (() => HostData | Promise<HostData>),
+  data: HostData | Load,
   shape: readonly number[],
   options: { label?: string; dtype?: 'float32' | 'int32' } = {},
 ): Tensor {
@@ -73,6 +77,22 @@ export function tensor(
   device.queue.push(settling(made, () => device.driver.upload(load, made.shape)));
   return made;
 }
+
+/**
+ * A weight that does not stay on the device: `block` loads it for as long as the block runs. Only its description is here; it
+ * takes no memory and need not be freed.
+ */
+export function absent(device: Device, load: Load, shape: readonly number[], label: string): Tensor {
+  return { device, shape, dtype: 'float32', label, internal: { slot: { state: 'absent', load }, freedBy: undefined } };
+}
+
+/** The tensor itself, or a loaded copy of one that is absent. */
+export function present(wanted: Tensor): Tensor {
+  const { device, shape, label, internal } = wanted;
+  return internal.slot.state === 'absent' ? tensor(device, internal.slot.load, shape, { label }) : wanted;
+}
+
+export const isAbsent = ({ internal }: Tensor): boolean => internal.slot.state === 'absent';
 
 /** The job that fills a tensor's slot with what `make` gives, or poisons it with the error it throws. */
 export function settling(made: Tensor, make: () => unknown | Promise<unknown>) {

@@ -7,7 +7,7 @@ import { splice } from '../../kernels/splice.ts';
 import type { Device, HostData } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
-import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
 import { groupSpan } from './attention.ts';
 import { type Cache, decoderPass } from './cache.ts';
@@ -19,15 +19,15 @@ import { weightShapes } from './weights.ts';
 
 export { type Cache, createCache, freeCache } from './cache.ts';
 
-/** A model on a device: the weights under the checkpoint's names, and views of them block by block. */
+/** A model on a device: the weights under the checkpoint's names, and views of them part by part. */
 export interface Model {
   readonly device: Device;
   readonly config: Config;
   readonly weights: Readonly<Record<string, Tensor>>;
-  readonly visual: PatchEmbeddingWeights & { 'ln_post.weight': Tensor; 'ln_post.bias': Tensor; proj: Tensor };
+  readonly patchEmbedding: PatchEmbeddingWeights;
   readonly resblocks: readonly VisionBlockWeights[];
   readonly attnPool: AdapterWeights;
-  readonly transformer: { 'wte.weight': Tensor; 'ln_f.weight': Tensor };
+  readonly afterPool: { 'ln_post.weight': Tensor; 'ln_post.bias': Tensor; proj: Tensor };
   readonly h: readonly DecoderBlockWeights[];
   /** Position tables on the patch grid: of the patches `[L, D]`, and of the adapter's keys `[L, C]`. */
   readonly positions: { readonly patches: Tensor; readonly keys: Tensor };
@@ -39,36 +39,53 @@ export interface PlacedImages {
   readonly source: Int32Array;
 }
 
+export interface LoadOptions {
+  /** Weights do not stay on the device: each block loads its own whenever it runs. For a model that is larger than the memory. */
+  readonly streamed?: boolean;
+}
+
 /**
  * Puts a model's weights on a device. They are read when the device's queue gets to them, one at a time.
  *
  * @param load gives a weight's elements, row-major, as float32
  */
-export function loadModel(device: Device, config: Config, load: (name: string) => Promise<HostData>): Model {
+export function loadModel(
+  device: Device,
+  config: Config,
+  load: (name: string) => Promise<HostData>,
+  { streamed = false }: LoadOptions = {},
+): Model {
   const weights: Record<string, Tensor> = {};
   for (const [name, shape] of weightShapes(config)) {
     // A convolution's kernel is a matrix whose rows are flattened patches.
     const matrix = shape.length > 2 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : shape;
-    weights[name] = keep(tensor(device, () => load(name), matrix, { label: name }));
+    weights[name] = streamed
+      ? absent(device, () => load(name), matrix, name)
+      : keep(tensor(device, () => load(name), matrix, { label: name }));
   }
-  const visual = below<Model['visual']>(weights, 'transformer.visual');
+  const visual = below<PatchEmbeddingWeights & Model['afterPool']>(weights, 'transformer.visual');
   const attnPool = below<AdapterWeights>(weights, 'transformer.visual.attn_pool');
   const grid = patchGrid(config.visual);
-  const table = weights['transformer.visual.positional_embedding'];
+  const tables = { patches: weights['transformer.visual.positional_embedding'], keys: attnPool.pos_embed };
   return {
     device,
     config,
     weights,
-    visual,
-    attnPool,
-    transformer: below<Model['transformer']>(weights, 'transformer'),
+    patchEmbedding: pick(visual, 'conv1.weight', 'ln_pre.weight', 'ln_pre.bias'),
     resblocks: Array.from({ length: config.visual.layers }, (_, i) =>
       below<VisionBlockWeights>(weights, `transformer.visual.transformer.resblocks.${i}`),
     ),
+    attnPool,
+    afterPool: pick(visual, 'ln_post.weight', 'ln_post.bias', 'proj'),
     h: Array.from({ length: config.num_hidden_layers }, (_, i) =>
       below<DecoderBlockWeights>(weights, `transformer.h.${i}`),
     ),
-    positions: keep({ patches: positionsOn(table, grid), keys: positionsOn(attnPool.pos_embed, grid) }),
+    positions: keep(
+      block('transformer.visual', tables, ({ patches, keys }) => ({
+        patches: positionsOn(patches, grid),
+        keys: positionsOn(keys, grid),
+      })),
+    ),
   };
 }
 
@@ -78,9 +95,14 @@ function below<Weights>(weights: Readonly<Record<string, Tensor>>, path: string)
   return Object.fromEntries(own.map(([name, weight]) => [name.slice(path.length + 1), weight])) as Weights;
 }
 
+function pick<Weights, Name extends keyof Weights>(weights: Weights, ...names: Name[]): Pick<Weights, Name> {
+  return Object.fromEntries(names.map((name) => [name, weights[name]])) as Pick<Weights, Name>;
+}
+
 /** Frees a model's weights and tables. */
 export function freeModel(model: Model): void {
-  for (const owned of new Set([...Object.values(model.weights), ...Object.values(model.positions)])) free(owned);
+  const owned = new Set([...Object.values(model.weights), ...Object.values(model.positions)]);
+  for (const weight of owned) if (!isAbsent(weight)) free(weight);
 }
 
 /**
@@ -96,13 +118,16 @@ export function encodeImages(model: Model, pixels: Tensor): Tensor {
 /** The vision encoder alone: `[B·3·S, S]` → `[B·L, D]`. */
 export function encodePatches(model: Model, pixels: Tensor): Tensor {
   const { config, device, positions } = model;
-  return block('transformer.visual', model.visual, (visual) => {
-    let x = patchEmbedding(pixels, visual, positions.patches, config.visual.patch_size); // [B·L, D]
+  const visual = 'transformer.visual';
+  return block(visual, undefined, () => {
+    let x = block(visual, model.patchEmbedding, (w) =>
+      patchEmbedding(pixels, w, positions.patches, config.visual.patch_size),
+    ); // [B·L, D]
     const patches = positions.patches.shape[0];
     const images = x.shape[0] / patches;
     const span = tensor(device, groupSpan(images, patches, patches), [x.shape[0], 2], { label: 'image span' });
     for (const [i, weights] of model.resblocks.entries()) {
-      x = block(`transformer.visual.transformer.resblocks.${i}`, weights, (w) =>
+      x = block(`${visual}.transformer.resblocks.${i}`, weights, (w) =>
         visionBlock(x, w, span, config.visual.heads, patches),
       );
     }
@@ -112,13 +137,15 @@ export function encodePatches(model: Model, pixels: Tensor): Tensor {
 
 /** The adapter with what follows it, `ln_post` and `proj`: `[B·L, D]` → `[B·Q, C]`. */
 export function adaptFeatures(model: Model, features: Tensor): Tensor {
-  return block('transformer.visual', model.visual, (visual) => {
+  return scope<Tensor>(() => {
     const read = block('transformer.visual.attn_pool', model.attnPool, (w) =>
       adapter(features, w, model.positions.keys),
     );
-    const normed = layerNorm(read, visual['ln_post.weight'], visual['ln_post.bias'], LAYER_NORM_EPS);
-    // Quirk: a plain product with proj, which is not transposed like every other weight.
-    return tap('', matmul(tap('ln_post', normed), visual.proj));
+    return block('transformer.visual', model.afterPool, (w) => {
+      const normed = layerNorm(read, w['ln_post.weight'], w['ln_post.bias'], LAYER_NORM_EPS);
+      // Quirk: a plain product with proj, which is not transposed like every other weight.
+      return tap('', matmul(tap('ln_post', normed), w.proj));
+    });
   });
 }
 
@@ -140,10 +167,9 @@ export function decode(
   const sequences = ids instanceof Int32Array ? [ids] : ids;
   const rows = Int32Array.from(sequences.flatMap((sequence) => [...sequence]));
   const T = rows.length;
-  return block('transformer', model.transformer, (transformer) => {
-    const embedded = tap(
-      'wte',
-      embedding(transformer['wte.weight'], tensor(device, rows, [T], { label: 'token ids' })),
+  return block('transformer', undefined, () => {
+    const embedded = block('transformer', model.weights['transformer.wte.weight'], (wte) =>
+      tap('wte', embedding(wte, tensor(device, rows, [T], { label: 'token ids' }))),
     );
     tap('drop', embedded); // the original's dropout module sees the sequence before its images
     let x = images ? splice(embedded, images.features, tensor(device, images.source, [T])) : embedded;
@@ -153,7 +179,9 @@ export function decode(
     for (const [i, weights] of model.h.entries()) {
       x = block(`transformer.h.${i}`, weights, (w) => decoderBlock(x, w, cache.blocks[i], pass));
     }
-    return tap('ln_f', rmsNorm(x, transformer['ln_f.weight'], config.layer_norm_epsilon));
+    return block('transformer', model.weights['transformer.ln_f.weight'], (weight) =>
+      tap('ln_f', rmsNorm(x, weight, config.layer_norm_epsilon)),
+    );
   });
 }
 
