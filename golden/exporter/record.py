@@ -1,0 +1,166 @@
+"""Runs a prompt through the original's modules and writes what each of them computes. Needs PyTorch, nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from exporter.formats import fingerprint, safetensors_writer, top, write_json
+
+CODES = {torch.float64: "F64", torch.int64: "I64", torch.float32: "F32", torch.bfloat16: "BF16"}
+INPUTS = ("input.ids", "input.pixels", "decode.tokens")
+
+
+def record(model, ids, paths, provenance, wanted, steps=0, said=None):
+    """Writes the activations of a prompt, and of `steps` tokens decoded greedily after it, as they come about.
+
+    `model` is called as the original is and has its module paths. `paths` are the files to write, by what they are. `wanted`
+    tells whether a tap is asked for. With `said`, what the fingerprints say of the input, taps become fingerprints and only
+    the inputs stay whole. Returns the names of the taps.
+    """
+    started = time.monotonic()
+    modules = {name: module for name, module in model.named_modules() if name and wanted(name)}
+    beyond = ["logits", "cache.0.key", "cache.0.value", *(f"decode.{step}.logits" for step in range(steps))]
+    summaries = {}
+    names = []
+    if not modules and not any(map(wanted, beyond)):
+        raise ValueError("no tap is called what was asked for; one is transformer.h.0.mlp.w1")
+    with safetensors_writer(paths["activations"], [*INPUTS, *modules, *beyond], provenance) as add, torch.no_grad():
+
+        def write(name, tensor):
+            if tensor.dtype not in CODES:
+                raise ValueError(f"{name}: {tensor.dtype}, expected one of {', '.join(map(str, CODES))}")
+            with elements(tensor) as data:
+                add(name, CODES[tensor.dtype], tensor.shape, data)
+
+        def take(name, tensor):
+            if not wanted(name):
+                return
+            if sys.stderr.isatty():
+                print(f"\r\x1b[K{name} {list(tensor.shape)}", end="", file=sys.stderr, flush=True)
+            if said is None:
+                write(name, tensor)
+            else:
+                summarise(name, tensor, summaries)
+            names.append(name)
+
+        write("input.ids", torch.tensor([ids]))
+        float64 = next(model.parameters()).dtype == torch.float64
+        pixels = []
+        with float64_throughout(model) if float64 else nullcontext():
+            with watching(model, modules, take, pixels, spliced=said is not None):
+                output = run(model, ids)
+            write("input.pixels", pixels[0] if pixels else torch.zeros(0, 3, *[model.config.visual["image_size"]] * 2))
+            take("logits", output.logits)
+            for part, tensor in zip(("key", "value"), output.past_key_values[0]):
+                take(f"cache.0.{part}", tensor)
+            tokens = []
+            for step in range(steps):
+                tokens.append(int(output.logits[0, -1].argmax()))
+                output = run(model, tokens[-1:], output.past_key_values)
+                take(f"decode.{step}.logits", output.logits)
+        if steps > 0:
+            write("decode.tokens", torch.tensor(tokens))
+        if said is not None:
+            write_json(paths["fingerprints"], {
+                "producer": provenance,
+                "seconds": time.monotonic() - started,
+                "taps": {**summaries, "_input": {"ids": ids, "tokens": tokens, **said}},
+            })
+    return names
+
+
+def run(model, ids, cache=None):
+    device = next(model.parameters()).device
+    return model(input_ids=torch.tensor([ids], device=device), past_key_values=cache, use_cache=True, return_dict=True)
+
+
+@contextmanager
+def watching(model, modules, take, pixels, spliced):
+    """While it lasts, `take` hears the output of every module at once: what follows may change it in place.
+
+    `spliced`: transformer.drop is heard where the first block takes it, with the rows of the pictures in their places.
+    """
+
+    def hook(name):
+        def hear(_module, _inputs, output):
+            first = output[0] if isinstance(output, (tuple, list)) else output
+            if isinstance(first, torch.Tensor):  # a whole model's output is a dictionary of what was heard already
+                take(name, first)
+
+        return hear
+
+    drop = "transformer.drop"
+    handles = [module.register_forward_hook(hook(name)) for name, module in modules.items() if not (spliced and name == drop)]
+    if spliced and drop in modules:
+        first_block = model.get_submodule("transformer.h.0")
+        handles.append(first_block.register_forward_pre_hook(lambda _module, inputs: take(drop, inputs[0])))
+    visual = model.get_submodule("transformer.visual")
+    handles.append(visual.register_forward_pre_hook(lambda _module, inputs: pixels.append(inputs[0].to("cpu", torch.float32))))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def float64_throughout(model):
+    """While it lasts, the original computes in float64 also where it calls `.float()`: norms, rotary, position tables.
+
+    Only the tables of rotary are made in float32: those are the original's numbers, not its rounding.
+    """
+    rounding = torch.Tensor.float
+
+    def widen(*_):
+        torch.Tensor.float = torch.Tensor.double
+
+    def restore(*_):
+        torch.Tensor.float = rounding
+
+    rotary = model.get_submodule("transformer.rotary_emb")
+    handles = [rotary.register_forward_pre_hook(restore), rotary.register_forward_hook(widen)]
+    widen()
+    try:
+        yield
+    finally:
+        restore()
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def elements(tensor):
+    """A tensor's elements as bytes, row-major, without a copy where it has them so. NumPy is not needed, nor knows it bfloat16."""
+    tensor = tensor.detach().cpu().contiguous()  # held until `with` ends
+    size = tensor.numel() * tensor.element_size()
+    yield memoryview((ctypes.c_char * size).from_address(tensor.data_ptr())).cast("B") if size > 0 else memoryview(b"")
+
+
+def summarise(name, tensor, summaries):
+    """Adds a tap's fingerprint. Of scores only the last row's is kept, and the `logits` are those of `lm_head` once more."""
+    scores = name in ("lm_head", "logits") or name.startswith("decode.")
+    name = "lm_head.last" if name in ("lm_head", "logits") else name
+    if name in summaries:
+        return
+    rows = tensor[0, -1] if scores else in_rows(name, tensor)
+    rows = rows if rows.dtype in (torch.float32, torch.float64) else rows.to(torch.float32)
+    with elements(rows) as data:
+        values = data.cast("d" if rows.dtype == torch.float64 else "f")
+        summaries[name] = {**fingerprint(name, rows.shape, values), **({"top": top(values)} if scores else {})}
+
+
+def in_rows(name, tensor):
+    """Without batch axes: the rows of one picture below those of another, patches in the order of reading."""
+    if name == "transformer.visual.conv1":  # [images, D, rows, columns]
+        return tensor.permute(0, 2, 3, 1).flatten(0, 2)
+    if name == "transformer.visual.attn_pool.ln_q":  # [Q, C]
+        return tensor
+    if name.startswith("transformer.visual.transformer") or name == "transformer.visual.attn_pool.attn":
+        return tensor.transpose(0, 1).flatten(0, 1)  # Quirk: these have the batch second
+    return tensor.flatten(0, 1) if name.startswith("transformer.visual") else tensor[0]
+
