@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { readSmallFile } from '../checkpoint/file-source.ts';
 import { InputError, TextError } from '../error.ts';
+import { bytesOf } from '../input/text-stream.ts';
 import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
 import { parseTokenizerJson } from '../input/tokenizer-json.ts';
 import { formatVocabulary, publishedVocabulary } from '../input/vocabulary.ts';
@@ -68,7 +69,7 @@ const readText = async (path: string): Promise<string> =>
 /** A line a token: its id, and its text in quotes, or its bytes where they are no whole characters. */
 function printTokens(tokenizer: Tokenizer, ids: readonly number[]): void {
   for (const id of ids) {
-    const bytes = tokenizer.bytes(id) ?? new Uint8Array();
+    const bytes = bytesOf(tokenizer.binary(id) ?? '');
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
     const whole = !text.includes('\uFFFD');
     console.log(`${String(id).padStart(6)}  ${whole ? quote(text) : Buffer.from(bytes).toString('hex')}`);

@@ -3,8 +3,8 @@ import type { SpecialTokens } from './special-tokens.ts';
 /** What decoding needs of a tokenizer. */
 export type TokenSource = {
   readonly special: SpecialTokens;
-  /** The bytes of a token's text, or undefined for an id that has none. */
-  bytes(id: number): Uint8Array | undefined;
+  /** The bytes of a token's text as a binary string (see vocabulary.ts), or undefined for an id that has none. */
+  binary(id: number): string | undefined;
 };
 
 export type TextStreamOptions = {
@@ -17,9 +17,11 @@ export type TextStreamOptions = {
 /** Text as its tokens arrive: `push` returns what became certain, `end` what is left (and begins anew). */
 export type TextStream = { push(id: number): string; end(): string };
 
-const nothing = new Uint8Array(0);
 /** U+FFFD: the embedding has more rows (151,936) than there are tokens, and a model may choose such a row. */
-const replacement = new TextEncoder().encode('\uFFFD');
+const replacement = '\xef\xbf\xbd';
+
+/** A byte order mark is a character like any other here. */
+const createDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Decodes token by token without ever returning half a character: bytes are held until their character is complete, and
@@ -27,30 +29,45 @@ const replacement = new TextEncoder().encode('\uFFFD');
  * are the bytes of a path and `<imgpad>` is filling, as the original writes them. Never throws.
  */
 export function createTextStream(tokens: TokenSource, options: TextStreamOptions = {}): TextStream {
-  const { special } = tokens;
-  const hidden = new Set(options.hidden);
-  const skip = options.special === 'skip';
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // a byte order mark is a character like any other here
-  let inside: 'text' | 'path' | 'filling' = 'text';
-
-  function textBytes(id: number): Uint8Array {
-    if (inside === 'path' && id >= 0 && id < 256) return skip ? nothing : Uint8Array.of(id);
-    if (inside !== 'text' && id === special.imagePad) {
-      inside = 'filling';
-      return nothing;
-    }
-    inside = id === special.imageStart ? 'path' : 'text';
-    if (skip && isSpecial(id, special)) return nothing;
-    return tokens.bytes(id) ?? replacement;
-  }
-
+  let read = createReader(tokens, options);
+  const decoder = createDecoder();
   return {
-    push: (id) => (hidden.has(id) ? '' : decoder.decode(textBytes(id), { stream: true })),
+    push: (id) => decoder.decode(bytesOf(read(id)), { stream: true }),
     end() {
-      inside = 'text';
+      read = createReader(tokens, options);
       return decoder.decode();
     },
   };
+}
+
+/** The text of all ids at once: what a stream of them gives, but many times faster. */
+export function decodeAll(tokens: TokenSource, ids: Iterable<number>, options: TextStreamOptions = {}): string {
+  return createDecoder().decode(bytesOf(Array.from(ids, createReader(tokens, options)).join('')));
+}
+
+/** Gives, id after id, the bytes that are to be shown as a binary string. */
+function createReader({ special, binary }: TokenSource, options: TextStreamOptions): (id: number) => string {
+  const hidden = new Set(options.hidden);
+  const skip = options.special === 'skip';
+  let inside: 'text' | 'path' | 'filling' = 'text';
+  return (id) => {
+    if (hidden.has(id)) return '';
+    if (inside === 'path' && id >= 0 && id < 256) return skip ? '' : String.fromCharCode(id);
+    if (inside !== 'text' && id === special.imagePad) {
+      inside = 'filling';
+      return '';
+    }
+    inside = id === special.imageStart ? 'path' : 'text';
+    if (skip && isSpecial(id, special)) return '';
+    return binary(id) ?? replacement;
+  };
+}
+
+/** The bytes of a binary string. */
+export function bytesOf(binary: string): Uint8Array {
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }
 
 function isSpecial(id: number, special: SpecialTokens): boolean {

@@ -1,7 +1,7 @@
 import { TextError } from '../error.ts';
 import { mergeByRank } from './bpe.ts';
 import { type SpecialTokens, type SpecialUse, specialTokens, splitAtSpecialTokens } from './special-tokens.ts';
-import { createTextStream, type TextStreamOptions, type TokenSource } from './text-stream.ts';
+import { decodeAll, type TextStreamOptions, type TokenSource } from './text-stream.ts';
 import { parseVocabulary } from './vocabulary.ts';
 
 export type Tokenizer = TokenSource & {
@@ -22,7 +22,7 @@ export type Tokenizer = TokenSource & {
  * Qwen's split pattern. Its `\s` and `(?i:)` are Rust's: `\s` is Unicode's White_Space (JavaScript's adds U+FEFF and
  * lacks U+0085), and of the letters in the contractions only s has a third form, the long ſ.
  */
-const pieces =
+export const splitPattern =
   /'(?:[sSſ]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\p{White_Space}\p{L}\p{N}]+[\r\n]*|\p{White_Space}*[\r\n]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** A regular expression's stack overflows on a single piece of ten million letters. */
@@ -58,7 +58,7 @@ export function createTokenizer(text: string, name: string, imageTokens = 256): 
   }
 
   function appendText(ids: number[], text: string): void {
-    for (const piece of text.match(pieces) ?? []) for (const id of pieceIds(piece)) ids.push(id);
+    for (const piece of text.match(splitPattern) ?? []) for (const id of pieceIds(piece)) ids.push(id);
   }
 
   /** Appends the Q ids that stand for a path: its bytes directly as ids, then `<imgpad>`. */
@@ -108,18 +108,8 @@ export function createTokenizer(text: string, name: string, imageTokens = 256): 
       ids.push(special.imageEnd);
       return ids;
     },
-    bytes(id) {
-      const token = tokens[id];
-      if (token !== undefined) return Uint8Array.from(token, (character) => character.charCodeAt(0));
-      const name = special.names[id - tokens.length];
-      return name === undefined ? undefined : new TextEncoder().encode(name);
-    },
-    decode(ids, options) {
-      const stream = createTextStream(tokenizer, options);
-      const parts: string[] = [];
-      for (const id of ids) parts.push(stream.push(id));
-      return parts.join('') + stream.end();
-    },
+    binary: (id) => tokens[id] ?? special.names[id - tokens.length],
+    decode: (ids, options) => decodeAll(tokenizer, ids, options),
   };
   return tokenizer;
 }
