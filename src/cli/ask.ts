@@ -1,13 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { closeDevice } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem, type System } from '../generate/system.ts';
-import { boxCorners, drawOutlines, encodePng } from '../input/draw.ts';
-import { parseGrounding, shapeToPixels } from '../input/grounding.ts';
 import type { Picture } from '../input/image.ts';
 import { readPicture } from '../input/read-picture.ts';
+import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
 import { answerOptions } from './sampling.ts';
 import { bold, dim, reportStages, type StageReport, say, thousands } from './terminal.ts';
@@ -18,6 +16,7 @@ export async function runAsk(words: string[], options: Options): Promise<void> {
   if (question === undefined || paths.length === 0) {
     throw new InputError('qvl ask', 'a picture and a question are needed', 'as in: qvl ask cat.jpg "What is in it?"');
   }
+  checkBoxesFile(options);
   const pictures = await Promise.all(paths.reverse().map(readPicture)); // bad input is known before any work starts
   const opened = await openSystemFor(options);
   try {
@@ -90,27 +89,4 @@ export async function ask(
   report.end((seconds) => ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second`);
   if (pictures.length === 1) await drawBoxes(text, paths[0], pictures[0], options);
   return text;
-}
-
-/** Draws the regions that an answer names on a copy of the picture, and says where it is. @returns whether it names one */
-export async function drawBoxes(text: string, path: string, picture: Picture, options: Options): Promise<boolean> {
-  const { regions, problems } = parseGrounding(text);
-  for (const { message } of problems) say(dim(`  in the answer: ${message}`));
-  const outlines = regions.flatMap(({ shapes }, colour) =>
-    shapes.map((shape) => {
-      const corners = shapeToPixels(shape, picture.width, picture.height);
-      return { colour, corners: corners.length === 2 ? boxCorners(...corners[0], ...corners[1]) : [...corners] };
-    }),
-  );
-  if (outlines.length === 0) return false;
-  const file = options.boxes ?? join('out', `${basename(path, extname(path))}-boxes.png`);
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, encodePng(drawOutlines(picture, outlines)));
-  } catch (cause) {
-    const found = `cannot be written (${(cause as NodeJS.ErrnoException).code})`;
-    throw new InputError(file, found, 'choose another file with --boxes', { cause });
-  }
-  say(`  ${outlines.length === 1 ? 'box' : `${outlines.length} boxes`} drawn: ${file}`);
-  return true;
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
-import { drawBoxes } from './ask.ts';
+import { drawBoxes } from './boxes.ts';
 import { type Conversation, picturesOf } from './conversation.ts';
 import { dim, say } from './terminal.ts';
 

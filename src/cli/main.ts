@@ -28,7 +28,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   --temperature X     0: always the likeliest token; above, tokens are drawn
   --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)
                       how they are drawn and where an answer ends (default: all as the checkpoint says)
-  --boxes FILE.png    where to draw the boxes of an answer (default: beside the picture's name, in out/)
+  --boxes FILE        where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/)
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
   --tap GLOB, --mode free,forced, --html FILE, --json FILE
                       verify: which taps, running free or every block from the original's input, reports

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { boxCorners, drawOutlines, encodePng, palette } from '../../src/input/draw.ts';
+import { boxCorners, palette } from '../../src/input/annotation.ts';
+import { drawOutlines, encodePng } from '../../src/input/draw.ts';
 import { decodePicture, type Picture } from '../../src/input/image.ts';
 
 function plain(width: number, height: number, colour: readonly number[]): Picture {
