@@ -10,6 +10,7 @@ import { type Config, parseConfig } from '../model/config.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
 import { weightShapes } from '../model/weights.ts';
 import { profileStages, type Stage } from '../profile/stages.ts';
+import { listTaps, plainInputs } from '../verify/taps.ts';
 import { type Options, ROOT, wholeNumber } from './options.ts';
 import { bold, thousands } from './terminal.ts';
 
@@ -17,7 +18,7 @@ import { bold, thousands } from './terminal.ts';
 const QUESTION_TOKENS = 24;
 const LARGEST_CONFIG_BYTES = 1 << 20;
 
-/** `qvl inspect [CONFIG.json]`: prices one picture and one question on the `null` device, without a weight. */
+/** `qvl inspect [CONFIG.json]`: lists its taps with `--taps`; otherwise prices one picture and one question on the `null` device, without a weight. */
 export async function runInspect(words: string[], options: Options): Promise<void> {
   if (words.length > 1) throw new InputError('qvl inspect', `${words.length} files`, 'give one config.json');
   const path =
@@ -26,6 +27,7 @@ export async function runInspect(words: string[], options: Options): Promise<voi
   const tokens = wholeNumber(options, 'tokens', config.max_position_embeddings - 1);
 
   const length = tokens ?? config.visual.n_queries + 2 + QUESTION_TOKENS;
+  if (options.taps) return printTaps(config, length);
   const { stages, peakBytes } = await price(config, length);
   const parameters = parametersByStage(config);
   const rows = stages.map(({ name, operations, bytes }) => [
@@ -43,6 +45,15 @@ export async function runInspect(words: string[], options: Options): Promise<voi
   console.log(
     `  one picture, ${length} tokens, one step of decoding; float32: ${thousands(peakBytes, 'B')} at the peak`,
   );
+}
+
+/** Every activation that has a name, with its shape as PyTorch's module has it. */
+async function printTaps(config: Config, length: number): Promise<void> {
+  const taps = await listTaps(config, plainInputs(config, length));
+  const width = Math.max(...taps.map(({ name }) => name.length));
+  for (const { name, shape, madeBy } of taps) {
+    console.log(`${name.padEnd(width)}  ${`[${shape.join(', ')}]`.padEnd(24)}  ${madeBy}`);
+  }
 }
 
 function parseJson(bytes: Uint8Array, path: string): unknown {

@@ -5,6 +5,7 @@ import { InputError } from '../error.ts';
 import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
 import { runDemo } from './demo.ts';
+import { runExplain } from './explain.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
 import { runTokenizer } from './tokenizer.ts';
@@ -15,10 +16,11 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   qvl                              the main job: three questions about two pictures, and what was checked
   qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
   qvl chat [PICTURE…]              talk about pictures; /help there tells more
-  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights
+  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights (--taps: all activations)
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
   qvl verify [GOLDEN…]             compares every activation with the original's (default: all goldens, all devices)
+  qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -46,6 +48,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   inspect: runInspect,
   tokenizer: runTokenizer,
   verify: runVerify,
+  explain: runExplain,
   help: async () => console.log(HELP),
 };
 
