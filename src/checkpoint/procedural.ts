@@ -1,0 +1,74 @@
+import { CheckpointError } from '../error.ts';
+import type { Config } from '../model/config.ts';
+import { sineCosinePositions } from '../model/positions.ts';
+import { weightShapes } from '../model/weights.ts';
+
+/**
+ * Weights that need no file: every element is a hash of its index and its tensor's name, scaled so that activations keep their
+ * size through all layers. Whoever wants to check an implementation at the published size draws the same ones; so did the
+ * original for golden/full-size.
+ */
+
+/** MurmurHash3's 32-bit finaliser: every bit of the input changes about half of the output's. */
+export function fmix32(h: number): number {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** The 32-bit FNV-1a hash of a text's UTF-8 bytes. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/** 2³² divided by the golden ratio: multiples of it spread evenly. */
+export const GOLDEN_RATIO = 0x9e3779b1;
+
+/**
+ * Elements of a procedural tensor, row-major: `value(b)` of the signed byte `b = (fmix32(i · 0x9E3779B1 + fnv1a(name)) >>> 24) − 128`.
+ */
+export function drawn(name: string, count: number, value: (b: number) => number): Float32Array {
+  const seed = fnv1a(name);
+  const values = Float32Array.from({ length: 256 }, (_, byte) => value(byte - 128));
+  const out = new Float32Array(count);
+  for (let i = 0; i < count; i++) out[i] = values[fmix32((Math.imul(i, GOLDEN_RATIO) + seed) | 0) >>> 24];
+  return out;
+}
+
+/** Inputs of the full-size goldens, such as `input.pixels`: `b · 2⁻⁶`. */
+export const proceduralInput = (name: string, count: number): Float32Array => drawn(name, count, (b) => b * 2 ** -6);
+
+/** How a weight's bytes become its values. All of them are exact in bfloat16. */
+export function proceduralScale(name: string, shape: readonly number[]): (b: number) => number {
+  if (/(^|\.)ln_\w+\.weight$/.test(name)) return (b) => 1 + Math.floor(b / 8) * 2 ** -7;
+  const exponent = exponentOf(name, shape);
+  return (b) => b * 2 ** -exponent;
+}
+
+function exponentOf(name: string, shape: readonly number[]): number {
+  if (/bias$/.test(name)) return 13;
+  if (/(wte\.weight|query|positional_embedding)$/.test(name)) return 12;
+  const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
+  const fan = name === 'transformer.visual.proj' ? shape[0] : product(shape.slice(1));
+  return Math.floor(Math.log2(74 * Math.sqrt(fan)) + 0.5);
+}
+
+/**
+ * A checkpoint of any configuration without a file.
+ *
+ * @returns what `loadModel` takes: a weight's elements, row-major
+ * @throws (rejects with) CheckpointError for a name that the configuration does not have
+ */
+export function proceduralCheckpoint(config: Config): (name: string) => Promise<Float32Array> {
+  const shapes = new Map(weightShapes(config));
+  return async (name) => {
+    const shape = shapes.get(name);
+    if (!shape)
+      throw new CheckpointError('procedural weights', `no weight "${name}"`, 'use a name of the configuration');
+    if (name.endsWith('pos_embed')) return sineCosinePositions(Math.sqrt(shape[0]), shape[1]);
+    const count = shape.reduce((a, b) => a * b, 1);
+    return drawn(name, count, proceduralScale(name, shape));
+  };
+}
