@@ -15,7 +15,7 @@ function filesIn(folder: string, extension: string): string[] {
 
 /** Sentences of the documentation of the packages, each once. */
 export function english(): string {
-  const lines = filesIn(modules, '.md').flatMap((text) => text.match(/^[A-Z][^|`<>{}#\n]{80,}$/gm) ?? []);
+  const lines = filesIn(modules, '.md').flatMap((text) => text.match(/^[A-Z][^|<>{}#\n]{60,}$/gm) ?? []);
   return [...new Set(lines)].join('\n');
 }
 
