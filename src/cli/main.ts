@@ -4,11 +4,13 @@ import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
 import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
+import { runCompare } from './compare.ts';
 import { runDemo } from './demo.ts';
 import { runExplain } from './explain.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
 import { runTokenizer } from './tokenizer.ts';
+import { runTrace } from './trace.ts';
 import { runVerify } from './verify.ts';
 
 const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
@@ -20,6 +22,8 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
   qvl verify [GOLDEN…]             compares every activation with the original's (default: all goldens, all devices)
+  qvl trace PICTURE… "QUESTION" -o FILE.safetensors   records every activation (or of GOLDEN)
+  qvl compare A.safetensors B.safetensors   measures one record of activations against another, ours or not
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl help
 
@@ -48,6 +52,8 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   inspect: runInspect,
   tokenizer: runTokenizer,
   verify: runVerify,
+  trace: runTrace,
+  compare: runCompare,
   explain: runExplain,
   help: async () => console.log(HELP),
 };

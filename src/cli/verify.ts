@@ -38,18 +38,21 @@ const PAINT: Paint = {
 
 /** `qvl verify [GOLDEN…]`, or `qvl verify --judge FILE`: see `qvl help`. */
 export async function runVerify(words: string[], options: Options): Promise<void> {
-  const tolerances = options.tolerances
-    ? readTolerances(await readText(options.tolerances, LARGEST_REPORT), options.tolerances)
-    : TOLERANCES;
-  const report = options.judge ? await savedReport(words, options.judge) : await measureAll(words, options);
-  if (options.json) await save(options.json, writeReport(report), '--json');
-  const verdicts = report.runs.map((run) => judgeRun(run, tolerances));
+  await publish(options.judge ? await savedReport(words, options.judge) : await measureAll(words, options), options);
+}
+
+/** Judges measurements, prints the verdicts, writes the files that were asked for, and sets the exit code. */
+export async function publish({ made, runs }: Pick<Report, 'made' | 'runs'>, options: Options): Promise<void> {
+  const { json, html, tolerances: table } = options;
+  const tolerances = table ? readTolerances(await readText(table, LARGEST_REPORT), table) : TOLERANCES;
+  const verdicts = runs.map((run) => judgeRun(run, tolerances));
   for (const verdict of verdicts) {
     for (const line of tree(verdict, PAINT)) console.log(line);
     console.log('');
   }
   for (const verdict of verdicts) console.log(summary(verdict, PAINT));
-  if (options.html) await save(options.html, page(report.made, verdicts), '--html');
+  if (json) await save(json, writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, made, runs }), '--json');
+  if (html) await save(html, page(made, verdicts), '--html');
   process.exitCode = exitCodeOf(verdicts);
 }
 
@@ -59,7 +62,7 @@ async function savedReport(words: string[], path: string): Promise<Report> {
   return readReport(await readText(path, LARGEST_REPORT), path);
 }
 
-async function measureAll(words: string[], options: Options): Promise<Report> {
+async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs'>> {
   const modes = readModes(options.mode);
   const paths = words.length > 0 ? words : [join(ROOT, 'golden', 'quirks'), join(ROOT, 'golden', 'tiny')];
   const cases = (await Promise.all(paths.map((path) => findGoldens(path, options.model)))).flat();
@@ -81,7 +84,7 @@ async function measureAll(words: string[], options: Options): Promise<Report> {
     }
     runs.push(...(await onDevice(cases, device, modes, wanted)));
   }
-  return { schema: SCHEMA, version: SCHEMA_VERSION, made: await made(), runs };
+  return { made: await made(), runs };
 }
 
 async function onDevice(
@@ -131,7 +134,8 @@ function deviceNames({ device }: Options): string[] {
   throw new InputError('--device', `"${stranger}", expected some of ${all.join(',')}`, 'as in: --device cpu,webasm');
 }
 
-async function made(): Promise<Made> {
+/** Where and when it is measured. */
+export async function made(): Promise<Made> {
   const { version } = JSON.parse(await readText(join(ROOT, 'package.json'), 1 << 20)) as { version: string };
   return {
     date: new Date().toISOString(),

@@ -106,8 +106,8 @@ function watchingLaunches({ device }: Model, work: (operations: string[]) => voi
   }
 }
 
-/** @throws CheckpointError */
-function requireFitting(config: Config, { name, inputs }: Golden): void {
+/** Whether a model can be fed with these inputs. @throws CheckpointError */
+export function requireFitting(config: Config, { name, inputs }: Pick<Golden, 'name' | 'inputs'>): void {
   const { visual, vocab_size, max_position_embeddings } = config;
   const { ids, tokens, images, size } = inputs;
   const refuse = (found: string) => {

@@ -25,10 +25,11 @@ export function placeOf(tap: string): { stage: string; group: string } {
   if (tap.startsWith('transformer.visual')) return { stage: 'adapter', group: 'after the adapter' };
   const block = DECODER_BLOCK.exec(tap)?.[1];
   if (block) return { stage: 'decoder', group: block };
-  if (tap.startsWith('decode.')) return { stage: 'decoding steps', group: 'scores' };
+  if (tap.startsWith('decode.')) return { stage: 'decoding steps', group: 'steps' };
   if (tap.startsWith('cache.')) return { stage: 'decoder', group: 'cache' };
   if (/^(lm_head|logits|transformer\.ln_f)$/.test(tap)) return { stage: 'decoder', group: 'scores' };
-  return { stage: 'decoder', group: 'embedding' };
+  if (/^transformer\.(wte|drop|rotary_emb)$/.test(tap)) return { stage: 'decoder', group: 'embedding' };
+  return tap.startsWith('input.') ? { stage: 'inputs', group: 'inputs' } : { stage: 'other', group: 'tensors' };
 }
 
 /** The taps of a verdict, grouped: first by stage, then by block. */
