@@ -38,6 +38,12 @@ export interface PictureLimits {
   side: number;
 }
 
+/** 100 megapixels and a million pixels a side. */
+export const defaultLimits: PictureLimits = { pixels: 100e6, side: 1e6 };
+
+/** The largest encoded picture that is read, in bytes. */
+export const maximumFileBytes = 256 * 2 ** 20;
+
 interface Format {
   name: string;
   /** Whether a file that begins so is of this format. */
@@ -58,14 +64,13 @@ const remedy = 'give another picture, or save it again as PNG or JPEG';
 /**
  * Decodes a PNG, JPEG, WebP or GIF (its first frame), told apart by their first bytes.
  * @param name what errors call the file
- * @param limits the declared size is checked before anything is allocated; 100 megapixels and
- *   a million pixels a side by default
+ * @param limits the declared size is checked before anything is allocated
  * @throws ImageError on anything that is not a whole, sound picture of these kinds
  */
 export async function decodePicture(
   bytes: Uint8Array,
   name: string,
-  limits: PictureLimits = { pixels: 100e6, side: 1e6 },
+  limits: PictureLimits = defaultLimits,
 ): Promise<Picture> {
   if (bytes.length === 0) throw new ImageError(name, 'the file is empty', remedy);
   const start = String.fromCharCode(...bytes.subarray(0, 16));
@@ -84,6 +89,18 @@ export async function decodePicture(
     throw refuse(cause);
   }
   const { width, height } = size;
+  checkSize(size, name, limits);
+  try {
+    // Web interfaces take no shared memory.
+    const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+    return { width, height, data: await format.decode(own) };
+  } catch (cause) {
+    throw refuse(cause);
+  }
+}
+
+/** @throws ImageError when a picture of that size is empty or beyond the limits */
+export function checkSize({ width, height }: Size, name: string, limits: PictureLimits): void {
   if (width === 0 || height === 0) throw new ImageError(name, `a size of ${width} × ${height} pixels`, remedy);
   if (width * height > limits.pixels) {
     const found = `${width} × ${height} pixels, more than ${limits.pixels / 1e6} megapixels`;
@@ -91,12 +108,5 @@ export async function decodePicture(
   }
   if (Math.max(width, height) > limits.side) {
     throw new ImageError(name, `${width} × ${height} pixels, a side longer than ${limits.side}`, 'make it smaller');
-  }
-  try {
-    // Web interfaces take no shared memory.
-    const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
-    return { width, height, data: await format.decode(own) };
-  } catch (cause) {
-    throw refuse(cause);
   }
 }

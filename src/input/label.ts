@@ -1,5 +1,5 @@
 /** A label's text as outlines. */
-import type { Contour, Font, Glyph } from './font.ts';
+import type { Contour, ContourPoint, Font, Glyph } from './font.ts';
 
 /** A line of text: its contours lie between x = 0 and its width, the baseline at y = 0, y down. */
 export interface TextLine {
@@ -16,8 +16,8 @@ export function printable(name: string): string {
     .slice(0, 4 * longestLabel)
     .normalize('NFC')
     .replace(/\p{Cs}/gu, '\ufffd')
-    .replace(/[\s\p{Cc}]+/gu, ' ')
     .replace(/[\p{Cf}\p{M}]/gu, '')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim()
     .slice(0, longestLabel)
     .replace(/[\ud800-\udbff]$/, '');
@@ -51,30 +51,24 @@ export function writeLine(font: Font, text: string, size: number, room: number):
   return { width: x, contours };
 }
 
-/** A frame around the two rows of a code point's hexadecimal digits. */
+/** A frame around a code point's hexadecimal digits. */
 function framedCode(font: Font, code: number): Glyph {
-  const digits = code
-    .toString(16)
-    .toUpperCase()
-    .padStart(4, '0')
-    .padStart(code > 0xffff ? 6 : 4, '0');
-  const columns = digits.length / 2;
-  const [size, thickness, margin] = [0.44, 0.05, 0.06];
-  const step = font.glyph(0x30)!.advance * size;
-  const advance = columns * step + 2 * (thickness + margin) + 0.1;
-  const rows = [digits.slice(0, columns), digits.slice(columns)].flatMap((row, i) =>
-    Array.from(row, (digit, column) => {
-      const x = 0.05 + thickness + margin + column * step;
-      return moved(font.glyph(digit.charCodeAt(0))!.contours, size, x, i === 0 ? -0.43 : 0);
-    }),
-  );
-  const [left, right, top, bottom] = [0.05, advance - 0.05, -0.84, 0.08];
+  const [size, thickness, margin] = [0.66, 0.06, 0.08];
+  const [left, top, bottom] = [0.06, -0.86, 0.1];
+  let x = left + thickness + margin;
+  const digits = Array.from(code.toString(16).toUpperCase().padStart(4, '0'), (digit) => {
+    const { advance, contours } = font.glyph(digit.charCodeAt(0))!;
+    const placed = moved(contours, size, x, -0.14);
+    x += advance * size;
+    return placed;
+  });
+  const right = x + margin + thickness;
   const outer = rectangle(left, top, right, bottom);
   const inner = rectangle(left + thickness, top + thickness, right - thickness, bottom - thickness);
-  return { advance, contours: [outer, [...inner].reverse(), ...rows.flat()] }; // turned round, it is a hole
+  return { advance: right + left, contours: [outer, inner.reverse(), ...digits.flat()] }; // turned round, it is a hole
 }
 
-function rectangle(left: number, top: number, right: number, bottom: number): Contour {
+function rectangle(left: number, top: number, right: number, bottom: number): ContourPoint[] {
   const corners = [
     [left, top],
     [right, top],

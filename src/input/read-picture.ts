@@ -1,13 +1,11 @@
 /** Pictures from the file system; a page uses `decodePicture` alone. */
 import { constants, open } from 'node:fs/promises';
 import { ImageError } from '../error.ts';
-import { decodePicture, type Picture } from './image.ts';
-
-const maximumBytes = 256 * 2 ** 20;
+import { decodePicture, maximumFileBytes, type Picture, type PictureLimits } from './image.ts';
 
 /** Reads and decodes a picture. @throws ImageError when the path is no readable file, too large, or no sound picture. */
-export async function readPicture(path: string): Promise<Picture> {
-  return decodePicture(await readBounded(path), path);
+export async function readPicture(path: string, limits?: PictureLimits): Promise<Picture> {
+  return decodePicture(await readBounded(path), path, limits);
 }
 
 async function readBounded(path: string): Promise<Uint8Array> {
@@ -19,9 +17,13 @@ async function readBounded(path: string): Promise<Uint8Array> {
     const about = await file.stat();
     if (about.isDirectory()) throw new ImageError(path, 'a folder', 'give the path of one picture');
     if (!about.isFile()) throw new ImageError(path, 'not a regular file', 'give the path of a picture file');
-    if (about.size > maximumBytes) {
+    if (about.size > maximumFileBytes) {
       const megabytes = Math.ceil(about.size / 2 ** 20);
-      throw new ImageError(path, `${megabytes} MB, more than ${maximumBytes / 2 ** 20} MB`, 'make the picture smaller');
+      throw new ImageError(
+        path,
+        `${megabytes} MB, more than ${maximumFileBytes / 2 ** 20} MB`,
+        'make the picture smaller',
+      );
     }
     const bytes = new Uint8Array(about.size);
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);

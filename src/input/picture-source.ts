@@ -1,0 +1,60 @@
+/** Pictures from wherever a caller has them. */
+import { ImageError } from '../error.ts';
+import { decodeDataUrl } from './data-url.ts';
+import { checkSize, decodePicture, defaultLimits, type Picture, type PictureLimits, type Size } from './image.ts';
+
+/** Pixels that are decoded already, rows from top to bottom; an `ImageData` with `channels: 4` is one. */
+export interface RawPixels extends Size {
+  /** Bytes [height, width, channels]. */
+  readonly data: Uint8Array | Uint8ClampedArray;
+  /** 1 grey, 3 RGB, 4 RGBA, whose alpha is dropped as everywhere. */
+  readonly channels: 1 | 3 | 4;
+}
+
+/** The bytes of a file, a file, a data URL, or pixels. Text is never guessed to be one or the other. */
+export type PictureSource = Uint8Array | { readonly path: string } | { readonly dataUrl: string } | RawPixels;
+
+export interface PictureOptions {
+  /** What errors call the picture; a path is called by itself. */
+  readonly name?: string;
+  /** Those that are left out keep their defaults. */
+  readonly limits?: Partial<PictureLimits>;
+}
+
+/**
+ * Opens a picture. Only a path ever opens a file (in Node; a page has none), and nothing is fetched.
+ * @throws ImageError for whatever is not a whole, sound picture within the limits
+ */
+export async function openPicture(source: PictureSource, options: PictureOptions = {}): Promise<Picture> {
+  const limits = { ...defaultLimits, ...options.limits };
+  if (source instanceof Uint8Array) return decodePicture(source, options.name ?? 'picture', limits);
+  if ('path' in source) {
+    const { readPicture } = await import('./read-picture.ts');
+    return readPicture(source.path, limits);
+  }
+  if ('dataUrl' in source) {
+    const name = options.name ?? 'data URL';
+    return decodePicture(decodeDataUrl(source.dataUrl, name), name, limits);
+  }
+  return fromPixels(source, options.name ?? 'pixels', limits);
+}
+
+function fromPixels({ width, height, data, channels }: RawPixels, name: string, limits: PictureLimits): Picture {
+  const whole = [width, height].every((side) => Number.isInteger(side) && side >= 0);
+  if (!whole) throw new ImageError(name, `a size of ${width} × ${height}`, 'give whole numbers of pixels');
+  checkSize({ width, height }, name, limits);
+  if (![1, 3, 4].includes(channels)) throw new ImageError(name, `${channels} channels`, 'give 1, 3 or 4');
+  const length = width * height * channels;
+  if (data.length !== length || data.BYTES_PER_ELEMENT !== 1) {
+    const found = `${data.length} values, expected ${length} bytes for ${width} × ${height} × ${channels}`;
+    throw new ImageError(name, found, 'give one byte for each channel of each pixel');
+  }
+  const rgb = new Uint8Array(width * height * 3);
+  const [green, blue] = channels === 1 ? [0, 0] : [1, 2];
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
+    rgb[to] = data[from];
+    rgb[to + 1] = data[from + green];
+    rgb[to + 2] = data[from + blue];
+  }
+  return { width, height, data: rgb };
+}
