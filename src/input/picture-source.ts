@@ -28,20 +28,24 @@ export interface PictureOptions {
 export async function openPicture(source: PictureSource, options: PictureOptions = {}): Promise<Picture> {
   const limits = { ...defaultLimits, ...options.limits };
   if (source instanceof Uint8Array) return decodePicture(source, options.name ?? 'picture', limits);
-  if ('path' in source) {
+  // Types are forgotten where plain JavaScript calls.
+  const { path, dataUrl, data } = (source ?? {}) as { path?: unknown; dataUrl?: unknown; data?: unknown };
+  if (typeof path === 'string') {
     const { readPicture } = await import('./read-picture.ts');
-    return readPicture(source.path, limits);
+    return readPicture(path, limits);
   }
-  if ('dataUrl' in source) {
+  if (typeof dataUrl === 'string') {
     const name = options.name ?? 'data URL';
-    return decodePicture(decodeDataUrl(source.dataUrl, name), name, limits);
+    return decodePicture(decodeDataUrl(dataUrl, name), name, limits);
   }
-  return fromPixels(source, options.name ?? 'pixels', limits);
+  if (ArrayBuffer.isView(data)) return fromPixels(source as RawPixels, options.name ?? 'pixels', limits);
+  const found = 'neither bytes, nor a path, a data URL or pixels';
+  throw new ImageError(options.name ?? 'picture', found, 'give a Uint8Array, { path }, { dataUrl } or pixels');
 }
 
 function fromPixels({ width, height, data, channels }: RawPixels, name: string, limits: PictureLimits): Picture {
-  const whole = [width, height].every((side) => Number.isInteger(side) && side >= 0);
-  if (!whole) throw new ImageError(name, `a size of ${width} × ${height}`, 'give whole numbers of pixels');
+  if (![width, height].every((side) => Number.isInteger(side) && side >= 0))
+    throw new ImageError(name, `a size of ${width} × ${height}`, 'give whole numbers of pixels');
   checkSize({ width, height }, name, limits);
   if (![1, 3, 4].includes(channels)) throw new ImageError(name, `${channels} channels`, 'give 1, 3 or 4');
   const length = width * height * channels;
