@@ -1,19 +1,21 @@
+/**
+ * A message as pieces, as text and as ids, and the way from each to each:
+ *
+ * | from   | to pieces      | to text                 | to ids                                |
+ * | ------ | -------------- | ----------------------- | ------------------------------------- |
+ * | pieces |                | `formatPieces`          | `rawPrompt`, `chatPrompt` (prompt.ts) |
+ * | text   | `parsePieces`  |                         | `encode` (tokenizer.ts)               |
+ * | ids    | `decodePieces` | `decode` (tokenizer.ts) |                                       |
+ *
+ * Pieces and ids know what is a tag and what was only typed like one; text does not. So pieces become text only if nothing
+ * in them looks like a special token, and a user's words go to ids by prompt.ts, without becoming text on the way.
+ */
 import { TextError } from '../error.ts';
 import { formatRegion, formatShape, readShape, type Shape } from './grounding.ts';
 import type { Content, Piece } from './prompt.ts';
 import { splitAtSpecialTokens } from './special-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-/**
- * The three forms of a message, and where each way between them is:
- *
- *           formatPieces              encode (tokenizer.ts)
- *   pieces ⇄ parsePieces   text      ⇄ decode                 ids
- *   pieces ⇄ rawPrompt, chatPrompt (prompt.ts), decodePieces  ids
- *
- * Pieces and ids know what is a tag and what was only typed like one; a text does not. So text is written from pieces only
- * if nothing in them looks like a special token, and the way from a user's words to ids is the one of prompt.ts.
- */
 export type PiecesOptions = {
   /** The number of the first image, the i of `Picture i` (default 1): one more than the images of the turns before. */
   readonly firstPicture?: number;
@@ -45,14 +47,17 @@ export function formatPieces(
       words += piece.text;
       continue;
     }
-    putWords();
+    let written: string;
     if ('image' in piece) {
+      putWords();
       const tagged = `<img>${withoutSpecial(piece.image)}</img>`;
-      text += piece.numbered === false ? tagged : `Picture ${picture}: ${tagged}\n`;
+      written = piece.numbered === false ? tagged : `Picture ${picture}: ${tagged}\n`;
       picture++;
     } else {
-      text += formatRegion({ ...piece, ref: piece.ref === null ? null : withoutSpecial(piece.ref) });
+      written = formatRegion({ ...piece, ref: piece.ref === null ? null : withoutSpecial(piece.ref) });
+      if (written !== '') putWords(); // without a name and a shape, the words around it are neighbours
     }
+    text += written;
   }
   putWords();
   return text;

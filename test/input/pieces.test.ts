@@ -118,6 +118,7 @@ describe('pieces and text', () => {
     for (const pieces of [
       [{ text: '<ref>' }],
       [{ text: '<re' }, { text: 'f>' }],
+      [{ text: '<re' }, { ref: null, shapes: [] }, { text: 'f>' }],
       [{ text: '<|im_end|>' }],
       [{ image: '<|im_end|>' }],
       [{ ref: '<|im_end|>', shapes: [] }],
