@@ -8,6 +8,7 @@ import math
 import os
 import struct
 from contextlib import contextmanager
+from operator import mul
 
 ELEMENT_BYTES = {"F64": 8, "I64": 8, "F32": 4, "BF16": 2}
 
@@ -105,7 +106,7 @@ def fingerprint(tap: str, shape, values) -> dict:
     """
     count = len(values)
     largest = max(map(abs, values), default=math.nan)
-    squares = math.fsum(value * value for value in values) if math.isfinite(largest) else math.nan
+    squares = math.fsum(map(mul, values, values)) if math.isfinite(largest) else math.nan
     if not math.isfinite(squares):  # `max` can overlook a NaN, their sum cannot
         raise ValueError(f"{tap}: a fingerprint is made of finite numbers only, and of at least one")
     mean = math.fsum(values) / count
@@ -113,7 +114,7 @@ def fingerprint(tap: str, shape, values) -> dict:
     return {
         "shape": [int(size) for size in shape],
         "mean": mean,
-        "std": math.sqrt(math.fsum((value - mean) ** 2 for value in values) / count),
+        "std": math.sqrt(math.fsum((off := value - mean) * off for value in values) / count),
         "absmax": largest,
         "l2": math.sqrt(squares),
         "index": index,

@@ -23,7 +23,8 @@ def read_safetensors(path):
     tensors = {}
     for name, entry in header.items():
         (start, end), shape = entry["data_offsets"], entry["shape"]
-        flat = torch.frombuffer(data[start:end], dtype=DTYPES[entry["dtype"]]) if end > start else torch.zeros(0)
+        dtype = DTYPES[entry["dtype"]]
+        flat = torch.frombuffer(data[start:end], dtype=dtype) if end > start else torch.zeros(0, dtype=dtype)
         tensors[name] = flat.reshape(shape)
     return tensors
 
@@ -214,16 +215,15 @@ class Decoder(nn.Module):
 
     def forward(self, ids, pixels, cache):
         config, past, length = self.config, cache[0][0].shape[1] if cache else 0, ids.shape[1]
-        features = self.visual(pixels) if not cache and len(pixels) > 0 else None
+        starts = (ids[0] == config.visual["image_start_id"]).nonzero()[:, 0].tolist()
+        features = self.visual(pixels) if starts else []
         embedded = self.wte(ids)
         if not cache and config.use_dynamic_ntk:
             self.alpha = max(1, 2 ** math.ceil(math.log2(length / config.seq_length) + 1) - 1)
         tables = self.rotary_emb(past + length, self.alpha)
         x = self.drop(embedded)
-        if features is not None:
-            starts = (ids[0] == config.visual["image_start_id"]).nonzero()[:, 0].tolist()
-            for start, rows in zip(starts, features):
-                x[0, start + 1 : start + 1 + len(rows)] = rows  # in place, as in the original
+        for start, rows in zip(starts, features):
+            x[0, start + 1 : start + 1 + len(rows)] = rows  # in place, as in the original
         presents = []
         for block, kept in zip(self.h, cache or [None] * len(self.h)):
             x, present = block(x, tables, kept)
@@ -252,3 +252,8 @@ def load_stand_in(base):
         model = StandIn(json.load(file), golden["input.pixels"])
     model.load_state_dict(read_safetensors(f"{base}.weights.safetensors"))
     return model.eval(), golden
+
+
+def make_context(tokenizer, query, system, max_window_size, chat_format):
+    """Stands for the original's: the module of a checkpoint's model has it."""
+    return f"{chat_format}, {max_window_size}, {system}: {query}", tokenizer

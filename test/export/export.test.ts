@@ -1,0 +1,155 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { memorySource } from '../../src/checkpoint/byte-source.ts';
+import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { readFloat32, readFloat64 } from '../../src/checkpoint/stored-tensor.ts';
+import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
+import { compareGolden } from '../../src/verify/compare.ts';
+import { inOurOrder } from '../../src/verify/layout.ts';
+import { findGoldens } from '../../src/verify/open.ts';
+import { judge } from '../../src/verify/tolerances.ts';
+import { closeDevice } from '../../tensor/device.ts';
+import { openDevice } from '../../tensor/open.ts';
+import { type Fingerprint, fingerprintOf } from './fingerprint.ts';
+
+const run = promisify(execFile);
+
+/** The first of the machine's Pythons that can run these statements. */
+const pythonThatRuns = (statements: string): string | undefined =>
+  [process.env.PYTHON ?? 'python3', '/usr/bin/python3'].find(
+    (command) => spawnSync(command, ['-c', statements], { timeout: 30_000 }).status === 0,
+  );
+
+const python = pythonThatRuns('import sys; assert sys.version_info >= (3, 8)');
+const pytorch = python && pythonThatRuns('import torch');
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'export-test-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const readJson = async <Value>(name: string) => JSON.parse(await readFile(join(folder, name), 'utf8')) as Value;
+const openFile = async (name: string) => openSafetensors(memorySource(await readFile(join(folder, name)), name));
+
+/** Elements must be the same to the bit; sums, which are exactly rounded there, may differ by what float64 sums lose. */
+function expectSame(found: Fingerprint, expected: Fingerprint): void {
+  const { mean, std, l2, ...exact } = found;
+  expect(exact).toEqual({
+    shape: expected.shape,
+    absmax: expected.absmax,
+    index: expected.index,
+    value: expected.value,
+  });
+  for (const [sum, reference] of [
+    [mean, expected.mean],
+    [std, expected.std],
+    [l2, expected.l2],
+  ] as const)
+    expect(Math.abs(sum - reference)).toBeLessThanOrEqual(1e-13 * expected.l2);
+}
+
+if (!python) {
+  const message = 'golden/export.py not tested: no Python 3.8 or newer; install python3 or set PYTHON to its path';
+  if (process.env.CI) test('golden/export.py', () => expect.fail(message));
+  else console.warn(message);
+}
+
+describe.skipIf(!python)('golden/export.py without PyTorch', () => {
+  test('its own tests', async () => {
+    const { stderr } = await run(python!, ['test/export/test_export.py']);
+    expect(stderr).toMatch(/Ran (1[5-9]|[2-9]\d) tests/);
+  });
+
+  describe('what it writes is read here', () => {
+    beforeAll(() => run(python!, ['test/export/write_sample.py', folder]));
+
+    test('tensors and metadata', async () => {
+      const { tensors, metadata } = await openFile('sample.safetensors');
+      const expected = await readJson<Record<string, { dtype: string; shape: number[]; hex: string }>>('expected.json');
+      const types: Record<string, string> = { float64: 'F64', float32: 'F32', int64: 'I64', bfloat16: 'BF16' };
+      const found: typeof expected = {};
+      for (const [name, { dtype, shape, read }] of tensors) {
+        found[name] = { dtype: types[dtype], shape: [...shape], hex: Buffer.from(await read()).toString('hex') };
+      }
+      expect(found).toEqual(expected);
+      expect([...metadata]).toEqual([
+        ['prompt', '框出\n"'],
+        ['seed', '0'],
+      ]);
+    });
+
+    test('fingerprints', async () => {
+      const { tensors } = await openFile('sample.safetensors');
+      const fingerprints =
+        await readJson<Record<string, Fingerprint & { top: [number, number][] }>>('fingerprints.json');
+      expect(Object.keys(fingerprints).length).toBeGreaterThan(10);
+      for (const [name, { top, ...found }] of Object.entries(fingerprints)) {
+        const values = [...(await readFloat64(tensors.get(name)!))];
+        expectSame(found, fingerprintOf(name, tensors.get(name)!.shape, values));
+        const highest = values
+          .map((value, id): [number, number] => [id, value])
+          .sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+        expect(top).toEqual(highest.slice(0, 20));
+      }
+    });
+  });
+});
+
+if (python && !pytorch) console.warn('golden/export.py tested without PyTorch only: no Python here has it');
+
+describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () => {
+  beforeAll(async () => {
+    await run(pytorch!, ['test/export/test_record.py', folder]);
+    for (const golden of ['model-a', 'text']) {
+      for (const part of ['config.json', 'weights.safetensors'])
+        await copyFile(`golden/quirks/model-a.${part}`, join(folder, `${golden}.${part}`));
+    }
+  });
+
+  test('its own tests', async () => {
+    const { stderr } = await run(pytorch!, ['test/export/test_record.py']);
+    expect(stderr).toMatch(/Ran [6-9] tests/);
+  });
+
+  test.each([
+    { name: 'model-a', taps: 86 },
+    { name: 'text', taps: 46 },
+  ])('$name: all it wrote is what this model computes', async ({ name, taps }) => {
+    const [golden] = await findGoldens(join(folder, name));
+    const opened = await golden.open();
+    const { device } = await openDevice('cpu', 1);
+    try {
+      const model = loadModel(device, opened.checkpoint.config, opened.checkpoint.load);
+      const results = await compareGolden(model, opened.golden);
+      expect(results).toHaveLength(taps);
+      expect(results.filter(({ exact }) => exact).length).toBeGreaterThan(5);
+      expect(judge(results, 'cpu', 'random')).toEqual([]);
+      freeModel(model);
+    } finally {
+      await closeDevice(device);
+      await opened.close();
+    }
+  });
+
+  test('fingerprints are of the whole tensors, in our order', async () => {
+    const { taps } = await readJson<{ taps: Record<string, Fingerprint> }>('summaries.fingerprints.json');
+    const { tensors } = await openFile('model-a.activations.safetensors');
+    let compared = 0;
+    for (const [name, stored] of tensors) {
+      // Of scores only the last row is kept; transformer.drop is the sequence with the pictures' rows in it.
+      if (!taps[name] || name === 'transformer.drop') continue;
+      const rows = inOurOrder(name, await readFloat32(stored), stored.shape);
+      const { shape, mean, std, absmax, l2, index, value } = taps[name];
+      expectSame({ shape, mean, std, absmax, l2, index, value }, fingerprintOf(name, shape, rows));
+      compared++;
+    }
+    expect(compared).toBe(86 - 3);
+    const inputs = await openFile('summaries.activations.safetensors');
+    expect([...inputs.tensors.keys()]).toEqual(['input.ids', 'input.pixels', 'decode.tokens']);
+  });
+});

@@ -1,0 +1,229 @@
+"""Tests of what golden/export.py does without PyTorch."""
+
+import array
+import contextlib
+import hashlib
+import io
+import json
+import math
+import os
+import random
+import struct
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "golden"))
+
+import export  # noqa: E402
+from exporter.formats import fingerprint, fmix32, fnv1a, safetensors_writer, sample_indices, top, write_json  # noqa: E402
+
+
+def read(path):
+    """Header and data of a safetensors file."""
+    content = Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    return json.loads(content[8 : 8 + length]), content[8 + length :], length
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        held = tempfile.TemporaryDirectory()
+        self.addCleanup(held.cleanup)
+        self.folder = held.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def put(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        Path(self.path(name)).write_text(text, encoding="utf-8")
+        return self.path(name)
+
+
+class Safetensors(InFolder):
+    def test_round_trip_of_any_tensors(self):
+        chance = random.Random(1)
+        for _ in range(100):
+            tensors = {}
+            for number in range(chance.randrange(6)):
+                dtype, size = chance.choice([("F64", 8), ("I64", 8), ("F32", 4), ("BF16", 2)])
+                shape = [chance.randrange(5) for _ in range(chance.randrange(6))]
+                tensors[f'{number} "名" \\'] = (dtype, shape, chance.randbytes(math.prod(shape) * size))
+            metadata = {"prompt": "框\n", "dtype": "float32"}
+            unused = ["x" * chance.randrange(50) for _ in range(chance.randrange(3))]
+            with safetensors_writer(self.path("a"), [*tensors, *unused], metadata) as add:
+                for name, (dtype, shape, data) in tensors.items():
+                    add(name, dtype, shape, data)
+            header, content, length = read(self.path("a"))
+            self.assertEqual(length % 8, 0)
+            self.assertEqual(header.pop("__metadata__"), metadata)
+            self.assertEqual(list(header), list(tensors))
+            end = 0
+            for name, (dtype, shape, data) in tensors.items():
+                start, end = end, end + len(data)
+                self.assertEqual(header[name], {"dtype": dtype, "shape": shape, "data_offsets": [start, end]})
+                self.assertEqual(content[start:end], data)
+            self.assertEqual(end, len(content))
+
+    def test_room_for_the_largest_header(self):
+        names = [f"transformer.h.{number}" for number in range(100)]
+        with safetensors_writer(self.path("a"), names, {}) as add:
+            for name in names:
+                add(name, "BF16", [0] + [2**53 - 1] * 7, b"")
+        self.assertEqual(len(read(self.path("a"))[0]), 101)
+
+    def test_refuses_what_does_not_fit_and_leaves_nothing(self):
+        def twice(add):
+            add("a", "F32", [1], bytes(4))
+            add("a", "F32", [1], bytes(4))
+
+        def stopped(_add):
+            raise KeyboardInterrupt
+
+        def beyond_room(add):
+            for number in range(1000):
+                add(str(number), "F32", [0], b"")
+
+        for work, failure in [
+            (lambda add: add("a", "F32", [2], bytes(4)), ValueError),
+            (lambda add: add("__metadata__", "F32", [1], bytes(4)), ValueError),
+            (twice, ValueError),
+            (beyond_room, ValueError),
+            (stopped, KeyboardInterrupt),
+        ]:
+            with self.assertRaises(failure), safetensors_writer(self.path("a"), ["a"], {}) as add:
+                work(add)
+            self.assertEqual(os.listdir(self.folder), [])
+
+    def test_a_failure_keeps_what_was_there(self):
+        write_json(self.path("a"), {"框": 1})
+        with self.assertRaises(ValueError):
+            write_json(self.path("a"), math.nan)
+        self.assertEqual(os.listdir(self.folder), ["a"])
+        self.assertEqual(Path(self.path("a")).read_text(encoding="utf-8"), '{"框": 1}')
+
+
+class Fingerprints(unittest.TestCase):
+    def test_hashes(self):
+        self.assertEqual([fnv1a(text) for text in ("", "a", "foobar")], [0x811C9DC5, 0xE40C292C, 0xBF9CF968])
+        self.assertEqual([fmix32(state) for state in (0, 1, 0xFFFFFFFF)], [0, 0x514E28B7, 0x81F16F39])
+
+    def test_samples_stand_where_the_goldens_of_full_size_have_them(self):
+        found = sample_indices("transformer.visual.conv1", 1024 * 1664)
+        self.assertEqual(found[:5], [1089286, 296430, 1583886, 1646198, 577391])
+        self.assertEqual(len(found), 256)
+
+    def test_moments(self):
+        values = array.array("d", [3, -4, 0, 12])
+        found = fingerprint("tap", [2, 2], values)
+        self.assertEqual((found["shape"], found["mean"], found["absmax"], found["l2"]), ([2, 2], 2.75, 12, 13))
+        self.assertEqual(found["std"], math.sqrt((0.25**2 + 6.75**2 + 2.75**2 + 9.25**2) / 4))
+        self.assertEqual(found["value"], [values[at] for at in found["index"]])
+        self.assertEqual(set(found["index"]), {0, 1, 2, 3})
+
+    def test_sums_are_rounded_once(self):
+        self.assertEqual(fingerprint("tap", [3], [1e100, 1.0, -1e100])["mean"], 1 / 3)
+
+    def test_refuses_what_is_not_finite(self):
+        for bad in ([], [math.nan, 1.0], [1.0, math.nan, 2.0], [math.inf], [-math.inf, math.inf]):
+            with self.assertRaisesRegex(ValueError, "^tap: .*finite"):
+                fingerprint("tap", [len(bad)], bad)
+
+    def test_top(self):
+        self.assertEqual(top([1.0, 3.0, 2.0, 3.0], 3), [[1, 3.0], [3, 3.0], [2, 2.0]])
+
+
+class Names(unittest.TestCase):
+    def test_globs(self):
+        self.assertTrue(export.wanted("transformer.h.0.mlp.w1", ["transformer.h.*"]))
+        self.assertFalse(export.wanted("transformer.h.10", ["transformer.h.[0-9]", "lm_head"]))
+        self.assertTrue(export.wanted("decode.0.logits", ["nothing", "decode.*"]))
+
+    def test_main_is_what_the_float64_goldens_have(self):
+        for golden in ("quirks/model-a.activations.f64", "tiny/activations/describe.f64"):
+            names = read(ROOT / "golden" / f"{golden}.safetensors")[0].keys() - {"__metadata__"}
+            every = read(ROOT / "golden" / f"{golden.replace('.f64', '')}.safetensors")[0].keys() - {"__metadata__"}
+            self.assertLessEqual(names, {name for name in every if export.wanted(name, ["main"])})
+
+    def test_paths(self):
+        self.assertEqual(
+            export.golden_paths("goldens/a", "model", exact=False),
+            {
+                "activations": "goldens/a.activations.safetensors",
+                "fingerprints": "goldens/a.fingerprints.json",
+                "config": "goldens/a.config.json",
+            },
+        )
+        self.assertEqual(export.golden_paths("goldens/a", "model", True)["activations"], "goldens/a.activations.f64.safetensors")
+        for exact, name in ((False, "a.safetensors"), (True, "a.f64.safetensors")):
+            at_home = export.golden_paths("model/activations/a", "./x/../model/", exact)
+            self.assertEqual(at_home["activations"], f"model/activations/{name}")
+            self.assertNotIn("config", at_home)
+
+
+class Provenance(InFolder):
+    def test_one_line(self):
+        hostile = "a\n\x1b[2J\x9b\u202e\u2028\x7f" + "框" * 2000
+        line = export.one_line(hostile)
+        self.assertTrue(line.isprintable())
+        self.assertEqual(len(line), 1000)
+        self.assertEqual(json.loads(export.one_line('框 "\n\u202e')), '框 "\n\u202e')
+
+    def test_hashes_of_what_decides(self):
+        for name in ("config.json", "a.bin", "notes.txt"):
+            self.put(name, name)
+        with contextlib.redirect_stderr(io.StringIO()) as progress:
+            hashes = export.hash_sources(self.folder, [self.put("p.png", "picture")])
+        expected = {"sha256 a.bin": "a.bin", "sha256 config.json": "config.json", "sha256 picture 1": "picture"}
+        self.assertEqual(hashes, {name: hashlib.sha256(text.encode()).hexdigest() for name, text in expected.items()})
+        self.assertIn("hashing a.bin", progress.getvalue())
+
+
+class CommandLine(InFolder):
+    def run_main(self, *words):
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            try:
+                status = export.main([str(word) for word in words])
+            except SystemExit as ended:
+                status = ended.code
+        return status, said.getvalue()
+
+    def test_prompt(self):
+        first, second = self.put("a.png", ""), self.put("b.png", "")
+        expected = f"Picture 1: <img>{first}</img>\nPicture 2: <img>{second}</img>\nWhat?"
+        self.assertEqual(export.prompt_text("What?", [first, second], 256), expected)
+        self.assertEqual(export.prompt_text("What?", [], 256), "What?")
+        for queries, fits in ((len(first) + 2, True), (len(first) + 1, False)):
+            with contextlib.nullcontext() if fits else self.assertRaisesRegex(export.ExportError, "give a shorter one"):
+                export.prompt_text("", [first], queries)
+
+    def test_bad_input_ends_with_one_line_and_status_2(self):
+        good = self.put("good/config.json", '{"visual": {"image_start_id": 1}}')
+        for name, text in (("list", "[]"), ("text", "{"), ("plain", "{}"), ("odd", '{"visual": 3}')):
+            self.put(f"{name}/config.json", text)
+            status, said = self.run_main(self.path(name), self.path("x"), "--prompt", "a")
+            self.assertEqual((status, said.count("\n")), (2, 1), said)
+            self.assertIn("no configuration of Qwen-VL", said)
+        status, said = self.run_main(self.path("none"), self.path("x"), "--prompt", "a")
+        self.assertEqual(status, 2)
+        self.assertRegex(said, "^export.py: .*No such file or directory; give the folder of a Qwen-VL checkpoint\n$")
+        status, said = self.run_main(os.path.dirname(good), self.path("x"), "--prompt", "a", "--picture", self.path("p"))
+        self.assertEqual((status, said), (2, f"export.py: {self.path('p')}: no such file; give a picture on this machine\n"))
+        for words in (["--steps", "-1"], ["--steps", "1", "--dtype", "float64"], ["--dtype", "int8"]):
+            status, said = self.run_main(self.folder, self.path("x"), "--prompt", "a", *words)
+            self.assertEqual(status, 2)
+            self.assertIn(words[0], said)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("x")], [])
+
+    def test_help_needs_no_pytorch(self):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(self.run_main("--help")[0], 0)
+        for word in ("--fingerprint", "--tap", "float64", "trust_remote_code"):
+            self.assertIn(word, said.getvalue())
+
+
+if __name__ == "__main__":
+    unittest.main()

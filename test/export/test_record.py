@@ -1,0 +1,190 @@
+"""Tests of golden/export.py on a stand-in for the original. They need PyTorch.
+
+With a folder as argument, writes the golden of the stand-in of model-a there for other tests: whole, float64 and fingerprints.
+"""
+
+import contextlib
+import functools
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import types
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "golden"), str(Path(__file__).parent)]
+
+import export  # noqa: E402
+from exporter.record import in_rows, record  # noqa: E402
+from stand_in import load_stand_in, read_safetensors  # noqa: E402
+
+QUIRKS = ROOT / "golden" / "quirks"
+
+
+def nmse(found, expected):
+    return float((found.double() - expected.double()).pow(2).sum() / expected.double().pow(2).sum())
+
+
+def everything(_name):
+    return True
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        held = tempfile.TemporaryDirectory()
+        self.addCleanup(held.cleanup)
+        self.folder = Path(held.name)
+        self.paths = {"activations": str(self.folder / "a"), "fingerprints": str(self.folder / "f")}
+
+    def record(self, model, ids, *options):
+        record(model, ids, self.paths, {}, *options)
+        return read_safetensors(self.paths["activations"])
+
+
+class Goldens(InFolder):
+    def test_every_golden_of_random_models_comes_out_again(self):
+        for letter in "abe":
+            with self.subTest(letter):
+                model, golden = load_stand_in(QUIRKS / f"model-{letter}")
+                ids, steps = golden["input.ids"][0].tolist(), len(golden["decode.tokens"])
+                found = self.record(model, ids, everything, steps)
+                self.assertEqual(found.keys(), golden.keys())
+                for name, expected in golden.items():
+                    self.assertEqual((found[name].shape, found[name].dtype), (expected.shape, expected.dtype), name)
+                    self.assertLess(nmse(found[name], expected), 1e-11, name)  # float32, summed in another order
+                self.assertEqual(found["decode.tokens"].tolist(), golden["decode.tokens"].tolist())
+
+                exact = read_safetensors(QUIRKS / f"model-{letter}.activations.f64.safetensors")
+                found = self.record(model.double(), ids, exact.__contains__)
+                self.assertEqual(found.keys(), exact.keys() | {"input.ids", "input.pixels"})
+                self.assertEqual(found["input.pixels"].dtype, torch.float32)
+                for name, expected in exact.items():
+                    self.assertEqual(found[name].dtype, torch.float64)
+                    self.assertLess(nmse(found[name], expected), 1e-26, name)  # one rounding to float32 would make it 1e-15
+                self.assertEqual(torch.ones(1).float().dtype, torch.float32)  # as it was
+
+    def test_bfloat16(self):
+        model, golden = load_stand_in(QUIRKS / "model-b")
+        found = self.record(model.bfloat16(), golden["input.ids"][0].tolist(), everything)
+        self.assertEqual(found["input.pixels"].dtype, torch.float32)
+        self.assertEqual(found["transformer.h.0"].dtype, torch.bfloat16)
+        self.assertLess(nmse(found["logits"], golden["logits"]), 1e-2)
+
+    def test_a_prompt_without_pictures(self):
+        model, _ = load_stand_in(QUIRKS / "model-e")
+        found = self.record(model, [1, 2, 3], everything, 1)
+        self.assertEqual(list(found["input.pixels"].shape), [0, 3, 56, 56])
+        self.assertEqual([name for name in found if "visual" in name], [])
+        self.assertTrue(torch.equal(found["transformer.wte"], model.transformer.wte(torch.tensor([[1, 2, 3]]))))
+
+
+class Fingerprints(InFolder):
+    def test_they_are_of_the_whole_tensors_in_rows(self):
+        model, golden = load_stand_in(QUIRKS / "model-a")
+        ids = golden["input.ids"][0].tolist()
+        whole = self.record(model, ids, everything, 2)
+        inputs = self.record(model, ids, everything, 2, {"text": "框", "image": "a.png"})
+        self.assertEqual(inputs.keys(), {"input.ids", "input.pixels", "decode.tokens"})
+        taps = json.loads(Path(self.paths["fingerprints"]).read_text())["taps"]
+        tokens = whole["decode.tokens"].tolist()
+        self.assertEqual(taps.pop("_input"), {"ids": ids, "tokens": tokens, "text": "框", "image": "a.png"})
+        self.assertEqual(taps.keys() ^ whole.keys(), inputs.keys() | {"lm_head", "logits", "lm_head.last"})
+        last = taps.pop("lm_head.last")
+        self.assertEqual((last["shape"], len(last["top"]), last["top"][0][0]), ([300], 20, tokens[0]))
+        self.assertEqual(taps["decode.0.logits"]["top"][0][0], tokens[1])
+        for name, found in taps.items():
+            if name == "transformer.drop" or name.startswith("decode."):
+                continue
+            rows = in_rows(name, whole[name])
+            self.assertEqual(found["shape"], list(rows.shape))
+            self.assertEqual(found["value"], rows.flatten()[found["index"]].tolist())
+            wide = rows.double()
+            measured = [wide.mean(), wide.std(unbiased=False), wide.abs().max(), wide.norm()]
+            for part, expected in zip(("mean", "std", "absmax", "l2"), measured):
+                self.assertAlmostEqual(found[part], float(expected), delta=1e-12 * float(wide.norm() + 1))
+        self.assertEqual(taps["transformer.visual.conv1"]["shape"], [72, 80])
+        # The sequence with the pictures' rows in it, where whole goldens have it without.
+        self.assertNotEqual(taps["transformer.drop"]["l2"], taps["transformer.wte"]["l2"])
+
+
+class CommandLine(InFolder):
+    """The whole command, with the stand-in in the place of what transformers would load."""
+
+    def run_main(self, *words, steps=(), failure=None):
+        model, golden = load_stand_in(QUIRKS / "model-a")
+        config = types.SimpleNamespace(use_flash_attn="auto", bf16=True)
+        model.generation_config = types.SimpleNamespace(chat_format="chatml", max_window_size=99)
+        if failure:
+            model.transformer.h[1].register_forward_hook(mock.Mock(side_effect=failure))
+        loads = types.SimpleNamespace(
+            __version__="4.32.0",
+            AutoTokenizer=mock.Mock(**{"from_pretrained.return_value": golden["input.ids"][0].tolist()}),
+            AutoConfig=mock.Mock(**{"from_pretrained.return_value": config}),
+            AutoModelForCausalLM=mock.Mock(**{"from_pretrained.return_value": model}),
+        )
+        checkpoint = self.folder / "checkpoint"
+        checkpoint.mkdir(exist_ok=True)
+        shutil.copy(QUIRKS / "model-a.config.json", checkpoint / "config.json")
+        with contextlib.redirect_stderr(io.StringIO()) as said, mock.patch.dict(sys.modules, transformers=loads):
+            status = export.main([str(checkpoint), *map(str, words)])
+        self.config = config
+        return status, said.getvalue()
+
+    def test_whole_and_twin(self):
+        words = [self.folder / "goldens" / "demo", "--prompt", "框\n?", "--system", "S"]
+        status, said = self.run_main(*words, "--steps", "2")
+        self.assertEqual(status, 0, said)
+        self.assertIn("hashing config.json", said)
+        self.assertEqual((self.config.use_flash_attn, self.config.bf16, self.config.fp32), (False, False, True))
+        self.assertEqual(self.run_main(*words, "--dtype", "float64")[0], 0)
+        names = ["demo.activations.f64.safetensors", "demo.activations.safetensors", "demo.config.json"]
+        self.assertEqual(sorted(os.listdir(self.folder / "goldens")), names)
+        whole, exact = (read_safetensors(self.folder / "goldens" / name) for name in (names[1], names[0]))
+        self.assertLess(nmse(whole["logits"], exact["logits"]), 1e-11)
+        self.assertIn("decode.1.logits", whole)
+        self.assertNotIn("lm_head", exact)
+        content = (self.folder / "goldens" / names[1]).read_bytes()
+        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        self.assertEqual(metadata["dtype"], "float32 from unnamed weights")
+        self.assertEqual(json.loads(metadata["prompt"]), "chatml, 99, S: 框\n?")
+        self.assertEqual(metadata["sha256 config.json"], export.sha256(QUIRKS / "model-a.config.json"))
+        self.assertTrue({"python", "platform", "device", "seed", "torch"} <= metadata.keys())
+
+    def test_failures_leave_nothing(self):
+        output = [self.folder / "goldens" / "demo", "--prompt", "?"]
+        for words, failure, status, message in (
+            (["--tap", "h.0"], None, 2, "no tap is called what was asked for; one is transformer.h.0.mlp.w1"),
+            ([], RuntimeError("out of memory"), 2, "out of memory"),
+            ([], KeyboardInterrupt(), 130, "stopped; what was half written is removed"),
+        ):
+            found, said = self.run_main(*output, *words, failure=failure)
+            self.assertEqual(found, status)
+            self.assertIn(message, said)
+            self.assertEqual(os.listdir(self.folder / "goldens"), [])
+
+
+def write_goldens(folder):
+    model, golden = load_stand_in(QUIRKS / "model-a")
+    ids, steps = golden["input.ids"][0].tolist(), len(golden["decode.tokens"])
+
+    def write(ids, name, dtype, patterns, *options):
+        paths = export.golden_paths(os.path.join(folder, name), "elsewhere", exact=dtype == torch.float64)
+        wanted = functools.partial(export.wanted, patterns=patterns)
+        record(model.to(dtype), ids, paths, export.versions(), wanted, *options)
+
+    write(ids, "model-a", torch.float32, ["*"], steps)
+    write(ids, "summaries", torch.float32, ["*"], steps, {"text": "", "image": ""})
+    write([5, 6, 7], "text", torch.float32, ["*"], steps)
+    write(ids, "model-a", torch.float64, ["main"])
+    write([5, 6, 7], "text", torch.float64, ["main"])
+
+
+if __name__ == "__main__":
+    write_goldens(sys.argv[1]) if len(sys.argv) > 1 else unittest.main()
