@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CheckpointError, InputError } from '../../src/error.ts';
+import { findGoldens } from '../../src/verify/open.ts';
+import { readReport, readTolerances } from '../../src/verify/read-report.ts';
+import { exitCodeOf, judgeRun, type Run, writeReport } from '../../src/verify/report.ts';
+import { runGolden } from '../../src/verify/run.ts';
+import { TOLERANCES } from '../../src/verify/tolerances.ts';
+import { createDevice } from '../../tensor/device.ts';
+import { DeviceError } from '../../tensor/error.ts';
+import { nullDriver } from '../../tensor/null.ts';
+import { reportOf, soundRun, tapOf } from './measured.ts';
+
+const brokenRun: Run = { ...soundRun, free: [tapOf('transformer.h.0', [Number.NaN, 2], [1, 2])], forced: [] };
+
+describe('verdicts', () => {
+  test('pass, over budget, unavailable, degraded', () => {
+    const absent: Run = { ...soundRun, outcome: 'unavailable', free: [], forced: [] };
+    const fellBack: Run = { ...soundRun, outcome: 'degraded' }; // its measurements are sound, and it is no pass
+    const verdicts = [soundRun, brokenRun, absent, fellBack].map((run) => judgeRun(run));
+    expect(verdicts.map(({ status }) => status)).toEqual(['pass', 'over budget', 'unavailable', 'degraded']);
+    expect(verdicts.map((verdict) => exitCodeOf([verdict]))).toEqual([0, 1, 3, 3]);
+    expect([exitCodeOf(verdicts), exitCodeOf([]), exitCodeOf([verdicts[0], verdicts[3]])]).toEqual([1, 0, 3]);
+  });
+
+  test('nothing compared is no pass', () => {
+    expect(judgeRun({ ...soundRun, free: [], forced: [] }).status).toBe('over budget');
+  });
+
+  test('a device without a row is a typed error', () => {
+    expect(() => judgeRun({ ...soundRun, device: { name: 'abacus', description: '' } })).toThrow(InputError);
+    expect(() => judgeRun({ ...soundRun, device: { name: 'constructor', description: '' } })).toThrow(/no row/);
+  });
+
+  test('other tolerances judge the same measurements otherwise', () => {
+    const strict = readTolerances('{"devices": {"webasm": {"random": 0.4, "trained": 0.4}}}', 'strict.json');
+    expect(strict.devices.cpu).toEqual(TOLERANCES.devices.cpu);
+    const { status, modes } = judgeRun(soundRun, strict);
+    expect([status, modes[0].divergence?.name]).toEqual(['over budget', 'transformer.h.0']);
+  });
+
+  test('a device that gives way is degraded, an error of ours is not swallowed', async () => {
+    const [golden] = await findGoldens('golden/quirks/model-e');
+    const failing = (error: Error) => createDevice({ ...nullDriver, name: 'webgpu', run: () => Promise.reject(error) });
+    const options = { modes: ['free'] as const, wanted: () => true };
+    const run = await runGolden(golden, failing(new DeviceError('ran on\ncpu instead')), options);
+    expect([run.outcome, run.reason]).toEqual(['degraded', 'ran on cpu instead']);
+    expect(judgeRun(run).status).toBe('degraded');
+    await expect(runGolden(golden, failing(new TypeError('a slip')), options)).rejects.toThrow('patches failed');
+  });
+});
+
+describe('a saved report', () => {
+  test('comes back as it was, infinities and NaN included', () => {
+    const report = reportOf(soundRun, brokenRun);
+    const back = readReport(writeReport(report), 'r.json');
+    expect(back).toEqual(report);
+    expect(back.runs.map((run) => judgeRun(run))).toEqual(report.runs.map((run) => judgeRun(run)));
+    expect(back.runs[1].free?.[0].metrics.worst.actual).toBeNaN();
+    expect(back.runs[1].free?.[0].nmse).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test.each([
+    ['no JSON', '{', /not JSON/],
+    ['no object', '3', /r\.json: 3, expected an object/],
+    ['another version', { version: 2 }, /r\.json\.version: 2, expected 1/],
+    ['another schema', { schema: 'x' }, /schema/],
+    ['runs that are no list', { runs: {} }, /r\.json\.runs: an object, expected a list/],
+    ['too many runs', { runs: Array(1001).fill({}) }, /expected a list of at most 1000/],
+    ['a run without a golden', { runs: [{}] }, /runs\[0\]\.golden: nothing/],
+    [
+      'a name that commands the terminal',
+      { runs: [{ ...soundRun, golden: { ...soundRun.golden, name: '\x1b[2J' } }] },
+      /expected a line/,
+    ],
+    [
+      'a negative error',
+      { runs: [{ ...soundRun, free: [{ ...soundRun.free![0], nmse: -1 }] }] },
+      /nmse: -1, expected a number from 0/,
+    ],
+    [
+      'an error that is no number',
+      { runs: [{ ...soundRun, free: [{ ...soundRun.free![0], nmse: 'NaN' }] }] },
+      /nmse.*expected a number from 0/,
+    ],
+  ])('%s is refused', (_, change, says) => {
+    const text = typeof change === 'string' ? change : JSON.stringify({ ...reportOf(), ...change });
+    expect(() => readReport(text, 'r.json')).toThrow(CheckpointError);
+    expect(() => readReport(text, 'r.json')).toThrow(says);
+  });
+
+  test('any JSON is read or refused with a typed error of one line; what is read can be judged', () => {
+    const valid = JSON.parse(writeReport(reportOf(soundRun))) as object;
+    /** Every place of the report, to put something else there. */
+    const places: (readonly (string | number)[])[] = [];
+    const walk = (value: unknown, path: readonly (string | number)[]) => {
+      places.push(path);
+      if (typeof value === 'object' && value)
+        for (const key of Object.keys(value)) walk((value as never)[key], [...path, key]);
+    };
+    walk(valid, []);
+    fc.assert(
+      fc.property(fc.constantFrom(...places), fc.jsonValue(), (path, put) => {
+        const json: { root: unknown } = { root: structuredClone(valid) };
+        let at = json as never;
+        for (const key of ['root', ...path].slice(0, -1)) at = at[key as never];
+        (at as Record<string | number, unknown>)[path.at(-1) ?? 'root'] = put;
+        try {
+          for (const run of readReport(JSON.stringify(json.root), 'r.json').runs) judgeRun(run);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InputError);
+          expect((error as Error).message).not.toMatch(/\p{Cc}/u);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([
+    '[]',
+    '{"crest": -1}',
+    '{"devices": {"cpu": {"random": 1}}}',
+    '{"devices": {"cpu": {"random": "x", "trained": 1}}}',
+  ])('the tolerances %s are refused', (text) => {
+    expect(() => readTolerances(text, 't.json')).toThrow(CheckpointError);
+  });
+});
