@@ -91,7 +91,7 @@ export function placeTags(size: Size, outlines: readonly Outline[], font: Font):
   const { line, rim, em } = measuresOf(size);
   if (em < smallestEm) return [];
   const padding = Math.round(em * 0.3);
-  const height = Math.round(em * 1.35);
+  const height = Math.round(em * 1.5); // room for two accents above a capital, and for descenders
   const tags: Tag[] = [];
   for (const outline of outlines) {
     const text = printable(outline.label ?? '');

@@ -18,9 +18,10 @@ export function printable(name: string): string {
     .replace(/\p{Cs}/gu, '\ufffd')
     .replace(/[\p{Cf}\p{M}]/gu, '')
     .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
+    .trimStart()
     .slice(0, longestLabel)
-    .replace(/[\ud800-\udbff]$/, '');
+    .replace(/[\ud800-\udbff]$/, '')
+    .trimEnd();
 }
 
 /**
