@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Writes what the original Qwen-VL computes, module by module, as a golden to compare other implementations with.
 
-It is for the Python in which the original checkpoint runs: transformers 4.31 to 4.37, PyTorch 2, and what the checkpoint's
-code imports. It runs that code (trust_remote_code): use a checkpoint that you trust.
+It is for the Python in which the original checkpoint runs: transformers 4.31 to 4.37, PyTorch 2, and what the
+checkpoint's code imports. It runs that code (trust_remote_code): use a checkpoint that you trust.
 
     python3 golden/export.py Qwen-VL-Chat goldens/demo --picture demo.jpeg --prompt "What is in the picture?"
 
-writes goldens/demo.config.json and goldens/demo.activations.safetensors. The same with --dtype float64 adds the float64
-twin, which tells rounding noise from errors. An output in the checkpoint's own folder, Qwen-VL-Chat/activations/demo, is
-laid out as in golden/tiny. All activations of the published model with one picture are about 10 GB; with --tap main 0.7 GB;
-with --fingerprint 10 MB. Its weights take 39 GB of memory in float32, 77 GB in float64.
+writes goldens/demo.config.json and goldens/demo.activations.safetensors. The same with --dtype float64 adds the
+float64 twin, which tells rounding noise from errors. An output in the checkpoint's own folder, as in
+Qwen-VL-Chat/activations/demo, is laid out as in golden/tiny. All activations of the published model with one picture
+are about 10 GB; with --tap main 0.7 GB; with --fingerprint 10 MB. Its weights take 39 GB of memory in float32, 77 GB in
+float64.
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ def export(args):
     if "config" in paths:
         shutil.copyfile(os.path.join(args.checkpoint, "config.json"), paths["config"])
     say(f"{len(names)} taps written to {paths['fingerprints' if args.fingerprint else 'activations']}")
+    twin = golden_paths(args.output, args.checkpoint, exact=True)["activations"]
+    if args.dtype != "float64" and os.path.exists(twin):
+        say(f"note: {twin} is of an earlier run; if anything but --tap has changed, repeat with --dtype float64")
 
 
 def read_config(checkpoint):
@@ -138,8 +142,8 @@ def prompt_text(prompt, pictures, queries):
 def golden_paths(output, checkpoint, exact):
     """The files of the golden FOLDER/NAME; `exact`: of its float64 twin.
 
-    In `activations` within the checkpoint's folder, as in golden/tiny, the place tells the model. Anywhere else the model's
-    configuration is copied beside the golden.
+    In `activations` within the checkpoint's folder, as in golden/tiny, the place tells the model. Anywhere else the
+    model's configuration is copied beside the golden.
     """
     twin = ".f64" if exact else ""
     home = os.path.join(os.path.realpath(checkpoint), "activations")
@@ -199,7 +203,7 @@ def load(args, text, torch, transformers):
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(args.checkpoint, **options)
         config = transformers.AutoConfig.from_pretrained(args.checkpoint, **options)
-        # Quirk: unless told, the original chooses its precision by the machine; flash attention has no probabilities to show.
+        # Quirk: unless told, the original chooses its precision by the machine. Flash attention shows no probabilities.
         config.use_flash_attn = False
         config.bf16, config.fp16, config.fp32 = args.dtype == "bfloat16", False, args.dtype != "bfloat16"
         # Float64 begins as float32: log-n factors are made on loading, and those of the original are float32.

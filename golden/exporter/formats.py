@@ -1,4 +1,4 @@
-"""The two forms in which goldens are kept: activations whole, in safetensors, or as fingerprints, in JSON. Plain Python."""
+"""The two forms of goldens: activations whole, in safetensors, or as fingerprints, in JSON. Plain Python."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def replacing(path: str):
 def safetensors_writer(path: str, most_names, metadata: dict[str, str]):
     """Writes tensors to a safetensors file as they come and keeps none: yields `add(name, dtype, shape, data)`.
 
-    `data` are the elements as bytes, row-major, little-endian; ValueError when they do not fit. `most_names`: every name that
-    may be added. The header stands first in the file and is known last, so room is left for it; spaces fill what it does not
-    need, as the format allows (https://github.com/huggingface/safetensors#format).
+    `data` are the elements as bytes, row-major, little-endian; ValueError when they do not fit. `most_names`: every name
+    that may be added. The header stands first in the file and is known last, so room is left for it; spaces fill what it
+    does not need, as the format allows (https://github.com/huggingface/safetensors#format).
     """
     entries: dict[str, dict] = {"__metadata__": metadata}
     room = len(encode(entries)) + sum(len(encode(name)) + ENTRY_ROOM for name in most_names)

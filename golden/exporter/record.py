@@ -18,9 +18,9 @@ INPUTS = ("input.ids", "input.pixels", "decode.tokens")
 def record(model, ids, paths, provenance, wanted, steps=0, said=None):
     """Writes the activations of a prompt, and of `steps` tokens decoded greedily after it, as they come about.
 
-    `model` is called as the original is and has its module paths. `paths` are the files to write, by what they are. `wanted`
-    tells whether a tap is asked for. With `said`, what the fingerprints say of the input, taps become fingerprints and only
-    the inputs stay whole. Returns the names of the taps.
+    `model` is called as the original is and has its module paths. `paths` are the files to write, by what they are.
+    `wanted` tells whether a tap is asked for. With `said`, what the fingerprints say of the input, taps become
+    fingerprints and only the inputs stay whole. Returns the names of the taps.
     """
     started = time.monotonic()
     modules = {name: module for name, module in model.named_modules() if name and wanted(name)}
@@ -81,7 +81,7 @@ def run(model, ids, cache=None):
 
 @contextmanager
 def watching(model, modules, take, pixels, spliced):
-    """While it lasts, `take` hears the output of every module at once: what follows may change it in place.
+    """While it lasts, `take` hears each module's output as soon as it is there: later steps may change it in place.
 
     `spliced`: transformer.drop is heard where the first block takes it, with the rows of the pictures in their places.
     """
@@ -94,13 +94,18 @@ def watching(model, modules, take, pixels, spliced):
 
         return hear
 
-    drop = "transformer.drop"
-    handles = [module.register_forward_hook(hook(name)) for name, module in modules.items() if not (spliced and name == drop)]
-    if spliced and drop in modules:
-        first_block = model.get_submodule("transformer.h.0")
-        handles.append(first_block.register_forward_pre_hook(lambda _module, inputs: take(drop, inputs[0])))
-    visual = model.get_submodule("transformer.visual")
-    handles.append(visual.register_forward_pre_hook(lambda _module, inputs: pixels.append(inputs[0].to("cpu", torch.float32))))
+    def hear_spliced(_module, inputs):
+        take("transformer.drop", inputs[0])
+
+    def hear_pixels(_module, inputs):
+        pixels.append(inputs[0].to("cpu", torch.float32))
+
+    handles = [model.get_submodule("transformer.visual").register_forward_pre_hook(hear_pixels)]
+    for name, module in modules.items():
+        if spliced and name == "transformer.drop":
+            handles.append(model.get_submodule("transformer.h.0").register_forward_pre_hook(hear_spliced))
+        else:
+            handles.append(module.register_forward_hook(hook(name)))
     try:
         yield
     finally:
@@ -135,14 +140,14 @@ def float64_throughout(model):
 
 @contextmanager
 def elements(tensor):
-    """A tensor's elements as bytes, row-major, without a copy where it has them so. NumPy is not needed, nor knows it bfloat16."""
+    """A tensor's elements as bytes, row-major, without a copy where it has them so. NumPy does not know bfloat16."""
     tensor = tensor.detach().cpu().contiguous()  # held until `with` ends
     size = tensor.numel() * tensor.element_size()
     yield memoryview((ctypes.c_char * size).from_address(tensor.data_ptr())).cast("B") if size > 0 else memoryview(b"")
 
 
 def summarise(name, tensor, summaries):
-    """Adds a tap's fingerprint. Of scores only the last row's is kept, and the `logits` are those of `lm_head` once more."""
+    """Adds a tap's fingerprint. Of scores only the last row's is kept; `logits` are those of `lm_head` once more."""
     scores = name in ("lm_head", "logits") or name.startswith("decode.")
     name = "lm_head.last" if name in ("lm_head", "logits") else name
     if name in summaries:

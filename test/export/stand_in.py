@@ -11,22 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-DTYPES = {"F32": torch.float32, "I64": torch.int64, "F64": torch.float64, "BF16": torch.bfloat16}
-
-
-def read_safetensors(path):
-    """All tensors of a small file, by name."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        data = bytearray(file.read())
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        (start, end), shape = entry["data_offsets"], entry["shape"]
-        dtype = DTYPES[entry["dtype"]]
-        flat = torch.frombuffer(data[start:end], dtype=dtype) if end > start else torch.zeros(0, dtype=dtype)
-        tensors[name] = flat.reshape(shape)
-    return tensors
+from tensors import read_safetensors
 
 
 def resize(table, side):
@@ -125,7 +110,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x):
-        wide = x.float()  # as the original: what float64 has to work around
+        wide = x.float()  # as in the original
         return (wide * (wide.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt()).type_as(x) * self.weight
 
 
@@ -159,7 +144,8 @@ class Attention(nn.Module):
 
     def forward(self, x, tables, cache):
         batch, length, _ = x.shape
-        q, k, v = (part.reshape(batch, length, self.config.num_attention_heads, -1) for part in self.c_attn(x).chunk(3, -1))
+        heads = (batch, length, self.config.num_attention_heads, -1)
+        q, k, v = (part.reshape(heads) for part in self.c_attn(x).chunk(3, -1))
         q, k = rotate(q, tables), rotate(k, tables)
         if cache:
             k, v = torch.cat((cache[0], k), 1), torch.cat((cache[1], v), 1)
@@ -215,7 +201,7 @@ class Decoder(nn.Module):
 
     def forward(self, ids, pixels, cache):
         config, past, length = self.config, cache[0][0].shape[1] if cache else 0, ids.shape[1]
-        starts = (ids[0] == config.visual["image_start_id"]).nonzero()[:, 0].tolist()
+        starts = [] if cache else (ids[0] == config.visual["image_start_id"]).nonzero()[:, 0].tolist()
         features = self.visual(pixels) if starts else []
         embedded = self.wte(ids)
         if not cache and config.use_dynamic_ntk:

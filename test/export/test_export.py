@@ -18,7 +18,15 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "golden"))
 
 import export  # noqa: E402
-from exporter.formats import fingerprint, fmix32, fnv1a, safetensors_writer, sample_indices, top, write_json  # noqa: E402
+from exporter.formats import (  # noqa: E402
+    fingerprint,
+    fmix32,
+    fnv1a,
+    safetensors_writer,
+    sample_indices,
+    top,
+    write_json,
+)
 
 
 def read(path):
@@ -51,7 +59,8 @@ class Safetensors(InFolder):
             for number in range(chance.randrange(6)):
                 dtype, size = chance.choice([("F64", 8), ("I64", 8), ("F32", 4), ("BF16", 2)])
                 shape = [chance.randrange(5) for _ in range(chance.randrange(6))]
-                tensors[f'{number} "名" \\'] = (dtype, shape, chance.randbytes(math.prod(shape) * size))
+                data = bytes(chance.randrange(256) for _ in range(math.prod(shape) * size))
+                tensors[f'{number} "名" \\'] = (dtype, shape, data)
             metadata = {"prompt": "框\n", "dtype": "float32"}
             unused = ["x" * chance.randrange(50) for _ in range(chance.randrange(3))]
             with safetensors_writer(self.path("a"), [*tensors, *unused], metadata) as add:
@@ -112,9 +121,13 @@ class Fingerprints(unittest.TestCase):
         self.assertEqual([fmix32(state) for state in (0, 1, 0xFFFFFFFF)], [0, 0x514E28B7, 0x81F16F39])
 
     def test_samples_stand_where_the_goldens_of_full_size_have_them(self):
-        found = sample_indices("transformer.visual.conv1", 1024 * 1664)
-        self.assertEqual(found[:5], [1089286, 296430, 1583886, 1646198, 577391])
-        self.assertEqual(len(found), 256)
+        for name in ("full", "wide"):
+            taps = json.loads((ROOT / "golden" / "full-size" / f"{name}.json").read_text(encoding="utf-8"))["taps"]
+            taps.pop("_input", None)
+            self.assertGreater(len(taps), 30)
+            for tap, golden in taps.items():
+                self.assertEqual(sample_indices(tap, math.prod(golden["shape"])), golden["index"])
+                self.assertEqual(golden.keys() - {"top"}, fingerprint(tap, [1], [1.0]).keys())
 
     def test_moments(self):
         values = array.array("d", [3, -4, 0, 12])
@@ -157,7 +170,8 @@ class Names(unittest.TestCase):
                 "config": "goldens/a.config.json",
             },
         )
-        self.assertEqual(export.golden_paths("goldens/a", "model", True)["activations"], "goldens/a.activations.f64.safetensors")
+        twin = export.golden_paths("goldens/a", "model", exact=True)
+        self.assertEqual(twin["activations"], "goldens/a.activations.f64.safetensors")
         for exact, name in ((False, "a.safetensors"), (True, "a.f64.safetensors")):
             at_home = export.golden_paths("model/activations/a", "./x/../model/", exact)
             self.assertEqual(at_home["activations"], f"model/activations/{name}")
@@ -197,7 +211,8 @@ class CommandLine(InFolder):
         self.assertEqual(export.prompt_text("What?", [first, second], 256), expected)
         self.assertEqual(export.prompt_text("What?", [], 256), "What?")
         for queries, fits in ((len(first) + 2, True), (len(first) + 1, False)):
-            with contextlib.nullcontext() if fits else self.assertRaisesRegex(export.ExportError, "give a shorter one"):
+            refused = self.assertRaisesRegex(export.ExportError, "give a shorter one")
+            with contextlib.nullcontext() if fits else refused:
                 export.prompt_text("", [first], queries)
 
     def test_bad_input_ends_with_one_line_and_status_2(self):
@@ -211,7 +226,8 @@ class CommandLine(InFolder):
         self.assertEqual(status, 2)
         self.assertRegex(said, "^export.py: .*No such file or directory; give the folder of a Qwen-VL checkpoint\n$")
         status, said = self.run_main(os.path.dirname(good), self.path("x"), "--prompt", "a", "--picture", self.path("p"))
-        self.assertEqual((status, said), (2, f"export.py: {self.path('p')}: no such file; give a picture on this machine\n"))
+        self.assertEqual(status, 2)
+        self.assertEqual(said, f"export.py: {self.path('p')}: no such file; give a picture on this machine\n")
         for words in (["--steps", "-1"], ["--steps", "1", "--dtype", "float64"], ["--dtype", "int8"]):
             status, said = self.run_main(self.folder, self.path("x"), "--prompt", "a", *words)
             self.assertEqual(status, 2)

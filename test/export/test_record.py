@@ -1,6 +1,6 @@
 """Tests of golden/export.py on a stand-in for the original. They need PyTorch.
 
-With a folder as argument, writes the golden of the stand-in of model-a there for other tests: whole, float64 and fingerprints.
+With a folder as argument, writes goldens of the stand-in there for other tests: whole, float64 and fingerprints.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ sys.path[:0] = [str(ROOT / "golden"), str(Path(__file__).parent)]
 
 import export  # noqa: E402
 from exporter.record import in_rows, record  # noqa: E402
-from stand_in import load_stand_in, read_safetensors  # noqa: E402
+from stand_in import load_stand_in  # noqa: E402
+from tensors import read_safetensors  # noqa: E402
 
 QUIRKS = ROOT / "golden" / "quirks"
 
@@ -57,7 +58,8 @@ class Goldens(InFolder):
                 found = self.record(model, ids, everything, steps)
                 self.assertEqual(found.keys(), golden.keys())
                 for name, expected in golden.items():
-                    self.assertEqual((found[name].shape, found[name].dtype), (expected.shape, expected.dtype), name)
+                    same = (expected.shape, expected.dtype)
+                    self.assertEqual((found[name].shape, found[name].dtype), same, name)
                     self.assertLess(nmse(found[name], expected), 1e-11, name)  # float32, summed in another order
                 self.assertEqual(found["decode.tokens"].tolist(), golden["decode.tokens"].tolist())
 
@@ -67,7 +69,7 @@ class Goldens(InFolder):
                 self.assertEqual(found["input.pixels"].dtype, torch.float32)
                 for name, expected in exact.items():
                     self.assertEqual(found[name].dtype, torch.float64)
-                    self.assertLess(nmse(found[name], expected), 1e-26, name)  # one rounding to float32 would make it 1e-15
+                    self.assertLess(nmse(found[name], expected), 1e-26, name)  # with one rounding to float32 1e-15
                 self.assertEqual(torch.ones(1).float().dtype, torch.float32)  # as it was
 
     def test_bfloat16(self):
@@ -144,6 +146,7 @@ class CommandLine(InFolder):
         self.assertIn("hashing config.json", said)
         self.assertEqual((self.config.use_flash_attn, self.config.bf16, self.config.fp32), (False, False, True))
         self.assertEqual(self.run_main(*words, "--dtype", "float64")[0], 0)
+        self.assertRegex(self.run_main(*words, "--steps", "2")[1], "note: .*f64.safetensors is of an earlier run")
         names = ["demo.activations.f64.safetensors", "demo.activations.safetensors", "demo.config.json"]
         self.assertEqual(sorted(os.listdir(self.folder / "goldens")), names)
         whole, exact = (read_safetensors(self.folder / "goldens" / name) for name in (names[1], names[0]))

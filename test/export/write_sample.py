@@ -1,4 +1,4 @@
-"""Writes FOLDER/sample.safetensors, what is in it as hexadecimal digits, and fingerprints of it: for another reader to agree."""
+"""Writes FOLDER/sample.safetensors, and beside it as JSON what is in it: for another reader to agree."""
 
 import array
 import json
@@ -25,7 +25,8 @@ def main(folder):
             count = math.prod(shape)
             if dtype in FORMATS:
                 scale = 2.0 ** chance.randrange(-60, 60)
-                values = array.array(FORMATS[dtype], (chance.gauss(chance.choice([0, 9]), 1) * scale for _ in range(count)))
+                drawn = (chance.gauss(chance.choice([0, 9]), 1) * scale for _ in range(count))
+                values = array.array(FORMATS[dtype], drawn)
                 data = values.tobytes()
                 if count > 0:
                     summaries[name] = {**fingerprint(name, shape, values), "top": top(values)}
