@@ -1,6 +1,7 @@
 /** libjpeg (as mozjpeg) and libwebp in WebAssembly: compiled C, shut in a sandbox whose worst fate is to be thrown away. */
 import mozjpeg from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
 import libwebp from '@jsquash/webp/codec/dec/webp_dec.js';
+import { inNode } from './environment.ts';
 import type { Size } from './image.ts';
 
 /** @returns RGB bytes [height, width, 3] of a JPEG of one or three components; EXIF orientation is ignored. @throws */
@@ -35,7 +36,7 @@ async function options(path: string) {
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 async function compiledInNode(path: string): Promise<WebAssembly.Module | undefined> {
-  if (typeof process !== 'object' || !process.versions?.node) return undefined;
+  if (!inNode) return undefined;
   let module = compiled.get(path);
   if (!module) {
     const [{ readFile }, { createRequire }] = await Promise.all([import('node:fs/promises'), import('node:module')]);

@@ -1,5 +1,6 @@
 /** The outlines that labels are written with, from label-font/glyphs.bin: its README says what that file holds. */
 import { inflate } from './decode-png-inflate.ts';
+import { inNode } from './environment.ts';
 
 /** A point of a contour. Between two that are on the curve is a line; one off it controls a quadratic curve. */
 export interface ContourPoint {
@@ -33,7 +34,7 @@ export function loadFont(): Promise<Font> {
 /** In a page the file is fetched; Node's `fetch` reads no files. */
 async function readGlyphs(): Promise<Uint8Array<ArrayBuffer>> {
   const url = new URL('./label-font/glyphs.bin', import.meta.url);
-  if (typeof process === 'object' && process.versions?.node) {
+  if (inNode) {
     const { readFile } = await import('node:fs/promises');
     return new Uint8Array(await readFile(url));
   }

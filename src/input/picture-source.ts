@@ -1,6 +1,7 @@
 /** Pictures from wherever a caller has them. */
 import { ImageError } from '../error.ts';
 import { decodeDataUrl } from './data-url.ts';
+import { inNode } from './environment.ts';
 import { checkSize, decodePicture, defaultLimits, type Picture, type PictureLimits, type Size } from './image.ts';
 
 /** Pixels that are decoded already, rows from top to bottom; an `ImageData` with `channels: 4` is one. */
@@ -31,6 +32,7 @@ export async function openPicture(source: PictureSource, options: PictureOptions
   // Types are forgotten where plain JavaScript calls.
   const { path, dataUrl, data } = (source ?? {}) as { path?: unknown; dataUrl?: unknown; data?: unknown };
   if (typeof path === 'string') {
+    if (!inNode) throw new ImageError(path, 'a page opens no files', 'give the bytes of the picture');
     const { readPicture } = await import('./read-picture.ts');
     return readPicture(path, limits);
   }

@@ -50,7 +50,12 @@ async function openPage(executablePath: string): Promise<BrowserPage & { close()
       cacheDir,
       logLevel: 'error',
       // A dependency that is found late reloads the page under the test: those that pages use are listed.
-      optimizeDeps: { noDiscovery: true, include: ['gpu.js', 'fast-check'] },
+      // The decoders find their WebAssembly beside their script, so they stay where they are.
+      optimizeDeps: {
+        noDiscovery: true,
+        include: ['gpu.js', 'fast-check', 'fast-png'],
+        exclude: ['@jsquash/jpeg', '@jsquash/webp'],
+      },
       server: {
         host: '127.0.0.1',
         hmr: false,
