@@ -1,0 +1,263 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runCompare } from '../../src/cli/compare.ts';
+import { runExplain } from '../../src/cli/explain.ts';
+import { runInspect } from '../../src/cli/inspect.ts';
+import { OPTIONS, type Options } from '../../src/cli/options.ts';
+import { runTrace } from '../../src/cli/trace.ts';
+import { runVerify } from '../../src/cli/verify.ts';
+import { InputError } from '../../src/error.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qvl-verify-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const golden = (name: string) => resolve('golden', name);
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command as a user runs it. */
+function qvl(...words: string[]): Promise<Ended> {
+  return new Promise((done) => {
+    execFile(process.execPath, [resolve('src/cli/qvl.mjs'), ...words], { cwd: folder }, (error, stdout, stderr) =>
+      done({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+/** The same in this process, which saves a second: what it prints, and what it throws or leaves as exit code. */
+async function qvlHere(
+  command: (words: string[], options: Options) => Promise<void>,
+  ...args: string[]
+): Promise<Ended> {
+  const printed: string[] = [];
+  const said: string[] = [];
+  const log = vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(`${line}\n`));
+  const error = vi.spyOn(console, 'error').mockImplementation((line) => void said.push(`${line}\n`));
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  const before = process.exitCode;
+  process.exitCode = 0;
+  try {
+    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+    await command(positionals, values);
+    return { code: Number(process.exitCode), stdout: printed.join(''), stderr: said.join('') };
+  } finally {
+    process.exitCode = before;
+    for (const spy of [log, error, write]) spy.mockRestore();
+  }
+}
+
+/** model-e, with one weight or one activation of the copy changed. */
+async function changed(file: 'weights' | 'activations', name: string): Promise<string> {
+  const base = join(folder, `changed-${file}`);
+  for (const part of ['config.json', 'weights.safetensors', 'activations.safetensors', 'activations.f64.safetensors']) {
+    await copyFile(golden(`quirks/model-e.${part}`), `${base}.${part}`);
+  }
+  const path = `${base}.${file}.safetensors`;
+  const bytes = await readFile(path);
+  const length = Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
+  const at = 8 + length + header[name].data_offsets[0];
+  bytes.writeFloatLE(bytes.readFloatLE(at) + 0.1, at);
+  await writeFile(path, bytes);
+  return base;
+}
+
+describe('qvl verify', () => {
+  test('0: passes, says what ran, and writes reports that can be judged again', async () => {
+    const { code, stdout, stderr } = await qvl(
+      'verify',
+      golden('quirks/model-e'),
+      '--device',
+      'cpu,webasm',
+      '--json',
+      'out/r.json',
+      '--html',
+      'out/r.html',
+    );
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/model-e × cpu +\d+\.\d s {2}GPU\.js cpu\n/)]);
+    expect(stdout).toMatch(
+      /✓ model-e × cpu: 58 taps free, at most 0\.00\d × PyTorch's own rounding \(.+\); 50 forced, at most \d+ %/,
+    );
+    expect(stdout).toMatch(/✓ model-e × webasm: 58 taps free/);
+    expect(await readFile(join(folder, 'out/r.html'), 'utf8')).toContain('2 of 2 runs pass.');
+
+    const again = await qvlHere(runVerify, '--judge', join(folder, 'out/r.json'));
+    expect([again.code, again.stdout]).toEqual([0, stdout]);
+    await writeFile(join(folder, 'strict.json'), '{"devices": {"cpu": {"random": 1e-6, "trained": 1e-6}}}');
+    const strict = await qvlHere(
+      runVerify,
+      '--judge',
+      join(folder, 'out/r.json'),
+      '--tolerances',
+      join(folder, 'strict.json'),
+    );
+    expect(strict.code).toBe(1);
+    expect(strict.stdout).toMatch(
+      /✗ model-e × cpu: over budget \d+ of 58 taps free.+enters at transformer\.visual\.ln_pre/,
+    );
+    expect(strict.stdout).toContain('✓ model-e × webasm');
+  });
+
+  test('0: a golden of a checkpoint, some taps only', async () => {
+    const words = [
+      golden('tiny/activations/locate-zh'),
+      '--device',
+      'webasm',
+      '--tap',
+      'transformer.h.?',
+      '--mode',
+      'forced',
+    ];
+    const { code, stdout } = await qvlHere(runVerify, ...words);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('✓ locate-zh × webasm: 4 forced')]);
+  });
+
+  test('1: a wrong weight; the layer and its operation are named', async () => {
+    const { code, stdout } = await qvl(
+      'verify',
+      await changed('weights', 'transformer.h.1.mlp.w2.weight'),
+      '--device',
+      'webasm',
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /✗ changed-weights × webasm: .+; enters at transformer\.h\.1\.mlp\.w2, after transformer\.h\.1\.mlp\.w1: linear/,
+    );
+    expect(stdout).toMatch(/forced: NMSE .+ at token \d+, channel 0: \S+, the original has/);
+    expect(stdout).toMatch(/✓ vision encoder/);
+  });
+
+  test('1: one wrong element of a golden is found and its place is said', async () => {
+    const { code, stdout } = await qvlHere(
+      runVerify,
+      await changed('activations', 'transformer.visual.attn_pool.ln_kv'),
+      '--device',
+      'webasm',
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ ln_kv .+\n +free: .+ at image 0, patch row 0 column 0, channel 0: /);
+  });
+
+  test('2: bad input ends with one line', async () => {
+    const { code, stdout, stderr } = await qvl('verify', 'nowhere');
+    expect(stderr).toMatch(/^\S*qvl:\S* nowhere: there is no golden; .+\n$/);
+    expect([code, stdout]).toEqual([2, '']);
+  });
+
+  test.each([
+    ['a folder without goldens', runVerify, ['src', '--device', 'cpu'], /src: there is no golden/],
+    ['no such device', runVerify, ['--device', 'cpu,abacus'], /"abacus", expected some of cpu/],
+    ['a device that computes nothing', runVerify, ['--device', 'null'], /"null", expected/],
+    ['no such mode', runVerify, ['--mode', 'loose'], /"loose", expected free or forced/],
+    ['a report that is none', runVerify, ['--judge', 'package.json'], /package\.json\.schema/],
+    ['a file and goldens', runVerify, ['x', '--judge', 'y'], /1 goldens too/],
+    ['one trace', runCompare, ['x'], /1 files, expected two/],
+    ['a trace that is none', runCompare, ['package.json', 'package.json'], /package\.json: a header of/],
+    ['a trace without a place', runTrace, [golden('quirks/model-e')], /-o FILE/],
+    ['several goldens to trace', runTrace, [golden('quirks'), '-o', 'x', '--device', 'cpu'], /3 goldens, expected one/],
+    ['no such tap', runExplain, ['attn.scoers'], /no tap is called "attn\.scoers"/],
+  ])('bad input: %s', async (_, command, words, says) => {
+    const running = qvlHere(command, ...words);
+    await expect(running).rejects.toThrow(InputError);
+    await expect(running).rejects.toThrow(says);
+  });
+
+  test('3: a device that is not there, when it was asked for', async () => {
+    const { code, stdout } = await qvl(
+      'verify',
+      golden('quirks/model-e'),
+      '--device',
+      'webgl2,webasm',
+      '--tap',
+      'logits',
+    );
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/✗ model-e × webgl2: unavailable: GPU\.js webgl2: not available/);
+    expect(stdout).toContain('✓ model-e × webasm');
+  });
+});
+
+describe('what belongs to it', () => {
+  test('qvl trace and compare: pictures and a question give the golden’s activations', async () => {
+    const picture = golden('tiny/pictures/scene-1.png');
+    const traced = await qvlHere(
+      runTrace,
+      picture,
+      'What is in the picture?',
+      '-o',
+      join(folder, 'q.safetensors'),
+      '--device',
+      'webasm',
+      '--tap',
+      'transformer.h.*',
+      '--tap',
+      'logits',
+    );
+    expect([traced.code, traced.stdout]).toEqual([0, '']);
+    const { code, stdout, stderr } = await qvlHere(
+      runCompare,
+      join(folder, 'q.safetensors'),
+      golden('tiny/activations/describe.safetensors'),
+      '--tap',
+      'transformer.h.*',
+      '--tap',
+      'logits',
+    );
+    expect(stdout).toMatch(/✓ describe\.safetensors × webasm: 45 free/);
+    expect(stderr).toMatch(/only in the first: "transformer\.h\.0\.attn\.k_rotated"/);
+    expect(code).toBe(0);
+    const missing = await qvlHere(
+      runCompare,
+      join(folder, 'q.safetensors'),
+      golden('tiny/activations/describe.safetensors'),
+    );
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/55 only in the second/)]);
+  });
+
+  test('qvl explain: the operation, its sources, cost and error', async () => {
+    const { code, stdout } = await qvlHere(
+      runExplain,
+      'transformer.h.1.attn.attn_dropout',
+      '--golden',
+      golden('quirks/model-e'),
+    );
+    expect(code).toBe(0);
+    for (const part of [
+      '[1, 2, 60, 60]',
+      'src/model/attention.ts:',
+      'tap(probabilities, softmax(scores, span))',
+      'kernels/softmax.ts:',
+      '-> y[',
+      'transformer.h.1.attn.scores: softmax',
+      'FLOP',
+      'ran on    GPU.js cpu',
+    ]) {
+      expect(stdout).toContain(part);
+    }
+    expect(stdout).toMatch(/free +NMSE \S+ to float32/);
+    expect(stdout).toMatch(/forced +NMSE \S+ to float32/);
+  });
+
+  test('qvl inspect --taps: every activation of the published model', async () => {
+    const { code, stdout } = await qvlHere(runInspect, '--taps');
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^transformer\.visual\.conv1 +\[1, 1664, 32, 32\] +linear$/);
+    expect(stdout).toMatch(/transformer\.h\.31\.attn\.attn_dropout +\[1, 32, 282, 282\] +softmax/);
+    expect(lines).toHaveLength(1174);
+  });
+});
