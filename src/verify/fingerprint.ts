@@ -1,0 +1,105 @@
+import { CheckpointError } from '../error.ts';
+import { isObject } from '../fields.ts';
+import { quote } from '../quote.ts';
+import type { GoldenTap } from './golden.ts';
+import { measure } from './metrics.ts';
+
+/** What is kept of an activation that is too large to keep: its statistics, and some of its elements. */
+export interface Fingerprint {
+  readonly shape: readonly number[];
+  readonly mean: number;
+  /** The population's standard deviation. */
+  readonly std: number;
+  readonly absmax: number;
+  readonly l2: number;
+  /** Which elements are kept, row-major, and what they are. */
+  readonly index: readonly number[];
+  readonly value: readonly number[];
+}
+
+type Statistics = Pick<Fingerprint, 'mean' | 'std' | 'absmax' | 'l2'>;
+
+/** Sums in float64. */
+export function statistics(data: ArrayLike<number>): Statistics {
+  let [sum, squares, absmax] = [0, 0, 0];
+  for (let i = 0; i < data.length; i++) {
+    sum += data[i];
+    squares += data[i] * data[i];
+    absmax = Math.max(absmax, Math.abs(data[i]));
+  }
+  const mean = sum / data.length;
+  let deviations = 0;
+  for (let i = 0; i < data.length; i++) deviations += (data[i] - mean) ** 2;
+  return { mean, std: Math.sqrt(deviations / data.length), absmax, l2: Math.sqrt(squares) };
+}
+
+/** A tap of which only a fingerprint is known. */
+export function fingerprintTap(name: string, theirs: Fingerprint): GoldenTap {
+  const count = theirs.shape.reduce((product, size) => product * size, 1);
+  return {
+    shape: theirs.shape,
+    async measure(ours) {
+      if (ours.length !== count) {
+        const found = `${quote(name)} is [${theirs.shape}], ours has ${ours.length} elements`;
+        throw new CheckpointError('golden', found, 'compare a golden of this model');
+      }
+      const sampled = measure(
+        theirs.index.map((index) => ours[index]),
+        theirs.value,
+      );
+      const worst = { ...sampled.worst, index: theirs.index[sampled.worst.index] };
+      // An error anywhere shows in the statistics if it is large enough, however few elements are kept.
+      const nmse = Math.max(sampled.nmse, leastNmse(statistics(ours), theirs, count));
+      return { nmse, metrics: { ...sampled, nmse, worst } };
+    },
+  };
+}
+
+/**
+ * The least NMSE that two tensors with these statistics can have: means, deviations and norms differ by no more than the
+ * tensors do, |mean(a) − mean(b)|·√N ≤ ‖a − b‖, |std(a) − std(b)|·√N ≤ ‖a − b‖ and |‖a‖ − ‖b‖| ≤ ‖a − b‖.
+ */
+function leastNmse(ours: Statistics, theirs: Statistics, count: number): number {
+  const scale = Math.sqrt(count);
+  const apart = [(ours.mean - theirs.mean) * scale, (ours.std - theirs.std) * scale, ours.l2 - theirs.l2];
+  return Math.max(...apart.map((difference) => (difference / theirs.l2) ** 2));
+}
+
+/** As many as any golden needs: a file with more is none. */
+const MOST = { taps: 10_000, samples: 100_000, elements: 2 ** 40 };
+
+/**
+ * Reads fingerprints from untrusted JSON.
+ *
+ * @param taps names and fingerprints
+ * @throws CheckpointError that names the first one that is not sound
+ */
+export function parseFingerprints(taps: unknown, where: string): Map<string, Fingerprint> {
+  const refuse = (found: string) => new CheckpointError(where, found, 'export the golden again');
+  if (!isObject(taps)) throw refuse('it has no "taps"');
+  const entries = Object.entries(taps).filter(([name]) => !name.startsWith('_'));
+  if (entries.length > MOST.taps) throw refuse(`${entries.length} taps, expected at most ${MOST.taps}`);
+  return new Map(
+    entries.map(([name, tap]) => {
+      const problem = isObject(tap) ? problemOf(tap) : 'is no object';
+      if (problem) throw refuse(`${quote(name)} ${problem}`);
+      return [name, tap as unknown as Fingerprint]; // checked field by field
+    }),
+  );
+}
+
+function problemOf(tap: Readonly<Record<string, unknown>>): string | undefined {
+  const numbers = (value: unknown): value is number[] =>
+    Array.isArray(value) && value.length <= MOST.samples && value.every((element) => Number.isFinite(element));
+  const { shape, index, value } = tap;
+  const whole = (least: number) => (element: number) => Number.isSafeInteger(element) && element >= least;
+  if (!numbers(shape) || shape.length === 0 || !shape.every(whole(1))) return 'has no shape';
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (count > MOST.elements) return `has ${count} elements`;
+  if (!numbers(index) || !numbers(value) || index.length === 0 || index.length !== value.length)
+    return 'has no samples';
+  if (!index.every((at) => whole(0)(at) && at < count)) return `has a sample outside its ${count} elements`;
+  const missing = ['mean', 'std', 'absmax', 'l2'].find((name) => !Number.isFinite(tap[name]));
+  if (missing) return `has no ${missing}`;
+  return (tap.l2 as number) > 0 ? undefined : 'is zero everywhere';
+}
