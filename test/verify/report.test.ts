@@ -9,6 +9,7 @@ import { TOLERANCES } from '../../src/verify/tolerances.ts';
 import { createDevice } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { nullDriver } from '../../tensor/null.ts';
+import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { reportOf, soundRun, tapOf } from './measured.ts';
 
 const brokenRun: Run = { ...soundRun, free: [tapOf('transformer.h.0', [Number.NaN, 2], [1, 2])], forced: [] };
@@ -25,6 +26,11 @@ describe('verdicts', () => {
 
   test('nothing compared is no pass', () => {
     expect(judgeRun({ ...soundRun, free: [], forced: [] }).status).toBe('over budget');
+  });
+
+  test('every device that computes has a row', () => {
+    const computing = DEVICE_NAMES.filter((name) => name !== 'auto' && name !== 'null');
+    expect(Object.keys(TOLERANCES.devices)).toEqual(expect.arrayContaining(computing));
   });
 
   test('a device without a row is a typed error', () => {
