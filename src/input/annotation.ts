@@ -81,37 +81,39 @@ export function boxCorners(x1: number, y1: number, x2: number, y2: number): Corn
 }
 
 /** Smaller letters cannot be read. */
-const smallestEm = 6;
+const SMALLEST_EM = 6;
 
 /**
- * One tag for each labelled outline that touches the picture: above its top left corner, or where it covers the other tags
- * least. Every tag lies inside the picture.
+ * One tag for each labelled outline that touches the picture: above its top left corner, or where it is less in the way.
+ * Every tag lies inside the picture.
  */
 export function placeTags(size: Size, outlines: readonly Outline[], font: Font): Tag[] {
   const { line, rim, em } = measuresOf(size);
-  if (em < smallestEm) return [];
+  if (em < SMALLEST_EM) return [];
   const padding = Math.round(em * 0.3);
   const height = Math.round(em * 1.5); // room for two accents above a capital, and for descenders
   const tags: Tag[] = [];
-  for (const outline of outlines) {
+  const shapes = outlines.map(({ corners }) => boundsOf(corners, line / 2 + rim, size));
+  for (const [i, outline] of outlines.entries()) {
     const text = printable(outline.label ?? '');
-    const [left, top, right, bottom] = boundsOf(outline.corners, line / 2 + rim);
-    if (!text || !(left < size.width && top < size.height && right > 0 && bottom > 0)) continue;
+    const named = shapes[i];
+    if (!text || !(named.width > 0 && named.height > 0)) continue;
     const written = writeLine(font, text, em, size.width - 2 * padding);
     if (written.width === 0) continue;
     const width = Math.min(size.width, Math.ceil(written.width) + 2 * padding);
+    const [left, top, right, bottom] = [named.x, named.y, named.x + named.width, named.y + named.height];
     const places = [
       [left, top - height],
       [left, bottom],
-      [left, top],
       [right - width, top - height],
       [right - width, bottom],
+      [left, top],
       [right - width, top],
       [right, top],
       [left - width, top],
     ].map(([x, y]) => ({ x: within(x, size.width - width), y: within(y, size.height - height), width, height }));
-    // The first place of several equally free ones; clamped above its box, a tag would lie on it, as the third does.
-    const costs = places.map((place) => tags.reduce((sum, tag) => sum + overlap(place, tag), 0));
+    const others = shapes.filter((shape) => shape !== named);
+    const costs = places.map((place) => costOf(place, named, others, tags));
     const place = places[costs.indexOf(Math.min(...costs))];
     const { colour, contrast } = colourOf(outline.colour);
     const baseline = place.y + Math.round((height + em * 0.76) / 2); // between the ideographs' top and foot
@@ -120,9 +122,24 @@ export function placeTags(size: Size, outlines: readonly Outline[], font: Font):
   return tags;
 }
 
-function boundsOf(corners: readonly Corner[], margin: number): [number, number, number, number] {
+/**
+ * What is wrong with a tag's place: how much of it another tag shares, which would be unreadable; how much it hides of what
+ * it names; and, which is the least harm, how much of it lies on another shape, so that it seems to name that.
+ */
+function costOf(place: Rectangle, named: Rectangle, others: Rectangle[], tags: Tag[]): number {
+  const area = place.width * place.height;
+  const hidden = overlap(place, named) / (named.width * named.height);
+  const onTags = tags.reduce((sum, tag) => sum + overlap(place, tag), 0) / area;
+  const onOthers = others.reduce((most, other) => Math.max(most, overlap(place, other)), 0) / area;
+  return 4 * onTags + hidden + 0.3 * onOthers;
+}
+
+/** The whole pixels of the picture that a shape and its line span; without area when there is none. */
+function boundsOf(corners: readonly Corner[], margin: number, { width, height }: Size): Rectangle {
   const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
-  return [Math.min(...xs) - margin, Math.min(...ys) - margin, Math.max(...xs) + margin, Math.max(...ys) + margin];
+  const [x, right] = [within(Math.min(...xs) - margin, width), within(Math.max(...xs) + margin, width)];
+  const [y, bottom] = [within(Math.min(...ys) - margin, height), within(Math.max(...ys) + margin, height)];
+  return { x, y, width: right - x, height: bottom - y };
 }
 
 const within = (value: number, most: number) => Math.min(Math.max(0, Math.round(value)), most);

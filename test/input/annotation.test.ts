@@ -88,7 +88,7 @@ describe('tags', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

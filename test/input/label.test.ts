@@ -29,16 +29,15 @@ describe('the font', () => {
     );
     const missing = latin.filter((character) => !font.glyph(character.charCodeAt(0)));
     expect(missing.filter((character) => character < '\u0100').join('')).toBe('');
-    for (const character of [...hanzi, ...'，。！？、；：“”（）《》·…—ａＺ０あア繁體駅']) {
-      const glyph = font.glyph(character.codePointAt(0)!)!;
-      expect(glyph, character).toBeDefined();
-      expect(glyph.contours.length, character).toBeGreaterThan(0);
-      for (const contour of glyph.contours) {
-        expect(contour[0].on).toBe(true);
-        expect(contour.every(({ on }, i) => on || contour[(i + 1) % contour.length].on)).toBe(true);
-        expect(contour.every(({ x, y }) => x >= -0.1 && x <= 1.1 && y >= -1 && y <= 0.3)).toBe(true);
-      }
-    }
+    const sound = (contour: Contour) =>
+      contour[0].on &&
+      contour.every(({ on }, i) => on || contour[(i + 1) % contour.length].on) &&
+      contour.every(({ x, y }) => x >= -0.1 && x <= 1.1 && y >= -1 && y <= 0.3);
+    const unsound = [...hanzi, ...'，。！？、；：“”（）《》·…—ａＺ０あア繁體駅'].filter((character) => {
+      const glyph = font.glyph(character.codePointAt(0)!);
+      return !glyph || glyph.contours.length === 0 || !glyph.contours.every(sound);
+    });
+    expect(unsound).toEqual([]);
   });
 
   test('draws each of them differently', () => {
