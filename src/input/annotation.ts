@@ -97,7 +97,7 @@ export function placeTags(size: Size, outlines: readonly Outline[], font: Font):
   for (const [i, outline] of outlines.entries()) {
     const text = printable(outline.label ?? '');
     const named = shapes[i];
-    if (!text || !(named.width > 0 && named.height > 0)) continue;
+    if (!text || !hasArea(named)) continue;
     const written = writeLine(font, text, em, size.width - 2 * padding);
     if (written.width === 0) continue;
     const width = Math.min(size.width, Math.ceil(written.width) + 2 * padding);
@@ -112,7 +112,7 @@ export function placeTags(size: Size, outlines: readonly Outline[], font: Font):
       [right, top],
       [left - width, top],
     ].map(([x, y]) => ({ x: within(x, size.width - width), y: within(y, size.height - height), width, height }));
-    const others = shapes.filter((shape) => shape !== named);
+    const others = shapes.filter((shape) => shape !== named && hasArea(shape));
     const costs = places.map((place) => costOf(place, named, others, tags));
     const place = places[costs.indexOf(Math.min(...costs))];
     const { colour, contrast } = colourOf(outline.colour);
@@ -134,7 +134,7 @@ function costOf(place: Rectangle, named: Rectangle, others: Rectangle[], tags: T
   return 4 * onTags + hidden + 0.3 * onOthers;
 }
 
-/** The whole pixels of the picture that a shape and its line span; without area when there is none. */
+/** The whole pixels of the picture that a shape and its line span. */
 function boundsOf(corners: readonly Corner[], margin: number, { width, height }: Size): Rectangle {
   const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
   const [x, right] = [within(Math.min(...xs) - margin, width), within(Math.max(...xs) + margin, width)];
@@ -145,6 +145,9 @@ function boundsOf(corners: readonly Corner[], margin: number, { width, height }:
 const within = (value: number, most: number) => Math.min(Math.max(0, Math.round(value)), most);
 
 type Rectangle = Pick<Tag, 'x' | 'y' | 'width' | 'height'>;
+
+/** Not so for shapes off the picture, without corners, or with what is no number. */
+const hasArea = ({ width, height }: Rectangle) => width > 0 && height > 0;
 
 function overlap(a: Rectangle, b: Rectangle): number {
   const across = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);

@@ -42,9 +42,11 @@ test('a phrase keeps its colour wherever it occurs, others get the next, nameles
 describe('tags', () => {
   const size = { width: 640, height: 480 };
 
-  test('stand on their box, inside it where there is no room above', () => {
+  test('stand on their box, under it where there is no room above, inside where there is none at all', () => {
     const [above] = placeTags(size, [box(100, 200, 300, 400, 'dog')], font);
     expect([above.x, above.y + above.height]).toEqual([98, 198]);
+    const [below] = placeTags(size, [box(100, 5, 300, 100, 'dog')], font);
+    expect([below.x, below.y]).toEqual([98, 103]);
     const [inside] = placeTags(size, [box(0, 0, 640, 480, 'dog')], font);
     expect([inside.x, inside.y]).toEqual([0, 0]);
     const [pushed] = placeTags(size, [box(600, 200, 639, 400, 'a long name for a thing')], font);
@@ -61,6 +63,8 @@ describe('tags', () => {
   });
 
   test('say nothing about what has no name, or lies off the picture, or in pictures too small for letters', () => {
+    const absurd: Outline = { corners: [[Number.NaN, 3]], colour: 0 };
+    expect(placeTags(size, [absurd, { corners: [], colour: 1 }, box(9, 99, 99, 199, 'a')], font)).toHaveLength(1);
     const unnamed: Outline = { corners: boxCorners(1, 1, 50, 50), colour: 0 };
     const off = [box(700, 0, 800, 100, 'a'), box(-90, -90, -50, -50, 'b'), box(Number.NaN, 0, 9, 9, 'c')];
     expect(
@@ -71,7 +75,11 @@ describe('tags', () => {
   });
 
   test('lie inside the picture with their letters, whatever they say and wherever their shapes are', () => {
-    const coordinate = fc.oneof(fc.integer({ min: -300, max: 900 }), fc.double(), fc.constantFrom(1e308, -1e308));
+    const coordinate = fc.oneof(
+      fc.integer({ min: -300, max: 900 }),
+      fc.double(),
+      fc.constantFrom(1e308, -1e308, Number.NaN),
+    );
     const outline = fc.record({
       corners: fc.array(fc.tuple(coordinate, coordinate), { maxLength: 5 }),
       colour: fc.integer(),
