@@ -10,7 +10,7 @@ import type { Run } from '../verify/report.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
 import { ORDER } from '../verify/trace.ts';
 import type { Options } from './options.ts';
-import { made, publish } from './verify.ts';
+import { madeHere, publish } from './publish.ts';
 
 /** Whose precision is taken for granted where a trace does not say what made it: float32 arithmetic. */
 const FLOAT32_DEVICE = 'webasm';
@@ -34,7 +34,7 @@ export async function runCompare(words: string[], options: Options): Promise<voi
       seconds: (performance.now() - start) / 1000,
       free: compared.results,
     };
-    await publish({ made: await made(), runs: [run] }, options);
+    await publish({ made: await madeHere(), runs: [run] }, options);
     warn(compared);
   } finally {
     for (const file of files) await file.close();

@@ -18,12 +18,12 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   qvl                              the main job: three questions about two pictures, and what was checked
   qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
   qvl chat [PICTURE…]              talk about pictures; /help there tells more
-  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights (--taps: all activations)
+  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights; --taps: every activation
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
   qvl verify [GOLDEN…]             compares every activation with the original's (default: all goldens, all devices)
-  qvl trace PICTURE… "QUESTION" -o FILE.safetensors   records every activation (or of GOLDEN)
-  qvl compare A.safetensors B.safetensors   measures one record of activations against another, ours or not
+  qvl trace PICTURE… "QUESTION"    records every activation in the safetensors file of -o (also: qvl trace GOLDEN)
+  qvl compare A B                  measures one such file against another, ours or not
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl help
 
@@ -36,10 +36,12 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
                       how they are drawn and where an answer ends (default: all as the checkpoint says)
   --boxes FILE        where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/)
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
-  --tap GLOB, --mode free,forced, --html FILE, --json FILE
-                      verify: which taps, running free or every block from the original's input, reports
+  --tap GLOB          verify, trace, compare: which activations (several times)
+  --mode free,forced  verify: running free, every block from the original's input (default: both)
+  --html FILE, --json FILE          verify, compare: a page to look at; the measurements, for --judge
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
-  -o, --output FILE   tokenizer: where to write (default: qwen.tiktoken)
+  --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
+  -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
 
 With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"

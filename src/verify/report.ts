@@ -72,7 +72,7 @@ export interface JudgedTap {
 export function judgeRun(run: Run, tolerances: Tolerances = TOLERANCES): Verdict {
   const modes = (['free', 'forced'] as const).flatMap((mode): ModeVerdict[] => {
     const results = run[mode];
-    if (!results) return [];
+    if (!results || results.length === 0) return [];
     const { device, golden } = run;
     const excesses = judge(results, device.name, golden.kind, { mode, tolerances });
     const budgetOf = budgets(results, device.name, golden.kind, { mode, tolerances });

@@ -23,7 +23,9 @@ export function tree(verdict: Verdict, paint: Paint): string[] {
   const ran = run.device.description;
   if (modes.length === 0) return [`${paint.bold(title)}  ${paint.dim(ran)}`];
   const headings = modes.map(({ mode }) => mode.padStart(VALUE)).join('');
-  const lines = [`${paint.bold(title.padEnd(NAME))}${headings}  ${paint.dim(ran)}`];
+  const lines = [
+    `${title.length < NAME ? paint.bold(title.padEnd(NAME)) : `${paint.bold(title)}\n${' '.repeat(NAME)}`}${headings}  ${paint.dim(ran)}`,
+  ];
   const row = (depth: number, name: string, taps: readonly string[], note = '') => {
     const found = modes.map((mode) => worstOf(mode, taps));
     const ok = found.every((judged) => !judged?.excess);
@@ -66,7 +68,7 @@ export function summary(verdict: Verdict, paint: Paint): string {
   const name = `${run.golden.name} × ${run.device.name}`;
   if (status === 'pass') return `${paint.good('✓')} ${name}: ${modes.map(best).join('; ')}`;
   if (status !== 'over budget') return `${paint.bad('✗')} ${name}: ${status}: ${run.reason ?? 'no reason given'}`;
-  if (modes.every(({ taps }) => taps.length === 0)) return `${paint.bad('✗')} ${name}: nothing was compared`;
+  if (modes.length === 0) return `${paint.bad('✗')} ${name}: nothing was compared`;
   const counts = modes.map(({ mode, taps, failed }) => `${failed} of ${taps.length} taps ${mode}`).join(', ');
   return `${paint.bad('✗')} ${name}: over budget ${counts}; ${entry(verdict)}`;
 }

@@ -126,6 +126,19 @@ describe('qvl verify', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining('✓ locate-zh × webasm: 4 forced')]);
   });
 
+  test('0: taps that only running free has', async () => {
+    const { code, stdout } = await qvlHere(
+      runVerify,
+      golden('quirks/model-e'),
+      '--device',
+      'webasm',
+      '--tap',
+      'decode.?.logits',
+    );
+    expect([code, stdout]).toEqual([0, expect.stringContaining('✓ model-e × webasm: 8 free')]);
+    expect(stdout).not.toContain('forced');
+  });
+
   test('1: a wrong weight; the layer and its operation are named', async () => {
     const { code, stdout } = await qvl(
       'verify',
@@ -160,10 +173,16 @@ describe('qvl verify', () => {
 
   test.each([
     ['a folder without goldens', runVerify, ['src', '--device', 'cpu'], /src: there is no golden/],
-    ['no such device', runVerify, ['--device', 'cpu,abacus'], /"abacus", expected some of cpu/],
+    ['no such device', runVerify, ['--device', 'cpu,abacus'], /"abacus", expected some of auto,cpu/],
     ['a device that computes nothing', runVerify, ['--device', 'null'], /"null", expected/],
     ['no such mode', runVerify, ['--mode', 'loose'], /"loose", expected free or forced/],
     ['a report that is none', runVerify, ['--judge', 'package.json'], /package\.json\.schema/],
+    [
+      'a tap that no golden has',
+      runVerify,
+      [golden('quirks/model-e'), '--tap', 'nothing', '--device', 'cpu'],
+      /called nothing/,
+    ],
     ['a file and goldens', runVerify, ['x', '--judge', 'y'], /1 goldens too/],
     ['one trace', runCompare, ['x'], /1 files, expected two/],
     ['a trace that is none', runCompare, ['package.json', 'package.json'], /package\.json: a header of/],

@@ -1,0 +1,49 @@
+import { createRequire } from 'node:module';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { styleText } from 'node:util';
+import { page } from '../verify/html.ts';
+import { readTolerances } from '../verify/read-report.ts';
+import { exitCodeOf, judgeRun, type Made, type Report, SCHEMA, SCHEMA_VERSION, writeReport } from '../verify/report.ts';
+import { TOLERANCES } from '../verify/tolerances.ts';
+import { type Paint, summary, tree } from '../verify/tree.ts';
+import { readText, save } from './files.ts';
+import { type Options, ROOT } from './options.ts';
+import { bold, dim } from './terminal.ts';
+
+const LARGEST_TABLE = 1 << 20;
+
+const PAINT: Paint = {
+  good: (text) => styleText('green', text),
+  bad: (text) => styleText('red', text),
+  dim,
+  bold,
+};
+
+/** Judges measurements, prints the verdicts, writes the files that were asked for, and sets the exit code. */
+export async function publish({ made, runs }: Pick<Report, 'made' | 'runs'>, options: Options): Promise<void> {
+  const { json, html, tolerances: table } = options;
+  const tolerances = table ? readTolerances(await readText(table, LARGEST_TABLE), table) : TOLERANCES;
+  const verdicts = runs.map((run) => judgeRun(run, tolerances));
+  for (const verdict of verdicts) {
+    for (const line of tree(verdict, PAINT)) console.log(line);
+    console.log('');
+  }
+  console.log(dim('NMSE of the worst tap, and its share of what is allowed'));
+  for (const verdict of verdicts) console.log(summary(verdict, PAINT));
+  if (json) await save(json, writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, made, runs }), '--json');
+  if (html) await save(html, page(made, verdicts), '--html');
+  process.exitCode = exitCodeOf(verdicts);
+}
+
+/** Where, when and with which versions it is measured. */
+export async function madeHere(): Promise<Made> {
+  const own = JSON.parse(await readText(join(ROOT, 'package.json'), LARGEST_TABLE)) as { version: string };
+  const gpuJs = createRequire(import.meta.url)('gpu.js/package.json') as { version: string };
+  return {
+    date: new Date().toISOString(),
+    project: `qwen-vl-ts ${own.version}`,
+    runtime: `Node ${process.version}, GPU.js ${gpuJs.version}`,
+    system: `${process.platform} ${release()} ${process.arch}`,
+  };
+}
