@@ -6,13 +6,16 @@ import { createSight, type Sight } from './generate/sight.ts';
 import { openSystem, type System } from './generate/system.ts';
 import type { Region } from './input/grounding.ts';
 import type { Picture } from './input/image.ts';
+import { openPicture, type PictureSource as Source } from './input/picture-source.ts';
 import type { Piece } from './input/prompt.ts';
-import { readPicture } from './input/read-picture.ts';
 
 export type { AnswerOptions, AnswerPiece } from './generate/answer.ts';
+export { drawRegions, encodePng } from './input/draw.ts';
+export { regionsToSvg } from './input/draw-svg.ts';
 export { parseGrounding } from './input/grounding.ts';
 export type { Picture } from './input/image.ts';
-export { readPicture } from './input/read-picture.ts';
+export { openPicture } from './input/picture-source.ts';
+export { encodeSample, formatSample, parseSample, taskFormats } from './input/tasks.ts';
 
 /** A model that is ready to be asked. */
 export interface QwenVL extends System {
@@ -21,8 +24,11 @@ export interface QwenVL extends System {
   readonly sight: Sight;
 }
 
-/** A path, or a picture that was read before. Only what the caller passes is ever opened, never a path in a text. */
-export type PictureSource = string | Picture;
+/**
+ * A path, or the bytes of a file, a data URL, pixels (see `openPicture`), or a picture that was opened before. Only what the
+ * caller passes is ever opened, never a path in a text.
+ */
+export type PictureSource = string | Source | Picture;
 
 /** A message: words, or words, pictures and regions in the order in which they are meant. */
 export type Message = string | readonly ({ readonly text: string } | { readonly image: PictureSource } | Region)[];
@@ -116,10 +122,18 @@ async function withPictures(message: Message, pictures: Picture[]): Promise<read
   const pieces: Piece[] = [];
   for (const part of typeof message === 'string' ? [{ text: message }] : message) {
     if ('image' in part) {
-      pictures.push(typeof part.image === 'string' ? await readPicture(part.image) : part.image);
+      pictures.push(await opened(part.image));
       // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
       pieces.push({ image: '' });
     } else pieces.push(part);
   }
   return pieces;
+}
+
+/** A picture that was opened before stays the same object: that is how it is known again. */
+async function opened(image: PictureSource): Promise<Picture> {
+  if (typeof image === 'string') return openPicture({ path: image });
+  const isOpen = 'data' in image && !('channels' in image);
+  if (isOpen && image.data.length === 3 * image.width * image.height) return image;
+  return openPicture(isOpen ? { ...image, channels: 3 } : image);
 }

@@ -2,8 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
 import { drawBoxes } from './boxes.ts';
-import { type Conversation, picturesOf } from './conversation.ts';
+import { type Conversation, picturesOf, type Shown } from './conversation.ts';
+import { canPreview, previewPicture } from './preview.ts';
 import { dim, say } from './terminal.ts';
+
+const PREVIEW_COLUMNS = 48;
 
 const HELP = `/image PATH…      add pictures to the next message
 /boxes [N] [FILE] draw the boxes of the last answer on picture N (default: the last picture)
@@ -38,14 +41,23 @@ export async function obey(line: string, conversation: Conversation, leave: () =
   }
 }
 
+/** Puts a picture into the next message, and shows it where the terminal can. */
+export function show(conversation: Conversation, shown: Shown): void {
+  conversation.next.push(shown);
+  const { path, picture } = shown;
+  say(dim(`Picture ${picturesOf(conversation).length}: ${path}, ${picture.width} × ${picture.height}`));
+  if (canPreview(process.stderr, process.env)) {
+    process.stderr.write(previewPicture(picture, Math.min(PREVIEW_COLUMNS, process.stderr.columns)));
+  }
+}
+
 /** Takes the words for one path with spaces if there is no picture of the first word's name. */
 async function addPictures(conversation: Conversation, whole: string, words: string[]): Promise<void> {
   if (whole === '') throw new InputError('/image', 'no path', 'as in: /image cat.jpg');
   const paths = words.length > 1 ? await pathsIn(whole, words) : [whole];
   for (const path of paths) {
     const picture = await readPicture(path);
-    conversation.next.push({ path, picture });
-    say(dim(`Picture ${picturesOf(conversation).length}: ${path}, ${picture.width} × ${picture.height}`));
+    show(conversation, { path, picture });
   }
 }
 

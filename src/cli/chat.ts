@@ -5,7 +5,7 @@ import { createSight, type Sight } from '../generate/sight.ts';
 import type { System } from '../generate/system.ts';
 import { readPicture } from '../input/read-picture.ts';
 import { openSystemFor } from './ask.ts';
-import { obey } from './chat-commands.ts';
+import { obey, show } from './chat-commands.ts';
 import { type Conversation, newConversation, questionOf, remember } from './conversation.ts';
 import type { Options } from './options.ts';
 import { answerOptions } from './sampling.ts';
@@ -17,7 +17,7 @@ const INTERRUPTED = 130;
 export async function runChat(paths: string[], options: Options): Promise<void> {
   const chosen = answerOptions(options);
   const conversation = newConversation();
-  for (const path of paths) conversation.next.push({ path, picture: await readPicture(path) });
+  const pictures = await Promise.all(paths.map(async (path) => ({ path, picture: await readPicture(path) })));
   const { system, report, close } = await openSystemFor(options);
   const sight = createSight(system.model);
   const terminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
@@ -30,6 +30,7 @@ export async function runChat(paths: string[], options: Options): Promise<void> 
   });
   const interrupts = watchInterrupts(lines);
   try {
+    for (const shown of pictures) show(conversation, shown);
     if (terminal) say(dim('Ask, or type /help. Ctrl-C stops an answer, twice it leaves.'));
     lines.prompt();
     for await (const line of lines) {
