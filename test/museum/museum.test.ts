@@ -1,6 +1,11 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type GoldenName, modeOf } from './fault.ts';
 import { diagnose, examineIn, FAULTS, type Museum, openMuseum } from './museum.ts';
+import { pictureOf, readme } from './readme.ts';
+
+const FOLDER = import.meta.dirname;
 
 let museum: Museum;
 beforeAll(async () => {
@@ -21,5 +26,21 @@ describe('a fault is found where it enters', () => {
     const { golden = 'model-a', enters } = fault;
     const mode = modeOf(fault);
     expect(diagnose(await examineIn(museum, golden, mode, fault), golden, mode)?.name).toBe(enters);
+  });
+});
+
+describe('the page', () => {
+  test('names every fault once, with what it says', async () => {
+    const page = await readFile(join(FOLDER, 'README.md'), 'utf8');
+    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length);
+    for (const { name, says } of FAULTS) expect(page).toContain(`### ${name}\n${says}`);
+    expect(page, 'run test/museum/draw.ts').toBe(readme());
+  });
+
+  test('has a picture of every fault and of nothing else, small ones', async () => {
+    const names = await readdir(join(FOLDER, 'pictures'));
+    expect(names.map((name) => `pictures/${name}`).sort()).toEqual(FAULTS.map(pictureOf).sort());
+    const sizes = await Promise.all(names.map((name) => stat(join(FOLDER, 'pictures', name))));
+    expect(sizes.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(200_000);
   });
 });

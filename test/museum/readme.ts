@@ -1,0 +1,45 @@
+import type { Fault } from './fault.ts';
+import { wayIn } from './fault.ts';
+import { ROOMS } from './museum.ts';
+
+const INTRODUCTION = `# The bug museum
+
+A checker that never failed proves nothing. Here are mistakes that have been made, or nearly, by those who wrote this model down, here or elsewhere; each can be
+switched on, and [museum.test.ts](museum.test.ts) asserts that the comparison with the original finds every one of them at the activation where it enters,
+while the sound model passes the same tolerances ([tolerances.ts](../../src/verify/tolerances.ts)).
+
+No switch is in the model's code. A fault goes in where something is handed to the model: its *weights* as they are loaded, its *config*, its *inputs*, the kernels of
+its *operations* by name, a *driver* that uploads something else, or *activations* that take the place of the right ones at a tap.
+
+## Reading the pictures
+
+Each shows the NMSE to the original's activations, tap by tap in the order of the computation, on a logarithmic scale. On its lower edge an activation is equal
+to the original's, to the bit; on its upper edge it is no number.
+
+* **Grey** is the sound model: float64 against PyTorch's float32, so this is PyTorch's own rounding. It grows slowly with depth.
+* **Red** is the faulty model running free. Where it leaves the grey line the fault enters; what follows inherits it, but for what
+  does not depend on it: the adapter's queries, the token embeddings and the rotary table have inputs of their own.
+* **Blue** is the faulty model when every block begins with the original's activation. What stands out are the places that are wrong themselves: one peak is one wrong
+  tensor, a peak in every block is a wrong operation. A decoding step has no blue line: there is no original cache to begin it with.
+* The **dashed** line is the verdict: the first activation over its budget, named below the picture.
+
+Red far above 1e-4 is a mistake in the mathematics. Between 1e-12 and 1e-6 it is one of precision, or an approximation: these change no answer on a good day, and no test of answers finds them.
+
+What is not here: rotary tables in float64. Within the 60 tokens of these goldens they differ by less than PyTorch's own rounding; at 2,100 tokens they change activations by 1e-5.
+
+\`npx tsx test/museum/draw.ts\` writes this page and its pictures again.
+`;
+
+/** The museum's page, made of its catalogue. */
+export const readme = (): string =>
+  `${INTRODUCTION}${ROOMS.map(([title, faults]) => `\n## ${title}\n${faults.map(exhibit).join('')}`).join('')}`;
+
+const exhibit = (fault: Fault): string => `
+### ${fault.name}
+${fault.says} Enters at \`${fault.enters}\`${fault.golden ? ` (${fault.golden})` : ''}, by way of the ${wayIn(fault)}.
+
+![${fault.name}](${pictureOf(fault)})
+`;
+
+/** Where a fault's picture is, from this folder on. */
+export const pictureOf = ({ name }: Fault): string => `pictures/${name}.svg`;
