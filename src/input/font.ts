@@ -25,7 +25,7 @@ export interface Font {
 
 let loading: Promise<Font> | undefined;
 
-/** The font, read once, when it is first asked for (about 15 ms). */
+/** The font, read once, when it is first asked for (about 40 ms). */
 export function loadFont(): Promise<Font> {
   loading ??= readGlyphs().then(parseFont);
   return loading;
