@@ -78,8 +78,13 @@ function line(
   x: (i: number) => number,
   y: (value: number) => number,
 ): Markup {
+  // What is equal to the bit stands on the axis as a point: a line down to it would suggest a slope.
   const path = points
-    .map((point, i) => `${i === 0 ? 'M' : 'L'}${x(point.x).toFixed(1)} ${y(point.value).toFixed(1)}`)
+    .map((point, i) => {
+      if (point.value === 0) return '';
+      const move = i === 0 || points[i - 1].value === 0;
+      return `${move ? 'M' : 'L'}${x(point.x).toFixed(1)} ${y(point.value).toFixed(1)}`;
+    })
     .join('');
   const shown = points.length <= MOST_POINTS ? points : points.filter(({ over }) => over);
   return html`<g class="${className}"><path d="${path}"/>${shown.map(

@@ -15,11 +15,12 @@ table { border-collapse: collapse; } th { text-align: left; font-weight: 600; fo
 td, th { padding: 6px 12px 6px 0; vertical-align: top; } tbody tr { border-top: 1px solid var(--line); }
 .matrix td, .matrix th { padding: 7px 28px 7px 0; font-size: 14px; } .matrix a { font-variant-numeric: tabular-nums; text-underline-offset: 3px; }
 .scroll { overflow-x: auto; } .scroll table { width: 100%; font-size: 13px; margin: 4px 0 14px; }
-.number { font-variant-numeric: tabular-nums; white-space: nowrap; } code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere; }
+.number { font-variant-numeric: tabular-nums; white-space: nowrap; } code { font: 12px ui-monospace, monospace; } p { overflow-wrap: anywhere; }
+.scroll td:first-child { white-space: nowrap; } .scroll td:nth-child(2) { max-width: 230px; } .scroll td:last-child { min-width: 260px; }
 tr.over td:first-child { box-shadow: inset 3px 0 var(--bad); padding-left: 9px; }
 .bar { display: block; width: 100px; height: 4px; border-radius: 2px; background: var(--line); margin-top: 4px; overflow: hidden; } .bar i { display: block; height: 100%; background: var(--free); } .bar i.over { background: var(--bad); }
 details { border-top: 1px solid var(--line); } summary { cursor: pointer; padding: 6px 0; } summary b { font-weight: 600; } summary.good b { color: var(--ink); }
-figure { margin: 14px 0 6px; } svg { display: block; width: 100%; height: auto; } figcaption { display: flex; flex-wrap: wrap; gap: 4px 22px; font-size: 13px; margin-top: 6px; }
+figure { margin: 14px 0 6px; overflow-x: auto; } figure > svg { min-width: 640px; } svg { display: block; width: 100%; height: auto; } figcaption { display: flex; flex-wrap: wrap; gap: 4px 22px; font-size: 13px; margin-top: 6px; }
 .key::before { content: ""; display: inline-block; width: 18px; border-top: 2.5px solid; margin-right: 7px; vertical-align: 4px; } .key.pytorch::before { border-top-style: dashed; }
 .key.free, g.free { color: var(--free); } .key.forced, g.forced { color: var(--forced); } .key.exact, g.exact { color: var(--exact); } .key.pytorch, g.pytorch { color: var(--pytorch); }
 g path { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; } g.pytorch path { stroke-dasharray: 6 4; } circle { fill: currentColor; } circle.over { fill: var(--paper); stroke: var(--bad); stroke-width: 2.5; }

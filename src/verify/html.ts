@@ -3,7 +3,7 @@ import { STYLE } from './html-style.ts';
 import { tapTables } from './html-taps.ts';
 import { html, type Markup } from './markup.ts';
 import type { Made, Verdict } from './report.ts';
-import { type Paint, summary } from './tree.ts';
+import { findings } from './tree.ts';
 
 /**
  * A report as one page that needs nothing else: no script, no font, no picture from anywhere. Its content policy forbids
@@ -47,13 +47,11 @@ function matrix(verdicts: readonly Verdict[]): Markup {
 <p class="dim">The largest distance from float64, as a multiple of PyTorch float32’s own.</p>`;
 }
 
-const PLAIN: Paint = { good: (text) => text, bad: (text) => text, dim: (text) => text, bold: (text) => text };
-
 function section(verdict: Verdict): Markup {
   const { run, status, modes } = verdict;
   const provenance = Object.entries(run.golden.provenance);
   return html`<section id="${idOf(verdict)}"><h2><span class="badge ${status === 'pass' ? 'good' : 'bad'}">${status}</span> ${run.golden.name} × ${run.device.name}</h2>
-<p>${summary(verdict, PLAIN).slice(2)}</p>
+<p>${findings(verdict)}</p>
 ${modes.length > 0 && html`${depthChart(verdict)}${tapTables(verdict)}`}
 <dl><dt>ran on</dt><dd>${run.device.description}, ${run.seconds.toFixed(1)} s</dd><dt>weights</dt><dd>${run.golden.kind}</dd>
 ${provenance.map(([key, text]) => html`<dt>${key}</dt><dd>${text}</dd>`)}</dl></section>`;

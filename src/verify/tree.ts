@@ -64,13 +64,27 @@ function runs(taps: readonly string[], fine: (tap: string) => boolean): string[]
 
 /** The verdict of a run in one line. */
 export function summary(verdict: Verdict, paint: Paint): string {
+  const { run, status } = verdict;
+  const mark = status === 'pass' ? paint.good('✓') : paint.bad('✗');
+  return `${mark} ${run.golden.name} × ${run.device.name}: ${findings(verdict)}`;
+}
+
+/** What was found, without the names of golden and device. */
+export function findings(verdict: Verdict): string {
   const { run, status, modes } = verdict;
-  const name = `${run.golden.name} × ${run.device.name}`;
-  if (status === 'pass') return `${paint.good('✓')} ${name}: ${modes.map(best).join('; ')}`;
-  if (status !== 'over budget') return `${paint.bad('✗')} ${name}: ${status}: ${run.reason ?? 'no reason given'}`;
-  if (modes.length === 0) return `${paint.bad('✗')} ${name}: nothing was compared`;
-  const counts = modes.map(({ mode, taps, failed }) => `${failed} of ${taps.length} taps ${mode}`).join(', ');
-  return `${paint.bad('✗')} ${name}: over budget ${counts}; ${entry(verdict)}`;
+  if (status === 'pass') return [...modes.map(best), ...flips(modes)].join('; ');
+  if (status !== 'over budget') return `${status}: ${run.reason ?? 'no reason given'}`;
+  if (modes.length === 0) return 'nothing was compared';
+  const counts = modes.map(({ mode, taps, failed }) => `${failed} of ${count(taps.length)} ${mode}`).join(', ');
+  return `over budget ${counts}; ${entry(verdict)}`;
+}
+
+/** Tokens that are not the original's although all is within budget: their margin is below the noise. */
+function flips(modes: readonly ModeVerdict[]): string[] {
+  const free = modes.find(({ mode }) => mode === 'free')?.taps ?? [];
+  const logits = free.filter(({ tap }) => tap.name !== 'lm_head'); // the same as `logits`
+  const flipped = logits.reduce((sum, { tap }) => sum + (tap.scores?.flipCount ?? 0), 0);
+  return flipped > 0 ? [`${flipped} flipped token${flipped > 1 ? 's' : ''} by noise`] : [];
 }
 
 /** Where the fault enters: teacher-forced if it shows there, because nothing is inherited. */
