@@ -1,61 +1,19 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCompare } from '../../src/cli/compare.ts';
 import { runExplain } from '../../src/cli/explain.ts';
-import { runInspect } from '../../src/cli/inspect.ts';
-import { OPTIONS, type Options } from '../../src/cli/options.ts';
 import { runTrace } from '../../src/cli/trace.ts';
 import { runVerify } from '../../src/cli/verify.ts';
 import { InputError } from '../../src/error.ts';
+import { golden, qvl, qvlHere } from './qvl.ts';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qvl-verify-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-const golden = (name: string) => resolve('golden', name);
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** The command as a user runs it. */
-function qvl(...words: string[]): Promise<Ended> {
-  return new Promise((done) => {
-    execFile(process.execPath, [resolve('src/cli/qvl.mjs'), ...words], { cwd: folder }, (error, stdout, stderr) =>
-      done({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
-
-/** The same in this process, which saves a second: what it prints, and what it throws or leaves as exit code. */
-async function qvlHere(
-  command: (words: string[], options: Options) => Promise<void>,
-  ...args: string[]
-): Promise<Ended> {
-  const printed: string[] = [];
-  const said: string[] = [];
-  const log = vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(`${line}\n`));
-  const error = vi.spyOn(console, 'error').mockImplementation((line) => void said.push(`${line}\n`));
-  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
-  const before = process.exitCode;
-  process.exitCode = 0;
-  try {
-    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-    await command(positionals, values);
-    return { code: Number(process.exitCode), stdout: printed.join(''), stderr: said.join('') };
-  } finally {
-    process.exitCode = before;
-    for (const spy of [log, error, write]) spy.mockRestore();
-  }
-}
 
 /** model-e, with one weight or one activation of the copy changed. */
 async function changed(file: 'weights' | 'activations', name: string): Promise<string> {
@@ -79,6 +37,7 @@ async function changed(file: 'weights' | 'activations', name: string): Promise<s
 describe('qvl verify', () => {
   test('0: passes, says what ran, and writes reports that can be judged again', async () => {
     const { code, stdout, stderr } = await qvl(
+      folder,
       'verify',
       golden('quirks/model-e'),
       '--device',
@@ -141,6 +100,7 @@ describe('qvl verify', () => {
 
   test('1: a wrong weight; the layer and its operation are named', async () => {
     const { code, stdout } = await qvl(
+      folder,
       'verify',
       await changed('weights', 'transformer.h.1.mlp.w2.weight'),
       '--device',
@@ -166,7 +126,7 @@ describe('qvl verify', () => {
   });
 
   test('2: bad input ends with one line', async () => {
-    const { code, stdout, stderr } = await qvl('verify', 'nowhere');
+    const { code, stdout, stderr } = await qvl(folder, 'verify', 'nowhere');
     expect(stderr).toMatch(/^\S*qvl:\S* nowhere: there is no golden; .+\n$/);
     expect([code, stdout]).toEqual([2, '']);
   });
@@ -197,6 +157,7 @@ describe('qvl verify', () => {
 
   test('3: a device that is not there, when it was asked for', async () => {
     const { code, stdout } = await qvl(
+      folder,
       'verify',
       golden('quirks/model-e'),
       '--device',
@@ -207,76 +168,5 @@ describe('qvl verify', () => {
     expect(code).toBe(3);
     expect(stdout).toMatch(/✗ model-e × webgl2: unavailable: GPU\.js webgl2: not available/);
     expect(stdout).toContain('✓ model-e × webasm');
-  });
-});
-
-describe('what belongs to it', () => {
-  test('qvl trace and compare: pictures and a question give the golden’s activations', async () => {
-    const picture = golden('tiny/pictures/scene-1.png');
-    const traced = await qvlHere(
-      runTrace,
-      picture,
-      'What is in the picture?',
-      '-o',
-      join(folder, 'q.safetensors'),
-      '--device',
-      'webasm',
-      '--tap',
-      'transformer.h.*',
-      '--tap',
-      'logits',
-    );
-    expect([traced.code, traced.stdout]).toEqual([0, '']);
-    const { code, stdout, stderr } = await qvlHere(
-      runCompare,
-      join(folder, 'q.safetensors'),
-      golden('tiny/activations/describe.safetensors'),
-      '--tap',
-      'transformer.h.*',
-      '--tap',
-      'logits',
-    );
-    expect(stdout).toMatch(/✓ describe\.safetensors × webasm: 45 free/);
-    expect(stderr).toMatch(/only in the first: "transformer\.h\.0\.attn\.k_rotated"/);
-    expect(code).toBe(0);
-    const missing = await qvlHere(
-      runCompare,
-      join(folder, 'q.safetensors'),
-      golden('tiny/activations/describe.safetensors'),
-    );
-    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/55 only in the second/)]);
-  });
-
-  test('qvl explain: the operation, its sources, cost and error', async () => {
-    const { code, stdout } = await qvlHere(
-      runExplain,
-      'transformer.h.1.attn.attn_dropout',
-      '--golden',
-      golden('quirks/model-e'),
-    );
-    expect(code).toBe(0);
-    for (const part of [
-      '[1, 2, 60, 60]',
-      'src/model/attention.ts:',
-      'tap(probabilities, softmax(scores, span))',
-      'kernels/softmax.ts:',
-      '-> y[',
-      'transformer.h.1.attn.scores: softmax',
-      'FLOP',
-      'ran on    GPU.js cpu',
-    ]) {
-      expect(stdout).toContain(part);
-    }
-    expect(stdout).toMatch(/free +NMSE \S+ to float32/);
-    expect(stdout).toMatch(/forced +NMSE \S+ to float32/);
-  });
-
-  test('qvl inspect --taps: every activation of the published model', async () => {
-    const { code, stdout } = await qvlHere(runInspect, '--taps');
-    expect(code).toBe(0);
-    const lines = stdout.trimEnd().split('\n');
-    expect(lines[0]).toMatch(/^transformer\.visual\.conv1 +\[1, 1664, 32, 32\] +linear$/);
-    expect(stdout).toMatch(/transformer\.h\.31\.attn\.attn_dropout +\[1, 32, 282, 282\] +softmax/);
-    expect(lines).toHaveLength(1174);
   });
 });
