@@ -40,6 +40,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   --mode free,forced  verify: running free, every block from the original's input (default: both)
   --html FILE, --json FILE          verify, compare: a page to look at; the measurements, for --judge
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
+  --resume FILE       verify at full size: keeps its progress there, and takes it up again
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces

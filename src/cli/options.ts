@@ -33,6 +33,7 @@ export const OPTIONS = {
   html: { type: 'string' },
   json: { type: 'string' },
   judge: { type: 'string' },
+  resume: { type: 'string' },
   tolerances: { type: 'string' },
   golden: { type: 'string' },
   debug: { type: 'boolean' },
@@ -63,6 +64,7 @@ export interface Options {
   html?: string;
   json?: string;
   judge?: string;
+  resume?: string;
   tolerances?: string;
   golden?: string;
   debug?: boolean;

@@ -4,11 +4,12 @@ import { DeviceError } from '../../tensor/error.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
+import { openFullSize } from '../verify/full-size-case.ts';
 import { glob } from '../verify/glob.ts';
-import { findGoldens, type GoldenCase } from '../verify/open.ts';
+import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
-import { runGolden, unavailableRun } from '../verify/run.ts';
+import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { readText } from './files.ts';
 import { type Options, openDeviceFor, ROOT } from './options.ts';
 import { madeHere, publish } from './publish.ts';
@@ -32,16 +33,17 @@ async function savedReport(words: string[], path: string): Promise<Report> {
 }
 
 /** What to compare of the goldens. */
-interface Selection {
-  readonly modes: readonly Mode[];
-  readonly wanted: (name: string) => boolean;
-}
+type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume'>;
 
 async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs'>> {
-  const selection = { modes: readModes(options.mode), wanted: options.tap ? glob(options.tap) : () => true };
+  const selection: Selection = {
+    modes: readModes(options.mode),
+    wanted: options.tap ? glob(options.tap) : () => true,
+    resume: options.resume,
+  };
   const devices = deviceNames(options);
   const paths = words.length > 0 ? words : SHIPPED;
-  const cases = (await Promise.all(paths.map((path) => findGoldens(path, options.model)))).flat();
+  const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
   const runs: Run[] = [];
   for (const name of devices) runs.push(...(await onDevice(name, cases, selection, options)));
   if (runs.length === 0) {
@@ -51,12 +53,12 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
   return { made: await madeHere(), runs };
 }
 
-async function onDevice(
-  name: string,
-  cases: readonly GoldenCase[],
-  selection: Selection,
-  options: Options,
-): Promise<Run[]> {
+/** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
+async function findCases(path: string, { model }: Options): Promise<Case[]> {
+  return /(?<!\.config)\.json$/.test(path) ? [await openFullSize(path)] : findGoldens(path, model);
+}
+
+async function onDevice(name: string, cases: readonly Case[], selection: Selection, options: Options): Promise<Run[]> {
   try {
     const { device } = await openDeviceFor({ ...options, device: name });
     try {
@@ -77,18 +79,37 @@ async function onDevice(
   }
 }
 
-async function measured(each: GoldenCase, device: Device, selection: Selection): Promise<Run> {
+async function measured(each: Case, device: Device, selection: Selection): Promise<Run> {
   const live = process.stderr.isTTY === true;
   const label = `${each.name} × ${device.name}`;
+  const stages = estimator();
   const run = await runGolden(each, device, {
     ...selection,
+    onStage(name, share) {
+      const line = dim(`  ${label}  ${name.padEnd(24)} ${(100 * share).toFixed(0).padStart(3)} %${stages(share)}`);
+      if (live) process.stderr.write(`\r\x1b[K${line}`);
+      else say(line);
+    },
     onProgress(mode, done, total) {
       if (live) process.stderr.write(`\r\x1b[K${dim(`  ${label} ${mode} ${done} of ${total} taps`)}`);
     },
   });
   const seconds = run.seconds.toFixed(1).padStart(6);
-  say(`${live ? '\r\x1b[K' : ''}${dim(`  ${label.padEnd(24)} ${seconds} s  ${device.description}`)}`);
+  const peak = (process.resourceUsage().maxRSS / 2 ** 20).toFixed(1);
+  say(`${live ? '\r\x1b[K' : ''}${dim(`  ${label.padEnd(24)} ${seconds} s  ${device.description}, peak ${peak} GB`)}`);
   return run;
+}
+
+/** Says how long is left, from how long what was done took; a pass may begin where an earlier one stopped. */
+function estimator(): (share: number) => string {
+  const start = performance.now();
+  let first: number | undefined;
+  return (share) => {
+    first ??= share;
+    if (share === first) return '';
+    const minutes = ((performance.now() - start) / 60_000) * ((1 - share) / (share - first));
+    return minutes < 1 ? ', less than a minute left' : `, about ${minutes.toFixed(0)} min left`;
+  };
 }
 
 function readModes(text = MODES.join(',')): Mode[] {

@@ -7,7 +7,7 @@ import { isLine } from './line.ts';
 export type Decoder<Value> = (value: unknown, at: string) => Value;
 
 const refuse = (at: string, found: unknown, expected: string) =>
-  new CheckpointError(at, `${quote(found)}, expected ${expected}`, 'save it again with "qvl verify --json"');
+  new CheckpointError(at, `${quote(found)}, expected ${expected}`, 'write the file again with what made it');
 
 /** A number; the names of those that JSON cannot hold stand for them. */
 export const number: Decoder<number> = (value, at) => {

@@ -1,6 +1,7 @@
 import { CheckpointError } from '../error.ts';
 import { isObject } from '../fields.ts';
 import { quote } from '../quote.ts';
+import { atLeast, type Decoder, list, number, object, optional, whole } from './decoder.ts';
 import type { GoldenTap } from './golden.ts';
 import { measure } from './metrics.ts';
 
@@ -65,13 +66,25 @@ function leastNmse(ours: Statistics, theirs: Statistics, count: number): number 
   return Math.max(...apart.map((difference) => (difference / theirs.l2) ** 2));
 }
 
-/** As many as any golden needs: a file with more is none. */
-const MOST = { taps: 10_000, samples: 100_000, elements: 2 ** 40 };
+/** More than any golden needs. */
+const MOST = { taps: 10_000, samples: 100_000, size: 2 ** 31 };
+
+const samples = <Value>(item: Decoder<Value>) => list(item, MOST.samples);
+const fingerprint: Decoder<Fingerprint> = object({
+  shape: list(whole(1, MOST.size), 16),
+  mean: number,
+  std: atLeast(0),
+  absmax: atLeast(0),
+  l2: atLeast(0),
+  index: samples(whole(0, Number.MAX_SAFE_INTEGER)),
+  value: samples(number),
+  top: optional(samples(list(number, 2))),
+});
 
 /**
- * Reads fingerprints from untrusted JSON.
+ * Reads fingerprints from untrusted JSON. The largest scores that a fingerprint of scores lists are samples like others.
  *
- * @param taps names and fingerprints
+ * @param taps names and fingerprints; names that begin with "_" are something else
  * @throws CheckpointError that names the first one that is not sound
  */
 export function parseFingerprints(taps: unknown, where: string): Map<string, Fingerprint> {
@@ -81,25 +94,18 @@ export function parseFingerprints(taps: unknown, where: string): Map<string, Fin
   if (entries.length > MOST.taps) throw refuse(`${entries.length} taps, expected at most ${MOST.taps}`);
   return new Map(
     entries.map(([name, tap]) => {
-      const problem = isObject(tap) ? problemOf(tap) : 'is no object';
-      if (problem) throw refuse(`${quote(name)} ${problem}`);
-      return [name, tap as unknown as Fingerprint]; // checked field by field
+      const { top = [], ...theirs } = fingerprint(tap, `${where}: ${quote(name)}`) as Fingerprint & Top;
+      const count = theirs.shape.reduce((product, size) => product * size, 1);
+      const index = [...theirs.index, ...top.map(([at]) => at)];
+      const sound = index.length > 0 && theirs.index.length === theirs.value.length && theirs.l2 > 0;
+      if (!sound || !index.every((at) => Number.isSafeInteger(at) && at >= 0 && at < count)) {
+        throw refuse(`${quote(name)} has no samples, or some outside its ${count} elements`);
+      }
+      return [name, { ...theirs, index, value: [...theirs.value, ...top.map(([, value]) => value)] }];
     }),
   );
 }
 
-function problemOf(tap: Readonly<Record<string, unknown>>): string | undefined {
-  const numbers = (value: unknown): value is number[] =>
-    Array.isArray(value) && value.length <= MOST.samples && value.every((element) => Number.isFinite(element));
-  const { shape, index, value } = tap;
-  const whole = (least: number) => (element: number) => Number.isSafeInteger(element) && element >= least;
-  if (!numbers(shape) || shape.length === 0 || !shape.every(whole(1))) return 'has no shape';
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (count > MOST.elements) return `has ${count} elements`;
-  if (!numbers(index) || !numbers(value) || index.length === 0 || index.length !== value.length)
-    return 'has no samples';
-  if (!index.every((at) => whole(0)(at) && at < count)) return `has a sample outside its ${count} elements`;
-  const missing = ['mean', 'std', 'absmax', 'l2'].find((name) => !Number.isFinite(tap[name]));
-  if (missing) return `has no ${missing}`;
-  return (tap.l2 as number) > 0 ? undefined : 'is zero everywhere';
+interface Top {
+  readonly top?: readonly (readonly number[])[];
 }

@@ -38,7 +38,8 @@ const scores = object({
   flips: list(object({ row: count, expected: count, found: count, margin: number }), 100),
 });
 
-const tap: Decoder<TapMeasurement> = object({
+/** One measured activation. */
+export const tapMeasurement: Decoder<TapMeasurement> = object({
   name: line(200),
   shape: list(whole(0, MOST.size), 16),
   operations: list(line(100), MOST.operations),
@@ -60,8 +61,8 @@ const report: Decoder<Report> = object({
       outcome: oneOf('measured', 'unavailable', 'degraded'),
       reason: optional(line()),
       seconds: distance,
-      free: optional(list(tap, MOST.taps)),
-      forced: optional(list(tap, MOST.taps)),
+      free: optional(list(tapMeasurement, MOST.taps)),
+      forced: optional(list(tapMeasurement, MOST.taps)),
     }),
     MOST.runs,
   ),

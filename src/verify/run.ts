@@ -2,6 +2,7 @@ import type { Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
+import type { FullSizeCase } from './full-size-case.ts';
 import { toLine } from './line.ts';
 import type { GoldenCase, OpenedCase } from './open.ts';
 import type { Run } from './report.ts';
@@ -10,35 +11,43 @@ export interface RunOptions {
   readonly modes: readonly Mode[];
   readonly wanted: (name: string) => boolean;
   readonly onProgress?: (mode: Mode, done: number, total: number) => void;
+  /** Of a pass at full size, see `FullSizeOptions`. */
+  readonly onStage?: (name: string, share: number) => void;
+  readonly resume?: string | undefined;
 }
+
+/** Something to compare with: activations that are kept whole, or fingerprints of a model that needs no file. */
+export type Case = GoldenCase | FullSizeCase;
 
 /**
  * Measures one golden on one device. A device that breaks or falls back on the way makes a degraded run, not an error.
  *
  * @throws CheckpointError when the golden or its model cannot be used
  */
-export async function runGolden(wanted: GoldenCase, device: Device, options: RunOptions): Promise<Run> {
+export async function runGolden(wanted: Case, device: Device, options: RunOptions): Promise<Run> {
   const start = performance.now();
-  const opened = await wanted.open();
+  const opened = 'open' in wanted ? await wanted.open() : undefined;
+  const provenance = 'open' in wanted ? opened!.golden.provenance : wanted.provenance;
   const seconds = () => (performance.now() - start) / 1000;
   const about = {
-    golden: { name: wanted.name, kind: wanted.kind, provenance: opened.golden.provenance },
+    golden: { name: wanted.name, kind: wanted.kind, provenance },
     device: { name: device.name, description: device.description },
   };
   try {
-    const measured = await measureModes(opened, device, options);
+    const measured =
+      'open' in wanted ? await measureModes(opened!, device, options) : { free: await wanted.measure(device, options) };
     return { ...about, outcome: 'measured', seconds: seconds(), ...measured };
   } catch (error) {
     const fault = deviceFault(error);
     if (!fault) throw error;
     return { ...about, outcome: 'degraded', reason: toLine(fault.message), seconds: seconds() };
   } finally {
-    await opened.close();
+    await opened?.close();
   }
 }
 
 /** A run that could not be, because there is no such device here. */
-export const unavailableRun = (wanted: GoldenCase, name: string, error: DeviceError): Run => ({
+export const unavailableRun = (wanted: Case, name: string, error: DeviceError): Run => ({
   golden: { name: wanted.name, kind: wanted.kind, provenance: {} },
   device: { name, description: 'not available' },
   outcome: 'unavailable',
