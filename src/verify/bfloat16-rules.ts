@@ -30,7 +30,8 @@ export type Rule = (call: Call, round: Rounded) => Promise<unknown>;
 
 /**
  * One rounding, of the result: the rule of all operations that have none of their own. PyTorch sums in float32, and a linear
- * layer's bias, a LayerNorm's or softmax's way to its result and a GELU are part of one kernel.
+ * layer with its bias, a LayerNorm, a softmax or a GELU is one kernel. (So it is on a GPU. On a CPU PyTorch 1.13 rounds within
+ * LayerNorm and SiLU too, and sums products of fewer than 4,096 multiplications in bfloat16.)
  */
 export const atTheEnd: Rule = ({ op, inputs, sizes, shape }, round) =>
   round(
@@ -59,10 +60,11 @@ export const ROUNDING_RULES: Readonly<Record<string, Rule>> = {
   rotary: ({ op, inputs: [cos, sin, x], sizes, shape }, round) =>
     round(op, [cos?.exact, sin?.exact, x?.rounded], sizes, shape),
 
-  // The encoder's queries over √d, which is rounded like any other number beside a tensor.
+  // The encoder's queries over √d. A number beside a tensor is rounded as on a CPU; on a GPU it stays in float32.
   divide: (call, round) => atTheEnd({ ...call, sizes: { ...call.sizes, divisor: nearest(call.sizes.divisor) } }, round),
 
-  /** The decoder rounds its scores, then their quotient by √d. The adapter is PyTorch's own module, which divides queries. */
+  // The decoder rounds its scores, then their quotient by √d, which it keeps as a bfloat16. The adapter's attention is PyTorch's
+  // own module, which divides the queries.
   async attentionScores(call, round) {
     const { op, inputs, sizes, shape } = call;
     const [q, k, span] = inputs.map((input) => input?.rounded);

@@ -2,10 +2,10 @@ import type { Driver } from '../../tensor/device.ts';
 import { atTheEnd, nearestBfloat16, ROUNDING_RULES, type Rounded, type Stored } from './bfloat16-rules.ts';
 
 /**
- * The original in bfloat16, as it is published and used: a driver whose every result is rounded where PyTorch rounds it on a
- * GPU. In between computes the driver that is given: over GPU.js `cpu`, which does so in float64, this is the oracle for
- * goldens in bfloat16, from which it differs only where another order of sums turns a rounding. Weights and inputs are rounded
- * when they are uploaded, so float32 weights will do. Where an operation rounds stands in `ROUNDING_RULES`.
+ * The original in bfloat16, as it is published: a driver whose every result is rounded where PyTorch rounds it, to the nearest,
+ * ties to even. What lies in between is computed by the driver that is given: over GPU.js `cpu`, which does so in float64, this
+ * is the oracle for goldens in bfloat16, from which it differs only where another order of sums turns a rounding. Weights and
+ * inputs are rounded when they are uploaded, so float32 ones will do. Where operations round stands in `ROUNDING_RULES`.
  *
  * Fused kernels that the original may load on a GPU (flash attention, rotary, RMSNorm) round elsewhere.
  *
