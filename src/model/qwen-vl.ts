@@ -172,7 +172,8 @@ export function decode(
       tap('wte', embedding(wte, tensor(device, rows, [T], { label: 'token ids' }))),
     );
     tap('drop', embedded); // the original's dropout module sees the sequence before its images
-    let x = images ? splice(embedded, images.features, tensor(device, images.source, [T])) : embedded;
+    const placed = images ? splice(embedded, images.features, tensor(device, images.source, [T])) : embedded;
+    let x = tap('spliced', placed);
 
     const lengths = sequences.map(({ length }) => length);
     const pass = decoderPass(model, cache, lengths);

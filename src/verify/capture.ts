@@ -20,7 +20,7 @@ export interface CaptureOptions {
 
 /**
  * Runs a prompt and, unless blocks are forced, the decoding steps that follow it. Everything is queued when it returns.
- * Beyond the model's own taps there are `logits`, `cache.0.key` and `cache.0.value` after the prompt, and `decode.i.logits`.
+ * Beyond the model's own taps there are `logits`, its last row `lm_head.last`, `cache.0.key` and `cache.0.value` after the prompt, and `decode.i.logits`.
  */
 export function capture(model: Model, inputs: GoldenInputs, { take, forced, plant }: CaptureOptions): void {
   const { ids, pixels, images, size } = inputs;
@@ -38,7 +38,9 @@ export function capture(model: Model, inputs: GoldenInputs, { take, forced, plan
         const uploaded = images > 0 ? tensor(model.device, pixels, [images * 3 * size, size]) : undefined;
         const features = uploaded && encodeImages(model, uploaded);
         const hidden = decode(model, ids, cache, features && { features, source: imageRows(ids, model.config) });
-        take('logits', logits(model, hidden));
+        const scores = logits(model, hidden);
+        take('logits', scores);
+        take('lm_head.last', embedding(scores, tensor(model.device, Int32Array.of(ids.length - 1), [1])));
       }),
     );
     takeCache(cache, ids.length, take);

@@ -101,10 +101,14 @@ export function parseFingerprints(taps: unknown, where: string): Map<string, Fin
       if (!sound || !index.every((at) => Number.isSafeInteger(at) && at >= 0 && at < count)) {
         throw refuse(`${quote(name)} has no samples, or some outside its ${count} elements`);
       }
-      return [name, { ...theirs, index, value: [...theirs.value, ...top.map(([, value]) => value)] }];
+      const value = [...theirs.value, ...top.map(([, score]) => score)];
+      return [ourName(name), { ...theirs, index, value }];
     }),
   );
 }
+
+/** Fingerprints call the sequence by this name once its images are in place, unlike the module of that name. */
+const ourName = (name: string): string => (name === 'transformer.drop' ? 'transformer.spliced' : name);
 
 interface Top {
   readonly top?: readonly (readonly number[])[];

@@ -49,7 +49,7 @@ const LAYOUTS: readonly (readonly [RegExp, Layout])[] = [
   [/^transformer\.rotary_emb$/, same('batch', 'token', 'head', 'channel')],
   [/^transformer\.h\.\d+\.attn\.(scores|attn_dropout)$/, same('batch', 'head', 'token', 'key')],
   [/^transformer\./, same('batch', 'token', 'channel')],
-  [/^(lm_head|logits|decode\.\d+\.logits)$/, same('batch', 'token', 'entry')],
+  [/^(lm_head(\.last)?|logits|decode\.\d+\.logits)$/, same('batch', 'token', 'entry')],
   [/^cache\.\d+\.(key|value)$/, same('batch', 'token', 'head', 'channel')],
 ];
 

