@@ -29,6 +29,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
   --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else webasm)
+                      verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
   --threads N         workers for matrix products in webasm (default: the machine's cores, at most 4)
   --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
   --temperature X     0: always the likeliest token; above, tokens are drawn

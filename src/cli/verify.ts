@@ -1,8 +1,10 @@
 import { join } from 'node:path';
-import { closeDevice, type Device } from '../../tensor/device.ts';
+import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
+import { gpuJs } from '../../tensor/gpu-js.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { bfloat16Oracle } from '../verify/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
 import { openFullSize } from '../verify/full-size-case.ts';
 import { glob } from '../verify/glob.ts';
@@ -10,11 +12,13 @@ import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
+import { BFLOAT16 } from '../verify/tolerances.ts';
 import { readText } from './files.ts';
 import { type Options, openDeviceFor, ROOT } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say } from './terminal.ts';
 
+const ORACLE = `cpu${BFLOAT16}`;
 const LARGEST_REPORT = 256 * 2 ** 20;
 
 /** What comes with the project. */
@@ -60,7 +64,7 @@ async function findCases(path: string, { model }: Options): Promise<Case[]> {
 
 async function onDevice(name: string, cases: readonly Case[], selection: Selection, options: Options): Promise<Run[]> {
   try {
-    const { device } = await openDeviceFor({ ...options, device: name });
+    const device = await openNamed(name, options);
     try {
       const runs: Run[] = [];
       for (const each of cases) runs.push(await measured(each, device, selection));
@@ -77,6 +81,12 @@ async function onDevice(name: string, cases: readonly Case[], selection: Selecti
     say(dim(`  ${name}: ${error.message}`)); // it was not asked for: no fault that this machine lacks it
     return [];
   }
+}
+
+/** The oracle for goldens in bfloat16 is a device like the others, but for this command alone. */
+async function openNamed(name: string, options: Options): Promise<Device> {
+  if (name !== ORACLE) return (await openDeviceFor({ ...options, device: name })).device;
+  return createDevice(bfloat16Oracle(await gpuJs('cpu', 1)));
 }
 
 async function measured(each: Case, device: Device, selection: Selection): Promise<Run> {
@@ -125,11 +135,8 @@ function deviceNames({ device }: Options): string[] {
   const computing = DEVICE_NAMES.filter((name) => name !== 'null');
   if (device === undefined) return computing.filter((name) => name !== 'auto');
   const names = [...new Set(device.split(',').map((name) => name.trim()))];
-  const stranger = names.find((name) => !computing.some((known) => known === name));
+  const known: readonly string[] = [...computing, ORACLE];
+  const stranger = names.find((name) => !known.includes(name));
   if (stranger === undefined) return names;
-  throw new InputError(
-    '--device',
-    `"${stranger}", expected some of ${computing.join(',')}`,
-    'as in: --device cpu,webasm',
-  );
+  throw new InputError('--device', `"${stranger}", expected some of ${known.join(',')}`, 'as in: --device cpu,webasm');
 }

@@ -82,6 +82,7 @@ const overrides = object({
   branchNoise: optional(ratio),
   addedNoise: optional(object({ random: ratio, trained: ratio })),
   noiseWithoutTwins: optional(ratio),
+  bfloat16Noise: optional(object({ free: ratio, forced: ratio })),
   crest: optional(ratio),
 });
 
