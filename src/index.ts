@@ -42,15 +42,16 @@ export interface ChatOptions extends AnswerOptions {
  * Loads a checkpoint as it is published: `config.json`, weights, `qwen.tiktoken`.
  *
  * @param options.device `auto` (the default) takes WebGPU where there is a GPU
+ * @param options.memory how many bytes the weights may take; a model that needs more is streamed from its files
  * @throws CheckpointError, TextError; DeviceError when there is no such device here
  */
 export async function load(
   folder: string,
-  options: { readonly device?: DeviceName; readonly threads?: number } = {},
+  options: { readonly device?: DeviceName; readonly threads?: number; readonly memory?: number } = {},
 ): Promise<QwenVL> {
   const { device } = await openDevice(options.device ?? 'auto', options.threads);
   try {
-    const system = await openSystem(folder, device);
+    const system = await openSystem(folder, device, options.memory);
     const sight = createSight(system.model);
     return {
       ...system,

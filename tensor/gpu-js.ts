@@ -16,6 +16,9 @@ const LONGEST_LOOP = 1 << 20;
 /** Each size signature of a webasm kernel is a module with a memory of its own; GPU.js keeps the last 8, a model needs more. */
 const MODULES_PER_KERNEL = 32;
 
+/** A webasm module keeps the largest memory it ever had: one that took more elements than this is dropped after its run. */
+const LARGEST_KEPT = 2 ** 28;
+
 /** Indices are float32 outside `cpu`: past 2²⁴ they would silently name another element. */
 const LARGEST_INDEX = 2 ** 24;
 
@@ -91,6 +94,11 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     }
     if (mode === 'cpu' && !((result as Rows)[0] instanceof Float64Array)) {
       throw new DeviceError('GPU.js cpu: kept a result in float32; use the version of gpu.js in package.json');
+    }
+    const given = inputs.map((input) => (input instanceof Input ? input.value.length : 0));
+    if (mode === 'webasm' && Math.max(...given) > LARGEST_KEPT) {
+      made.destroy();
+      compiled.delete(kernel);
     }
     // A webasm result is one buffer seen as rows: handing it on as a flat input saves copying it row by row.
     return mode === 'webasm' ? matrix(flatten(result as Rows, rows * columns), columns) : result;

@@ -6,7 +6,7 @@ import { openSystem, type System } from '../generate/system.ts';
 import type { Picture } from '../input/image.ts';
 import { readPicture } from '../input/read-picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
-import { type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
 import { answerOptions } from './sampling.ts';
 import { bold, dim, reportStages, type StageReport, say, thousands } from './terminal.ts';
 
@@ -40,13 +40,14 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   try {
     const report = reportStages(device);
     report.enter('load weights');
-    const system = await openSystem(folder, device);
+    const system = await openSystem(folder, device, memoryBytes(options));
     const parameters = [...system.checkpoint.tensors.values()].reduce(
       (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
       0,
     );
     say(`${bold('Qwen-VL')} · ${relative('', folder) || '.'} · ${thousands(parameters)} parameters`);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
+    if (system.streamed) say(dim('the weights do not fit the memory: every block reads its own whenever it runs'));
     await device.queue.idle();
     report.end();
     return {

@@ -31,6 +31,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else webasm)
                       verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
   --threads N         workers for matrix products in webasm (default: the machine's cores, at most 4)
+  --memory GB         what the weights may take (default: 60 % of the machine's); a larger model is streamed from its files
   --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
   --temperature X     0: always the likeliest token; above, tokens are drawn
   --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)

@@ -14,6 +14,7 @@ export const OPTIONS = {
   model: { type: 'string' },
   device: { type: 'string' },
   threads: { type: 'string' },
+  memory: { type: 'string' },
   'max-new-tokens': { type: 'string' },
   'min-new-tokens': { type: 'string' },
   temperature: { type: 'string' },
@@ -45,6 +46,7 @@ export interface Options {
   model?: string;
   device?: string;
   threads?: string;
+  memory?: string;
   'max-new-tokens'?: string;
   'min-new-tokens'?: string;
   temperature?: string;
@@ -96,4 +98,12 @@ export async function openDeviceFor(options: Options): Promise<OpenedDevice> {
   }
   const threads = wholeNumber(options, 'threads', MOST_THREADS);
   return openDevice(name as DeviceName, threads ?? Math.min(MOST_DEFAULT_THREADS, availableParallelism()));
+}
+
+/** `--memory` in bytes; undefined leaves it to the machine. @throws InputError for what is no number of gigabytes */
+export function memoryBytes({ memory }: Options): number | undefined {
+  if (memory === undefined) return undefined;
+  const gigabytes = Number(memory);
+  if (memory.trim() !== '' && gigabytes >= 0 && gigabytes < 1e6) return gigabytes * 1e9;
+  throw new InputError('--memory', `"${memory}", expected a number of gigabytes`, 'as in: --memory 8');
 }

@@ -9,7 +9,7 @@ import { glob } from '../verify/glob.ts';
 import { findGoldens } from '../verify/open.ts';
 import { recordTrace } from '../verify/trace.ts';
 import { save } from './files.ts';
-import { type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
 import { dim, say, thousands } from './terminal.ts';
 
 /** `qvl trace PICTURE… "QUESTION" -o FILE`, or `qvl trace GOLDEN -o FILE`: writes a pass's activations. */
@@ -62,7 +62,7 @@ const traceGolden: Trace = async ([path], device, wanted, options) => {
 const traceQuestion: Trace = async (words, device, wanted, options) => {
   const question = words[words.length - 1];
   const pictures = await Promise.all(words.slice(0, -1).map((path) => readPicture(path))); // bad input is known before any work starts
-  const system = await openSystem(options.model ?? SHIPPED_MODEL, device);
+  const system = await openSystem(options.model ?? SHIPPED_MODEL, device, memoryBytes(options));
   try {
     const { checkpoint, tokenizer, model } = system;
     const content = [...pictures.map(() => ({ image: '' })), { text: question }];

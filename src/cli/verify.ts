@@ -14,7 +14,7 @@ import type { Report, Run } from '../verify/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { BFLOAT16 } from '../verify/tolerances.ts';
 import { readText } from './files.ts';
-import { type Options, openDeviceFor, ROOT } from './options.ts';
+import { memoryBytes, type Options, openDeviceFor, ROOT } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say } from './terminal.ts';
 
@@ -37,13 +37,14 @@ async function savedReport(words: string[], path: string): Promise<Report> {
 }
 
 /** What to compare of the goldens. */
-type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume'>;
+type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume' | 'memory'>;
 
 async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs'>> {
   const selection: Selection = {
     modes: readModes(options.mode),
     wanted: options.tap ? glob(options.tap) : () => true,
     resume: options.resume,
+    memory: memoryBytes(options),
   };
   const devices = deviceNames(options);
   const paths = words.length > 0 ? words : SHIPPED;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
+import { defaultMemory, fitsMemory } from '../checkpoint/memory.ts';
 import { CheckpointError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
@@ -11,6 +12,8 @@ export interface System {
   readonly checkpoint: Checkpoint;
   readonly model: Model;
   readonly tokenizer: Tokenizer;
+  /** Its weights do not fit the memory: every block reads its own from the files whenever it runs. */
+  readonly streamed: boolean;
   close(): Promise<void>;
 }
 
@@ -18,9 +21,10 @@ export interface System {
  * Opens a model folder as the original is published, weights and `qwen.tiktoken`. The weights are read when the device
  * gets to them; the device stays the caller's.
  *
+ * @param memory how many bytes the weights may take; a model that needs more is streamed
  * @throws CheckpointError, TextError
  */
-export async function openSystem(folder: string, device: Device): Promise<System> {
+export async function openSystem(folder: string, device: Device, memory = defaultMemory()): Promise<System> {
   const checkpoint = await openCheckpoint(folder);
   try {
     const vocabulary = join(folder, 'qwen.tiktoken');
@@ -38,11 +42,13 @@ export async function openSystem(folder: string, device: Device): Promise<System
         'use the vocabulary that belongs to the checkpoint',
       );
     }
-    const model = loadModel(device, config, (name) => checkpoint.load(name));
+    const streamed = !fitsMemory(config, memory);
+    const model = loadModel(device, config, (name) => checkpoint.load(name), { streamed });
     return {
       checkpoint,
       model,
       tokenizer,
+      streamed,
       async close() {
         if (!device.closed) freeModel(model);
         await checkpoint.close();

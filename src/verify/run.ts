@@ -1,5 +1,6 @@
 import type { Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
+import { defaultMemory, fitsMemory } from '../checkpoint/memory.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
 import type { FullSizeCase } from './full-size-case.ts';
@@ -14,6 +15,8 @@ export interface RunOptions {
   /** Of a pass at full size, see `FullSizeOptions`. */
   readonly onStage?: (name: string, share: number) => void;
   readonly resume?: string | undefined;
+  /** See `openSystem`. */
+  readonly memory?: number | undefined;
 }
 
 /** Something to compare with: activations that are kept whole, or fingerprints of a model that needs no file. */
@@ -58,9 +61,10 @@ export const unavailableRun = (wanted: Case, name: string, error: DeviceError): 
 async function measureModes(
   { golden, checkpoint, text }: OpenedCase,
   device: Device,
-  { modes, wanted, onProgress }: RunOptions,
+  { modes, wanted, onProgress, memory }: RunOptions,
 ) {
-  const model = loadModel(device, checkpoint.config, checkpoint.load); // one upload for both modes
+  const streamed = !fitsMemory(checkpoint.config, memory ?? defaultMemory());
+  const model = loadModel(device, checkpoint.config, checkpoint.load, { streamed }); // one upload for both modes
   try {
     const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
     for (const mode of modes) {

@@ -116,6 +116,20 @@ test('a conversation looks at each picture once', async () => {
   expect(device.live.size).toBe(before);
 });
 
+test('a checkpoint that does not fit the memory answers the same from its files', async () => {
+  const { device, system } = devices.get('cpu')!;
+  const before = device.live.size;
+  const streamed = await openSystem('golden/tiny', device, 4_000_000);
+  expect([system.streamed, streamed.streamed]).toEqual([false, true]);
+  const question = asked('What is in the picture?', pictures[0]);
+  expect(await said(streamed, question, { maxNewTokens: 3 })).toEqual(
+    await said(system, question, { maxNewTokens: 3 }),
+  );
+  expect(device.live.size).toBe(before + 2); // the position tables
+  await streamed.close();
+  expect(device.live.size).toBe(before);
+});
+
 test('impossible questions are refused before any work', async () => {
   const { device, system } = devices.get('cpu')!;
   const before = device.live.size;
