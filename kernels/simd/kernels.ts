@@ -1,0 +1,46 @@
+import { gelu } from './gelu.ts';
+import { pack } from './pack.ts';
+import { product } from './product.ts';
+import { memoryRoof, multiplyAddRoof } from './roof.ts';
+import type { Func, Parameters } from './wasm/code.ts';
+import { features } from './wasm/features.ts';
+import { assemble } from './wasm/module.ts';
+
+/** Every kernel. A kernel is a function that a module exports under its name. */
+export const KERNELS: readonly Func[] = [
+  ...Object.values(pack),
+  ...Object.values(product),
+  gelu,
+  memoryRoof,
+  multiplyAddRoof,
+];
+
+/** The arguments of a kernel by the names of its parameters: byte offsets in the memory, and numbers. */
+export type Arguments<P extends Parameters> = { readonly [name in keyof P]: number };
+
+/** A kernel's arguments in the order of its parameters, for a command list. Offsets from 2 GiB on need no care: i32 wraps them. */
+export const inOrder = <P extends Parameters>(kernel: Func<P>, given: Arguments<P>): number[] =>
+  Object.keys(kernel.parameters).map((name) => given[name]);
+
+/**
+ * Assembles all kernels and compiles them. The module can be sent to workers.
+ *
+ * @param shared whether the memory will be one that threads share
+ * @param relaxed whether multiply-adds are fused; by default where the engine can
+ */
+export function compileKernels(shared: boolean, relaxed = features().relaxed): WebAssembly.Module {
+  const memory = { pages: 0, mostPages: 65536, shared };
+  return new WebAssembly.Module(assemble({ exports: KERNELS, memory, relaxed }));
+}
+
+/** Runs a kernel on one memory. */
+export type Run = <P extends Parameters>(kernel: Func<P>, given: Arguments<P>) => void;
+
+export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Run {
+  const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
+  return (kernel, given) => {
+    const compiled = exports[kernel.name];
+    if (typeof compiled !== 'function') throw new RangeError(`no kernel ${kernel.name} in this module`);
+    compiled(...inOrder(kernel, given));
+  };
+}

@@ -1,0 +1,24 @@
+import type { Func } from './wasm/code.ts';
+import { i32, i32x4, v128 } from './wasm/instructions.ts';
+import type { Local, Value } from './wasm/values.ts';
+
+/** How weights lie in memory. Activations are always float32. */
+export type WeightType = 'float32' | 'bfloat16';
+
+export const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, bfloat16: 2 };
+
+/** Columns of a panel of packed weights: two vectors of four float32. See tile.ts for why. */
+export const PANEL = 8;
+
+/** One kernel for each type of weights. */
+export const forEachType = <F extends Func>(
+  make: (type: WeightType) => F,
+): { readonly float32: F; readonly bfloat16: F } => ({ float32: make('float32'), bfloat16: make('bfloat16') });
+
+/** Four neighbouring weights as float32. A bfloat16 is the upper half of a float32, so widening is exact and one shift. */
+export const loadWeights = (type: WeightType, address: Local<'i32'>, index: number): Value<'v128'> =>
+  type === 'float32' ? v128.load(address, 4 * index) : i32x4.shl(v128.load16x4_u(address, 2 * index), 16);
+
+/** Bytes from one panel of packed weights to the next. */
+export const panelBytes = (type: WeightType, K: Value<'i32'>): Value<'i32'> =>
+  i32.mul(K, PANEL * WEIGHT_BYTES[type]);
