@@ -4,8 +4,8 @@ import { createQueue, type Queue } from './queue.ts';
 import type { Sizes } from './signature.ts';
 import type { Tensor } from './tensor.ts';
 
-/** What a tensor's elements are on the host. */
-export type HostData = Float32Array | Int32Array;
+/** What a tensor's elements are on the host; 16-bit numbers are the bits of bfloat16. */
+export type HostData = Float32Array | Int32Array | Uint16Array;
 
 /**
  * A driver allocates, runs, reads and frees; it contains no mathematics. Its methods are called one at a time, in order.
@@ -16,6 +16,8 @@ export interface Driver {
   readonly name: string;
   /** What really runs, for people: `GPU.js webasm, 2 threads`. */
   readonly description: string;
+  /** Keeps weights in bfloat16 that are given so; others widen them. */
+  readonly bfloat16?: boolean;
   /** `load` gives the elements; a driver without data never calls it. */
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
   run(

@@ -1,5 +1,6 @@
 import gpujs, { type GPU as Gpu, type IKernelRunShortcut } from 'gpu.js';
 import type { Driver } from './device.ts';
+import { widenBfloat16 } from './dtype.ts';
 import { DeviceError } from './error.ts';
 import { type Handle, isParallel, type Kernel, type Op, type Run, type Thread } from './op.ts';
 import type { Sizes } from './signature.ts';
@@ -109,7 +110,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     description: `GPU.js ${mode}${mode === 'webasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
     async upload(load, shape) {
       const data = await load();
-      const values = data instanceof Float32Array ? data : Float32Array.from(data);
+      const values = data instanceof Float32Array ? data : asFloats(data);
       const [rows, columns] = matrixShape(shape);
       if (mode === 'cpu') return rowsOf(values, columns);
       requireIndexable(rows, columns);
@@ -174,6 +175,9 @@ function matrixShape(shape: readonly number[]): [rows: number, columns: number] 
   const columns = shape.at(-1)!;
   return [elements(shape) / columns, columns];
 }
+
+const asFloats = (data: Int32Array | Uint16Array): Float32Array =>
+  data instanceof Uint16Array ? widenBfloat16(data) : Float32Array.from(data);
 
 function rowsOf(values: Float32Array, columns: number): Float32Array[] {
   return Array.from({ length: values.length / columns }, (_, row) =>

@@ -1,10 +1,11 @@
+import { simd } from '../kernels/simd/device/driver.ts';
 import { createDevice, type Device } from './device.ts';
 import { DeviceError } from './error.ts';
 import { GPU_JS_MODES, type GpuJsMode, gpuJs } from './gpu-js.ts';
 import { nullDriver } from './null.ts';
 import { provideWebGpu } from './webgpu-node.ts';
 
-export const DEVICE_NAMES = ['auto', ...GPU_JS_MODES, 'null'] as const;
+export const DEVICE_NAMES = ['auto', 'simd', ...GPU_JS_MODES, 'null'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
 /** Workers for matrix products when nobody says how many: more than a few only cost memory at these sizes. */
@@ -26,6 +27,7 @@ export async function openDevice(
   threads = Math.min(MOST_DEFAULT_THREADS, globalThis.navigator?.hardwareConcurrency ?? MOST_DEFAULT_THREADS),
 ): Promise<OpenedDevice> {
   if (name === 'null') return { device: createDevice(nullDriver), note: undefined };
+  if (name === 'simd') return { device: createDevice(await simd(threads)), note: undefined };
   if (name !== 'auto') return { device: await open(name, threads), note: undefined };
   try {
     return { device: await open('webgpu', threads, 'hardware'), note: undefined };

@@ -1,0 +1,151 @@
+import type { Driver, HostData } from '../../../tensor/device.ts';
+import type { Op } from '../../../tensor/op.ts';
+import type { Sizes } from '../../../tensor/signature.ts';
+import { elements } from '../../../tensor/tensor.ts';
+import { compileKernels, inOrder, KERNELS } from '../kernels.ts';
+import type { Func, Parameters } from '../wasm/code.ts';
+import { features } from '../wasm/features.ts';
+import { createHeap, type Heap } from './heap.ts';
+import { interpret } from './interpret.ts';
+import { createTeam } from './team.ts';
+import { TWINS } from './twins.ts';
+
+/** Where a tensor's elements lie. */
+export interface Stored {
+  at: number;
+  readonly shape: readonly number[];
+  readonly type: 'float32' | 'int32' | 'bfloat16';
+  /** Offsets of packed copies of a matrix, by how they are packed. */
+  readonly packed: Map<string, number>;
+}
+
+/** What a twin works with. */
+export interface Host {
+  readonly heap: Heap;
+  /** Runs a kernel over `units` units, on all threads; the arguments are all its parameters but the last two, `start` and `end`. */
+  run<P extends Parameters>(kernel: Func<P>, given: Readonly<Record<string, number>>, units: number): void;
+  /** So many bytes until the operation ends. */
+  temporary(bytes: number): number;
+  /** Elements in the memory. The view is good until something is allocated. */
+  floats(at: number, count: number): Float32Array;
+  integers(at: number, count: number): Int32Array;
+}
+
+/** An operation on the `simd` device: writes the output, of which the place is given. */
+export type Twin = (host: Host, inputs: readonly Stored[], sizes: Sizes, output: Stored) => void;
+
+/** Where threads share memory: in Node, and in pages that are isolated from other origins. */
+const canShare = (): boolean =>
+  typeof SharedArrayBuffer !== 'undefined' &&
+  (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
+
+/**
+ * WebAssembly kernels with SIMD over one memory, on several threads where it can be shared. Results are the same bytes for any
+ * number of threads. An operation that has no twin here runs its own kernel, in plain JavaScript.
+ */
+export async function simd(wantedThreads: number): Promise<Driver> {
+  const shared = canShare();
+  const threads = shared ? wantedThreads : 1;
+  const { relaxed } = features();
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536, shared });
+  const heap = createHeap(memory);
+  const team = await createTeam(
+    compileKernels(shared, relaxed),
+    memory,
+    KERNELS.map(({ name }) => name),
+    threads,
+  );
+
+  const allocate = (shape: readonly number[], type: Stored['type']): Stored => ({
+    at: heap.allocate(elements(shape) * (type === 'bfloat16' ? 2 : 4)),
+    shape,
+    type,
+    packed: new Map(),
+  });
+
+  function release({ at, packed }: Stored): void {
+    for (const offset of new Set([at, ...packed.values()])) heap.free(offset);
+  }
+
+  /** Runs `work` with a host whose temporaries are freed afterwards. */
+  function withHost(work: (host: Host) => void): void {
+    const temporaries: number[] = [];
+    try {
+      work({
+        heap,
+        run: (kernel, given, units) => {
+          const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
+          team.run(kernel.name, values, units);
+        },
+        temporary(bytes) {
+          const offset = heap.allocate(bytes);
+          temporaries.push(offset);
+          return offset;
+        },
+        floats: (at, count) => new Float32Array(memory.buffer, at, count),
+        integers: (at, count) => new Int32Array(memory.buffer, at, count),
+      });
+    } finally {
+      for (const offset of temporaries) heap.free(offset);
+    }
+  }
+
+  return {
+    name: 'simd',
+    description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
+    bfloat16: true,
+    async upload(load, shape) {
+      const data = await load();
+      const stored = allocate(shape, typeOf(data));
+      write(memory, stored.at, data);
+      return stored;
+    },
+    run(op: Op, inputs, sizes, shape) {
+      const given = inputs as readonly Stored[];
+      const output = allocate(shape, op.signature.output.dtype);
+      try {
+        const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
+        if (twin) withHost((host) => twin(host, given, sizes, output));
+        else
+          write(
+            memory,
+            output.at,
+            interpret(
+              op,
+              given.map((input) => input && matrixOf(memory, input)),
+              sizes,
+              shape,
+            ),
+          );
+        return output;
+      } catch (error) {
+        release(output);
+        throw error;
+      }
+    },
+    read(storage, shape) {
+      const { at, type } = storage as Stored;
+      const count = elements(shape);
+      if (type === 'int32') return Float32Array.from(new Int32Array(memory.buffer, at, count));
+      return new Float32Array(memory.buffer, at, count).slice();
+    },
+    free: (storage) => release(storage as Stored),
+    close: () => team.close(),
+  };
+}
+
+const typeOf = (data: HostData): Stored['type'] =>
+  data instanceof Int32Array ? 'int32' : data instanceof Uint16Array ? 'bfloat16' : 'float32';
+
+function write(memory: WebAssembly.Memory, at: number, data: HostData): void {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  new Uint8Array(memory.buffer, at, data.byteLength).set(bytes);
+}
+
+/** A tensor as kernels see it: rows of the last dimension. */
+function matrixOf(memory: WebAssembly.Memory, { at, shape, type }: Stored): ArrayLike<number>[] {
+  const columns = shape.at(-1)!;
+  const View = type === 'int32' ? Int32Array : Float32Array;
+  const whole = new View(memory.buffer, at, elements(shape));
+  return Array.from({ length: whole.length / columns }, (_, row) => whole.subarray(row * columns, (row + 1) * columns));
+}

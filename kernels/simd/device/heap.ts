@@ -1,0 +1,95 @@
+import { DeviceError } from '../../../tensor/error.ts';
+
+/** Places in one WebAssembly memory. */
+export interface Heap {
+  readonly memory: WebAssembly.Memory;
+  /** @returns the offset of so many bytes, at a multiple of 64. @throws DeviceError when 4 GiB are not enough */
+  allocate(bytes: number): number;
+  free(offset: number): void;
+  /** How many bytes are in use. */
+  readonly used: number;
+}
+
+/** A cache line: kernels of two threads never write to one. */
+const ALIGNMENT = 64;
+const PAGE = 65_536;
+/** A 32-bit memory ends at 4 GiB. */
+const MOST_PAGES = 65_536;
+
+interface Gap {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** First fit over a list of gaps, sorted by offset; neighbours are joined when they are freed. */
+export function createHeap(memory: WebAssembly.Memory): Heap {
+  let gaps: Gap[] = [];
+  const sizes = new Map<number, number>();
+  let used = 0;
+  let end = ALIGNMENT; // offset 0 means "absent" to kernels
+
+  function atTheEnd(bytes: number): number {
+    const last = gaps.at(-1);
+    const offset = last && last.offset + last.bytes === end ? last.offset : end;
+    const missing = Math.ceil((offset + bytes - memory.buffer.byteLength) / PAGE);
+    if (offset + bytes > MOST_PAGES * PAGE) {
+      throw new DeviceError(
+        `simd: ${(used / 1e9).toFixed(1)} GB in use and ${(bytes / 1e9).toFixed(1)} GB more do not fit 4 GiB; give less --memory, so that weights are streamed`,
+      );
+    }
+    if (missing > 0) grow(memory, missing);
+    if (offset < end) gaps.pop();
+    end = offset + bytes;
+    return offset;
+  }
+
+  return {
+    memory,
+    get used() {
+      return used;
+    },
+    allocate(wanted) {
+      const bytes = Math.max(ALIGNMENT, Math.ceil(wanted / ALIGNMENT) * ALIGNMENT);
+      const index = gaps.findIndex((gap) => gap.bytes >= bytes);
+      const gap = gaps[index];
+      const offset = gap ? gap.offset : atTheEnd(bytes);
+      if (gap) {
+        const rest = gap.bytes - bytes;
+        gaps.splice(index, 1, ...(rest > 0 ? [{ offset: offset + bytes, bytes: rest }] : []));
+      }
+      sizes.set(offset, bytes);
+      used += bytes;
+      return offset;
+    },
+    free(offset) {
+      const bytes = sizes.get(offset);
+      if (bytes === undefined) throw new RangeError(`nothing is allocated at ${offset}`);
+      sizes.delete(offset);
+      used -= bytes;
+      const before = gaps.filter((gap) => gap.offset < offset);
+      const after = gaps.filter((gap) => gap.offset > offset);
+      const left = before.at(-1);
+      const right = after[0];
+      const joinsLeft = left !== undefined && left.offset + left.bytes === offset;
+      const joinsRight = right !== undefined && offset + bytes === right.offset;
+      const start = joinsLeft ? left.offset : offset;
+      const stop = joinsRight ? right.offset + right.bytes : offset + bytes;
+      gaps = [
+        ...(joinsLeft ? before.slice(0, -1) : before),
+        { offset: start, bytes: stop - start },
+        ...(joinsRight ? after.slice(1) : after),
+      ];
+    },
+  };
+}
+
+function grow(memory: WebAssembly.Memory, pages: number): void {
+  try {
+    memory.grow(pages);
+  } catch (cause) {
+    const gigabytes = (memory.buffer.byteLength / 1e9).toFixed(1);
+    throw new DeviceError(`simd: no more memory after ${gigabytes} GB; close other programs, or give less --memory`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,143 @@
+import { DeviceError } from '../../../tensor/error.ts';
+import { work } from './worker.ts';
+
+/** Threads that share the units of a kernel. */
+export interface Team {
+  readonly threads: number;
+  /**
+   * Runs an exported kernel over the units from 0 to `units`: its last two parameters are the range it is to compute. Which
+   * thread computes which units changes from run to run; what is computed does not.
+   *
+   * @throws DeviceError when a worker failed
+   */
+  run(kernel: string, given: readonly number[], units: number): void;
+  close(): Promise<void>;
+}
+
+/** Words of the memory that all threads share to talk to each other. */
+export const CONTROL = {
+  /** The number of the run that is under way, 0 between runs, −1 when all is over. */
+  run: 0,
+  /** How many workers are inside a run. */
+  inside: 1,
+  /** The next unit that nobody has taken. */
+  next: 2,
+  units: 3,
+  /** How many units are taken at once. */
+  share: 4,
+  kernel: 5,
+  /** Set by a worker that failed. */
+  failed: 6,
+  count: 7,
+  first: 8,
+} as const;
+
+const WORDS = 64;
+/** Each thread takes its units in about so many portions, so that one that is held up does not hold up the others. */
+const PORTIONS = 8;
+/** A worker that has been inside a run for so long without a sign is taken to be lost. */
+const LOST_MILLISECONDS = 120_000;
+
+type Exports = Readonly<Record<string, (...given: number[]) => void>>;
+
+/**
+ * Starts a team. Without a memory that can be shared, or with one thread, everything runs in the calling thread.
+ *
+ * @param module whose exports are kernels
+ * @param names the exports, by number
+ */
+export async function createTeam(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  names: readonly string[],
+  threads: number,
+): Promise<Team> {
+  const exports = new WebAssembly.Instance(module, { environment: { memory } }).exports as Exports;
+  const alone = (kernel: string, given: readonly number[], units: number) => exports[kernel](...given, 0, units);
+  if (threads === 1) return { threads, run: alone, close: async () => undefined };
+
+  const control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
+  const setup = { module, memory, names, control, words: CONTROL };
+  const workers = await Promise.all(Array.from({ length: threads - 1 }, () => startWorker(setup)));
+  let runs = 0;
+
+  /** Waits until no worker is inside the run. */
+  function settle(): void {
+    let last = -1;
+    let since = performance.now();
+    for (;;) {
+      const inside = Atomics.load(control, CONTROL.inside);
+      if (inside === 0) return;
+      const next = Atomics.load(control, CONTROL.next);
+      if (next !== last) [last, since] = [next, performance.now()];
+      if (performance.now() - since > LOST_MILLISECONDS) throw new DeviceError('simd: a worker does not answer');
+      if (CAN_WAIT) Atomics.wait(control, CONTROL.inside, inside, 100);
+    }
+  }
+
+  return {
+    threads,
+    run(kernel, given, units) {
+      if (units < 2) return alone(kernel, given, units);
+      const share = Math.max(1, Math.floor(units / (threads * PORTIONS)));
+      control[CONTROL.kernel] = names.indexOf(kernel);
+      control[CONTROL.units] = units;
+      control[CONTROL.share] = share;
+      control[CONTROL.next] = 0;
+      control[CONTROL.count] = given.length;
+      for (const [i, value] of given.entries()) control[CONTROL.first + i] = value;
+      runs = (runs % 0x7ffffffe) + 1;
+      Atomics.store(control, CONTROL.run, runs);
+      Atomics.notify(control, CONTROL.run);
+      for (let at = Atomics.add(control, CONTROL.next, share); at < units; ) {
+        exports[kernel](...given, at, Math.min(at + share, units));
+        at = Atomics.add(control, CONTROL.next, share);
+      }
+      Atomics.store(control, CONTROL.run, 0);
+      settle();
+      if (Atomics.load(control, CONTROL.failed) !== 0) {
+        throw new DeviceError(`simd: a worker failed in ${kernel}; please report it with the output of --debug`);
+      }
+    },
+    async close() {
+      Atomics.store(control, CONTROL.run, -1);
+      Atomics.notify(control, CONTROL.run);
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}
+
+interface StartedWorker {
+  terminate(): unknown;
+}
+
+/** What a worker is given to begin with. */
+export interface Setup {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly names: readonly string[];
+  readonly control: Int32Array;
+  readonly words: typeof CONTROL;
+}
+
+/** The main thread of a page may not wait; it spins. */
+const CAN_WAIT = typeof window === 'undefined';
+
+/** A worker is made of its function's text, so that it needs no file of its own in a page and no loader in Node. */
+async function startWorker(setup: Setup): Promise<StartedWorker> {
+  // The TypeScript loader wraps inner functions in a call of __name.
+  const text = `const __name = (value) => value; const work = ${work};`;
+  if (typeof window === 'undefined') {
+    const { Worker } = await import('node:worker_threads');
+    const worker = new Worker(`${text} work(require('node:worker_threads').workerData);`, {
+      eval: true,
+      workerData: setup,
+    });
+    worker.unref();
+    return worker;
+  }
+  const url = URL.createObjectURL(new Blob([`${text} onmessage = ({ data }) => work(data);`]));
+  const worker = new Worker(url);
+  worker.postMessage(setup);
+  return worker;
+}
