@@ -1,7 +1,10 @@
 /** What differs between devices in one kernel: the precision of sums, division, square roots and `exp`. */
 export type Family = 'cpu' | 'webasm' | 'shader';
 
-export const familyOf = (device: string): Family => (device === 'cpu' || device === 'webasm' ? device : 'shader');
+export function familyOf(device: string): Family {
+  if (device === 'simd') return 'webasm'; // float32 with the same sums in blocks
+  return device === 'cpu' || device === 'webasm' ? device : 'shader';
+}
 
 /**
  * `|a − b| ≤ absolute · scale + relative · |b|`, b the float64 reference and `scale` the natural one of the element, such as

@@ -20,6 +20,9 @@ describe('the small checkpoint', () => {
       top_k: 0,
       eos_token_id: 551,
       pad_token_id: 551,
+      min_new_tokens: 0,
+      repetition_penalty: 1,
+      temperature: 1,
       max_new_tokens: 128,
       max_window_size: 1536,
     });

@@ -25,7 +25,7 @@ function pieces(text: string): Piece[] {
   return [...Array.from({ length: images }, () => ({ image: '' })), { text: words }];
 }
 
-describe.each(['cpu', 'webasm'] as const)('greedy answers on %s', (mode) => {
+describe.each(['cpu', 'webasm', 'simd'] as const)('greedy answers on %s', (mode) => {
   let device: Device;
   let system: System;
   beforeAll(async () => {

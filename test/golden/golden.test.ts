@@ -14,7 +14,7 @@ function worstRatio(results: readonly TapMeasurement[]) {
   return twins.reduce((a, b) => (b.ratio > a.ratio ? b : a));
 }
 
-describe.each(['cpu', 'webasm'] as const)('every golden activation on %s', (mode) => {
+describe.each(['cpu', 'webasm', 'simd'] as const)('every golden activation on %s', (mode) => {
   test.each(CASES)('$name', async (wanted) => {
     const opened = await openCase(wanted);
     const { device } = await openDevice(mode, 2);

@@ -1,15 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
-import { gpuJs } from '../../tensor/gpu-js.ts';
+import { closeDevice, type Device } from '../../tensor/device.ts';
+import { openDevice } from '../../tensor/open.ts';
 import { cases } from './cases.ts';
 import { checkCase } from './check.ts';
 import { testCases } from './test-cases.ts';
 
-describe.each(['cpu', 'webasm'] as const)('%s equals the equations', (mode) => {
+describe.each(['cpu', 'webasm', 'simd'] as const)('%s equals the equations', (mode) => {
   let device: Device;
   beforeAll(async () => {
-    device = createDevice(await gpuJs(mode, 2));
+    device = (await openDevice(mode, 2)).device;
   });
   afterAll(() => closeDevice(device));
 
@@ -18,7 +18,11 @@ describe.each(['cpu', 'webasm'] as const)('%s equals the equations', (mode) => {
 
 test('every operation has a case', async () => {
   const folder = new URL('../../kernels/', import.meta.url);
-  const modules = await Promise.all(readdirSync(folder).map((file) => import(new URL(file, folder).href)));
+  const modules = await Promise.all(
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => import(new URL(file, folder).href)),
+  );
   const operations = modules.flatMap((module) => Object.keys(module)).filter((name) => name !== 'zeros'); // a kernel
   expect(cases.map(({ op }) => op).sort()).toEqual(operations.sort());
 });

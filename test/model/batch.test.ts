@@ -6,7 +6,7 @@ import { scope } from '../../tensor/scope.ts';
 import { read } from '../../tensor/tensor.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 
-describe.each(['cpu', 'webasm'] as const)('several sequences at once, on %s', (mode) => {
+describe.each(['cpu', 'webasm', 'simd'] as const)('several sequences at once, on %s', (mode) => {
   let device: Device;
   let opened: OpenedCase;
   let model: Model;

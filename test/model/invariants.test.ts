@@ -24,7 +24,7 @@ const ROUNDING = 2e-5;
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((largest, value, i) => Math.max(largest, Math.abs(value - b[i])), 0);
 
-describe.each(['cpu', 'webasm'] as const)('what must hold without goldens, on %s', (mode) => {
+describe.each(['cpu', 'webasm', 'simd'] as const)('what must hold without goldens, on %s', (mode) => {
   let device: Device;
   let opened: OpenedCase;
   let model: Model;
