@@ -14,8 +14,14 @@ export interface Checkpoint {
   readonly generation: GenerationConfig;
   /** Exactly the tensors of weightShapes. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** A weight as float32, row-major. Several may be read at once. @throws CheckpointError */
+  /**
+   * A weight as float32, row-major. Several may be read at once.
+   *
+   * @param keepBfloat16 leaves bfloat16 as it is
+   * @throws CheckpointError
+   */
   load(name: string): Promise<Float32Array>;
+  load(name: string, keepBfloat16: boolean | undefined): Promise<Float32Array | Uint16Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
 
@@ -43,12 +49,13 @@ export function checkpointFrom({ path, config, generation, tensors, close }: Che
     config,
     generation: generation ?? parseGenerationConfig({}, path),
     tensors,
-    async load(name) {
+    load: (async (name: string, keepBfloat16?: boolean) => {
       const tensor = tensors.get(name);
       if (!tensor)
         throw new CheckpointError(path, `no tensor is called ${quote(name)}`, 'see weightShapes for the names');
+      if (keepBfloat16 && tensor.dtype === 'bfloat16') return new Uint16Array((await tensor.read()).buffer);
       return readFloat32(tensor);
-    },
+    }) as Checkpoint['load'], // what it gives depends on what it is asked for
     close: async () => close?.(),
   };
 }

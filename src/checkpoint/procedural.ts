@@ -1,3 +1,4 @@
+import { roundToBfloat16 } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
 import { sineCosinePositions } from '../model/positions.ts';
@@ -55,13 +56,26 @@ function exponentOf(name: string, shape: readonly number[]): number {
   return Math.floor(Math.log2(74 * Math.sqrt(fan)) + 0.5);
 }
 
+/** The same as the bits of bfloat16, in which all procedural weights are exact. */
+function drawnBits(name: string, count: number, value: (b: number) => number): Uint16Array {
+  const seed = fnv1a(name);
+  const bits = roundToBfloat16(Float32Array.from({ length: 256 }, (_, byte) => value(byte - 128)));
+  const out = new Uint16Array(count);
+  for (let i = 0; i < count; i++) out[i] = bits[fmix32((Math.imul(i, GOLDEN_RATIO) + seed) | 0) >>> 24];
+  return out;
+}
+
 /**
  * A checkpoint of any configuration without a file.
  *
+ * @param keepBfloat16 gives matrices as the bits of bfloat16
  * @returns what `loadModel` takes: a weight's elements, row-major
  * @throws (rejects with) CheckpointError for a name that the configuration does not have
  */
-export function proceduralCheckpoint(config: Config): (name: string) => Promise<Float32Array> {
+export function proceduralCheckpoint(
+  config: Config,
+  keepBfloat16 = false,
+): (name: string) => Promise<Float32Array | Uint16Array> {
   const shapes = new Map(weightShapes(config));
   return async (name) => {
     const shape = shapes.get(name);
@@ -69,6 +83,6 @@ export function proceduralCheckpoint(config: Config): (name: string) => Promise<
       throw new CheckpointError('procedural weights', `no weight "${name}"`, 'use a name of the configuration');
     if (name.endsWith('pos_embed')) return sineCosinePositions(Math.sqrt(shape[0]), shape[1]);
     const count = shape.reduce((a, b) => a * b, 1);
-    return drawn(name, count, proceduralScale(name, shape));
+    return (keepBfloat16 && shape.length > 1 ? drawnBits : drawn)(name, count, proceduralScale(name, shape));
   };
 }

@@ -43,7 +43,7 @@ export async function openSystem(folder: string, device: Device, memory = defaul
       );
     }
     const streamed = !fitsMemory(config, memory);
-    const model = loadModel(device, config, (name) => checkpoint.load(name), { streamed });
+    const model = loadModel(device, config, (name) => checkpoint.load(name, device.driver.bfloat16), { streamed });
     return {
       checkpoint,
       model,

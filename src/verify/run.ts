@@ -64,7 +64,9 @@ async function measureModes(
   { modes, wanted, onProgress, memory }: RunOptions,
 ) {
   const streamed = !fitsMemory(checkpoint.config, memory ?? defaultMemory());
-  const model = loadModel(device, checkpoint.config, checkpoint.load, { streamed }); // one upload for both modes
+  const model = loadModel(device, checkpoint.config, (name) => checkpoint.load(name, device.driver.bfloat16), {
+    streamed,
+  }); // one upload for both modes
   try {
     const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
     for (const mode of modes) {

@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/model/config.ts';
 import { sineCosinePositions } from '../../src/model/positions.ts';
 import { nmse } from '../../src/verify/metrics.ts';
 import { closeDevice } from '../../tensor/device.ts';
+import { widenBfloat16 } from '../../tensor/dtype.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
@@ -23,13 +24,16 @@ test('the hashes give their published values', () => {
 
 test('every weight is exact in bfloat16, spread as its kind asks', async () => {
   const load = proceduralCheckpoint(tiny);
+  const bits = proceduralCheckpoint(tiny, true);
   for (const [name, deviation] of [
     ['transformer.h.0.attn.c_proj.weight', 74 * 2 ** -Math.floor(Math.log2(74 * 16) + 0.5)],
     ['transformer.h.0.attn.c_attn.bias', 74 * 2 ** -13],
     ['transformer.wte.weight', 74 * 2 ** -12],
     ['transformer.visual.ln_post.weight', 9.24 * 2 ** -7],
   ] as const) {
-    const values = await load(name);
+    const values = (await load(name)) as Float32Array;
+    const kept = await bits(name); // vectors stay float32
+    expect(kept instanceof Uint16Array ? widenBfloat16(kept) : kept).toEqual(values);
     expect(new Uint32Array(values.buffer).every((bits) => (bits & 0xffff) === 0)).toBe(true);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);

@@ -1,4 +1,6 @@
 import type { Driver, HostData } from '../../../tensor/device.ts';
+import { widenBfloat16 } from '../../../tensor/dtype.ts';
+import { DeviceError } from '../../../tensor/error.ts';
 import type { Op } from '../../../tensor/op.ts';
 import type { Sizes } from '../../../tensor/signature.ts';
 import { elements } from '../../../tensor/tensor.ts';
@@ -8,15 +10,17 @@ import { features } from '../wasm/features.ts';
 import { createHeap, type Heap } from './heap.ts';
 import { interpret } from './interpret.ts';
 import { createTeam } from './team.ts';
-import { TWINS } from './twins.ts';
+import { type MatrixLayout, TAKE_BFLOAT16, TWINS, widen } from './twins.ts';
 
 /** Where a tensor's elements lie. */
 export interface Stored {
   at: number;
   readonly shape: readonly number[];
   readonly type: 'float32' | 'int32' | 'bfloat16';
-  /** Offsets of packed copies of a matrix, by how they are packed. */
-  readonly packed: Map<string, number>;
+  /** How a weight was laid out before it was packed into panels, where it lies now. */
+  packed: MatrixLayout | undefined;
+  /** Packed copies of parts of a weight that stays as it is. */
+  readonly parts: Map<string, number>;
 }
 
 /** What a twin works with. */
@@ -60,11 +64,12 @@ export async function simd(wantedThreads: number): Promise<Driver> {
     at: heap.allocate(elements(shape) * (type === 'bfloat16' ? 2 : 4)),
     shape,
     type,
-    packed: new Map(),
+    packed: undefined,
+    parts: new Map(),
   });
 
-  function release({ at, packed }: Stored): void {
-    for (const offset of new Set([at, ...packed.values()])) heap.free(offset);
+  function release({ at, parts }: Stored): void {
+    for (const offset of [at, ...parts.values()]) heap.free(offset);
   }
 
   /** Runs `work` with a host whose temporaries are freed afterwards. */
@@ -95,7 +100,9 @@ export async function simd(wantedThreads: number): Promise<Driver> {
     description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
     bfloat16: true,
     async upload(load, shape) {
-      const data = await load();
+      const given = await load();
+      // Biases and the weights of norms are small, and added to float32.
+      const data = given instanceof Uint16Array && shape.length === 1 ? widenBfloat16(given) : given;
       const stored = allocate(shape, typeOf(data));
       write(memory, stored.at, data);
       return stored;
@@ -104,19 +111,13 @@ export async function simd(wantedThreads: number): Promise<Driver> {
       const given = inputs as readonly Stored[];
       const output = allocate(shape, op.signature.output.dtype);
       try {
-        const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
-        if (twin) withHost((host) => twin(host, given, sizes, output));
-        else
-          write(
-            memory,
-            output.at,
-            interpret(
-              op,
-              given.map((input) => input && matrixOf(memory, input)),
-              sizes,
-              shape,
-            ),
-          );
+        withHost((host) => {
+          const wide = TAKE_BFLOAT16.has(op.name) ? given : given.map((input) => input && widened(host, input));
+          const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
+          if (twin) return twin(host, wide, sizes, output);
+          const rows = wide.map((input) => input && matrixOf(memory, input));
+          write(memory, output.at, interpret(op, rows, sizes, shape));
+        });
         return output;
       } catch (error) {
         release(output);
@@ -124,7 +125,9 @@ export async function simd(wantedThreads: number): Promise<Driver> {
       }
     },
     read(storage, shape) {
-      const { at, type } = storage as Stored;
+      const { at, type, packed } = storage as Stored;
+      if (packed || type === 'bfloat16')
+        throw new DeviceError('simd: weights cannot be read back; read them from their file');
       const count = elements(shape);
       if (type === 'int32') return Float32Array.from(new Int32Array(memory.buffer, at, count));
       return new Float32Array(memory.buffer, at, count).slice();
@@ -132,6 +135,15 @@ export async function simd(wantedThreads: number): Promise<Driver> {
     free: (storage) => release(storage as Stored),
     close: () => team.close(),
   };
+}
+
+/** A tensor in float32, until the operation ends. */
+function widened(host: Host, stored: Stored): Stored {
+  if (stored.type !== 'bfloat16') return stored;
+  const count = elements(stored.shape);
+  const at = host.temporary(4 * count);
+  widen(new Uint16Array(host.heap.memory.buffer, stored.at, count), host.integers(at, count));
+  return { ...stored, at, type: 'float32' };
 }
 
 const typeOf = (data: HostData): Stored['type'] =>

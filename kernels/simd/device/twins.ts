@@ -1,7 +1,11 @@
+import { gelu } from '../gelu.ts';
 import { pack } from '../pack.ts';
 import { ACTIVATION, product } from '../product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../weights.ts';
 import type { Host, Stored, Twin } from './driver.ts';
+
+/** Operations that take weights in bfloat16; for others they are widened. */
+export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', 'embedding']);
 
 /** The operations that run as WebAssembly kernels, or as copies in its memory, by name. */
 export const TWINS: Readonly<Record<string, Twin>> = {
@@ -22,9 +26,11 @@ export const TWINS: Readonly<Record<string, Twin>> = {
   matmul(host, [x, weight], { N, K, M }, y) {
     const type = weightType(weight);
     const bytes = WEIGHT_BYTES[type];
-    const w = packed(host, weight, 'columns', { N: M, K, offset: 0, rowStride: bytes, columnStride: bytes * M });
+    const w = packWhole(host, weight, { N: M, K, rowStride: bytes, columnStride: bytes * M });
     multiply(host, { x: x.at, w, type, bias: 0, y: y.at, rows: N, N: M, K });
   },
+
+  gelu: (host, [x], { N, D }, y) => host.run(gelu, { x: x.at, y: y.at }, N * D),
 
   embedding({ heap, integers, floats }, [table, ids], { T, D }, y) {
     const rows = integers(ids.at, T);
@@ -69,39 +75,56 @@ function multiply(
   host.run(product[type], fixed, Math.ceil(N / PANEL));
 }
 
-/** Rows `start` to `start + N` of a `[R, K]` matrix, packed once. */
-function packedRows(host: Host, weight: Stored, start: number, N: number, K: number): number {
-  const bytes = WEIGHT_BYTES[weightType(weight)];
-  const layout = { N, K, offset: bytes * start * K, rowStride: bytes * K, columnStride: bytes };
-  return packed(host, weight, `rows ${start}+${N}`, layout);
-}
-
-interface MatrixLayout {
+/** A weight (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
+export interface MatrixLayout {
   readonly N: number;
   readonly K: number;
-  readonly offset: number;
   readonly rowStride: number;
   readonly columnStride: number;
 }
 
-/** A packed copy of a weight, which stays with it. */
-function packed(host: Host, weight: Stored, key: string, layout: MatrixLayout): number {
-  const known = weight.packed.get(key);
-  if (known !== undefined) return known;
+/**
+ * The panels of a weight from its row `start` on. A whole weight is packed once, in place of its rows: what begins at a
+ * multiple of PANEL is found in there.
+ */
+function packedRows(host: Host, weight: Stored, start: number, N: number, K: number): number {
   const type = weightType(weight);
-  const panels = Math.ceil(layout.N / PANEL);
-  const offset = host.heap.allocate(panels * PANEL * layout.K * WEIGHT_BYTES[type]);
-  weight.packed.set(key, offset);
-  packInto(host, type, weight.at, layout, offset);
+  const bytes = WEIGHT_BYTES[type];
+  const strides = { K, rowStride: bytes * K, columnStride: bytes };
+  const R = weight.shape[0];
+  if (N === R || N % PANEL === 0) {
+    return packWhole(host, weight, { N: R, ...strides }) + start * K * bytes;
+  }
+  const key = `${start}+${N}`;
+  const known = weight.parts.get(key);
+  if (known !== undefined) return known;
+  const offset = allocatePanels(host, type, N, K);
+  weight.parts.set(key, offset);
+  packInto(host, type, weight.at + bytes * start * K, { N, ...strides }, offset);
   return offset;
 }
 
+/** Packs a weight and gives up its rows. */
+function packWhole(host: Host, weight: Stored, layout: MatrixLayout): number {
+  if (!weight.packed) {
+    const type = weightType(weight);
+    const offset = allocatePanels(host, type, layout.N, layout.K);
+    packInto(host, type, weight.at, layout, offset);
+    host.heap.free(weight.at);
+    weight.at = offset;
+    weight.packed = layout;
+  }
+  return weight.at;
+}
+
+const allocatePanels = (host: Host, type: WeightType, N: number, K: number): number =>
+  host.heap.allocate(Math.ceil(N / PANEL) * PANEL * K * WEIGHT_BYTES[type]);
+
 export function packInto(host: Host, type: WeightType, at: number, layout: MatrixLayout, to: number): void {
-  const { offset, ...strides } = layout;
-  host.run(pack[type], { w: at + offset, packed: to, ...strides }, Math.ceil(layout.N / PANEL));
+  host.run(pack[type], { w: at, packed: to, ...layout }, Math.ceil(layout.N / PANEL));
 }
 
 /** bfloat16 are the upper halves of float32. */
-function widen(from: Uint16Array, to: Int32Array): void {
+export function widen(from: Uint16Array, to: Int32Array): void {
   for (let i = 0; i < from.length; i++) to[i] = from[i] << 16;
 }
