@@ -92,7 +92,7 @@ function packedRows(host: Host, weight: Stored, start: number, N: number, K: num
   const bytes = WEIGHT_BYTES[type];
   const strides = { K, rowStride: bytes * K, columnStride: bytes };
   const R = weight.shape[0];
-  if (N === R || N % PANEL === 0) {
+  if (N === R || (N % PANEL === 0 && start % PANEL === 0)) {
     return packWhole(host, weight, { N: R, ...strides }) + start * K * bytes;
   }
   const key = `${start}+${N}`;
