@@ -8,9 +8,9 @@ import { compileKernels, inOrder, KERNELS } from '../kernels.ts';
 import type { Func, Parameters } from '../wasm/code.ts';
 import { features } from '../wasm/features.ts';
 import { createHeap, type Heap } from './heap.ts';
-import { interpret } from './interpret.ts';
 import { createTeam } from './team.ts';
-import { type MatrixLayout, TAKE_BFLOAT16, TWINS, widen } from './twins.ts';
+import { TAKE_BFLOAT16, TWINS } from './twins.ts';
+import { type MatrixLayout, widen } from './weights.ts';
 
 /** Where a tensor's elements lie. */
 export interface Stored {
@@ -23,13 +23,27 @@ export interface Stored {
   readonly parts: Map<string, number>;
 }
 
+/** Waking another thread takes as long as about so many operations. */
+const WORTH_THREADS = 100_000;
+
 /** What a twin works with. */
 export interface Host {
   readonly heap: Heap;
-  /** Runs a kernel over `units` units, on all threads; the arguments are all its parameters but the last two, `start` and `end`. */
-  run<P extends Parameters>(kernel: Func<P>, given: Readonly<Record<string, number>>, units: number): void;
-  /** So many bytes until the operation ends. */
+  /**
+   * Runs a kernel over `units` units, on all threads if that pays.
+   *
+   * @param given all its parameters but the last two, `start` and `end`
+   * @param operations about how much there is to do, by default one operation a unit
+   */
+  run<P extends Parameters>(
+    kernel: Func<P>,
+    given: Readonly<Record<Exclude<keyof P, 'start' | 'end'>, number>>,
+    units: number,
+    operations?: number,
+  ): void;
+  /** So many bytes until they are released, or the operation ends. */
   temporary(bytes: number): number;
+  release(offset: number): void;
   /** Elements in the memory. The view is good until something is allocated. */
   floats(at: number, count: number): Float32Array;
   integers(at: number, count: number): Int32Array;
@@ -45,7 +59,7 @@ const canShare = (): boolean =>
 
 /**
  * WebAssembly kernels with SIMD over one memory, on several threads where it can be shared. Results are the same bytes for any
- * number of threads. An operation that has no twin here runs its own kernel, in plain JavaScript.
+ * number of threads.
  */
 export async function simd(wantedThreads: number): Promise<Driver> {
   const shared = canShare();
@@ -74,18 +88,22 @@ export async function simd(wantedThreads: number): Promise<Driver> {
 
   /** Runs `work` with a host whose temporaries are freed afterwards. */
   function withHost(work: (host: Host) => void): void {
-    const temporaries: number[] = [];
+    const temporaries = new Set<number>();
     try {
       work({
         heap,
-        run: (kernel, given, units) => {
+        run(kernel, given, units, operations = units) {
           const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
-          team.run(kernel.name, values, units);
+          team.run(kernel.name, values, units, operations >= WORTH_THREADS);
         },
         temporary(bytes) {
           const offset = heap.allocate(bytes);
-          temporaries.push(offset);
+          temporaries.add(offset);
           return offset;
+        },
+        release(offset) {
+          temporaries.delete(offset);
+          heap.free(offset);
         },
         floats: (at, count) => new Float32Array(memory.buffer, at, count),
         integers: (at, count) => new Int32Array(memory.buffer, at, count),
@@ -114,9 +132,8 @@ export async function simd(wantedThreads: number): Promise<Driver> {
         withHost((host) => {
           const wide = TAKE_BFLOAT16.has(op.name) ? given : given.map((input) => input && widened(host, input));
           const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
-          if (twin) return twin(host, wide, sizes, output);
-          const rows = wide.map((input) => input && matrixOf(memory, input));
-          write(memory, output.at, interpret(op, rows, sizes, shape));
+          if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
+          twin(host, wide, sizes, output);
         });
         return output;
       } catch (error) {
@@ -152,12 +169,4 @@ const typeOf = (data: HostData): Stored['type'] =>
 function write(memory: WebAssembly.Memory, at: number, data: HostData): void {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   new Uint8Array(memory.buffer, at, data.byteLength).set(bytes);
-}
-
-/** A tensor as kernels see it: rows of the last dimension. */
-function matrixOf(memory: WebAssembly.Memory, { at, shape, type }: Stored): ArrayLike<number>[] {
-  const columns = shape.at(-1)!;
-  const View = type === 'int32' ? Int32Array : Float32Array;
-  const whole = new View(memory.buffer, at, elements(shape));
-  return Array.from({ length: whole.length / columns }, (_, row) => whole.subarray(row * columns, (row + 1) * columns));
 }

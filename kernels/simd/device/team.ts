@@ -8,9 +8,11 @@ export interface Team {
    * Runs an exported kernel over the units from 0 to `units`: its last two parameters are the range it is to compute. Which
    * thread computes which units changes from run to run; what is computed does not.
    *
+   * @param parallel whether waking the other threads pays
+   *
    * @throws DeviceError when a worker failed
    */
-  run(kernel: string, given: readonly number[], units: number): void;
+  run(kernel: string, given: readonly number[], units: number, parallel: boolean): void;
   close(): Promise<void>;
 }
 
@@ -28,13 +30,17 @@ export const CONTROL = {
   kernel: 5,
   /** Set by a worker that failed. */
   failed: 6,
+  /** How many arguments there are. */
   count: 7,
-  first: 8,
 } as const;
 
-const WORDS = 64;
+/** Behind the words stand the kernel's arguments, as float64. */
+const WORDS = 8;
+const MOST_ARGUMENTS = 24;
 /** Each thread takes its units in about so many portions, so that one that is held up does not hold up the others. */
 const PORTIONS = 8;
+/** Portions begin at multiples of it where units are many: they may be single elements of vectors. */
+const ALIGNED = 16;
 /** A worker that has been inside a run for so long without a sign is taken to be lost. */
 const LOST_MILLISECONDS = 120_000;
 
@@ -56,8 +62,10 @@ export async function createTeam(
   const alone = (kernel: string, given: readonly number[], units: number) => exports[kernel](...given, 0, units);
   if (threads === 1) return { threads, run: alone, close: async () => undefined };
 
-  const control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
-  const setup = { module, memory, names, control, words: CONTROL };
+  const buffer = new SharedArrayBuffer(4 * WORDS + 8 * MOST_ARGUMENTS);
+  const control = new Int32Array(buffer, 0, WORDS);
+  const values = new Float64Array(buffer, 4 * WORDS);
+  const setup = { module, memory, names, control, values, words: CONTROL };
   const workers = await Promise.all(Array.from({ length: threads - 1 }, () => startWorker(setup)));
   let runs = 0;
 
@@ -77,15 +85,18 @@ export async function createTeam(
 
   return {
     threads,
-    run(kernel, given, units) {
-      if (units < 2) return alone(kernel, given, units);
-      const share = Math.max(1, Math.floor(units / (threads * PORTIONS)));
+    run(kernel, given, units, parallel) {
+      if (units < 2 || !parallel) return alone(kernel, given, units);
+      const share = Math.max(
+        1,
+        Math.floor(units / (threads * PORTIONS) / ALIGNED) * ALIGNED || Math.ceil(units / (threads * PORTIONS)),
+      );
       control[CONTROL.kernel] = names.indexOf(kernel);
       control[CONTROL.units] = units;
       control[CONTROL.share] = share;
       control[CONTROL.next] = 0;
       control[CONTROL.count] = given.length;
-      for (const [i, value] of given.entries()) control[CONTROL.first + i] = value;
+      values.set(given);
       runs = (runs % 0x7ffffffe) + 1;
       Atomics.store(control, CONTROL.run, runs);
       Atomics.notify(control, CONTROL.run);
@@ -117,6 +128,7 @@ export interface Setup {
   readonly memory: WebAssembly.Memory;
   readonly names: readonly string[];
   readonly control: Int32Array;
+  readonly values: Float64Array;
   readonly words: typeof CONTROL;
 }
 

@@ -1,130 +1,66 @@
+import { add } from '../add.ts';
+import { append } from '../append.ts';
+import { argmax } from '../argmax.ts';
+import { columns } from '../columns.ts';
+import { embedding } from '../embedding.ts';
 import { gelu } from '../gelu.ts';
-import { pack } from '../pack.ts';
-import { ACTIVATION, product } from '../product.ts';
-import { PANEL, WEIGHT_BYTES, type WeightType } from '../weights.ts';
-import type { Host, Stored, Twin } from './driver.ts';
+import { layerNorm } from '../layer-norm.ts';
+import { patches } from '../patches.ts';
+import { resizeGrid } from '../resize-grid.ts';
+import { rmsNorm } from '../rms-norm.ts';
+import { rotary } from '../rotary.ts';
+import { divide, scaleRows } from '../scale.ts';
+import { siluGate } from '../silu-gate.ts';
+import { softmax } from '../softmax.ts';
+import { splice } from '../splice.ts';
+import { attentionScores, attentionValues } from './attention.ts';
+import type { Twin } from './driver.ts';
+import { linear, matmul, weightType } from './weights.ts';
 
 /** Operations that take weights in bfloat16; for others they are widened. */
 export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', 'embedding']);
 
-/** The operations that run as WebAssembly kernels, or as copies in its memory, by name. */
+/** How each operation runs as WebAssembly kernels, by name: the places and sizes that the kernels are given, and how many units. */
 export const TWINS: Readonly<Record<string, Twin>> = {
-  linear(host, [x, weight, bias], { N, K, M, start }, y) {
-    const w = packedRows(host, weight, start, M, K);
-    multiply(host, {
-      x: x.at,
-      w,
-      type: weightType(weight),
-      bias: bias ? bias.at + 4 * start : 0,
-      y: y.at,
-      rows: N,
-      N: M,
-      K,
-    });
+  linear,
+  matmul,
+  attentionScores,
+  attentionValues,
+
+  add: (host, [addend, x], { B, M, D }, y) =>
+    host.run(add, { x: x.at, addend: addend.at, y: y.at, M, D }, B * M, B * M * D),
+  divide: (host, [x], { N, D, divisor }, y) => host.run(divide, { x: x.at, y: y.at, divisor }, N * D),
+  scaleRows: (host, [x, factor], { N, D }, y) =>
+    host.run(scaleRows, { x: x.at, factor: factor.at, y: y.at, D }, N, N * D),
+  gelu: (host, [x], { N, D }, y) => host.run(gelu, { x: x.at, y: y.at }, N * D, 30 * N * D),
+  siluGate: (host, [x, gate], { N, D }, y) =>
+    host.run(siluGate, { x: x.at, gate: gate.at, y: y.at }, N * D, 30 * N * D),
+  layerNorm: (host, [x, weight, bias], { N, D, eps }, y) =>
+    host.run(layerNorm, { x: x.at, weight: weight.at, bias: bias.at, y: y.at, D, eps }, N, 8 * N * D),
+  rmsNorm: (host, [x, weight], { N, D, eps }, y) =>
+    host.run(rmsNorm, { x: x.at, weight: weight.at, y: y.at, D, eps }, N, 4 * N * D),
+  softmax: (host, [span, x], { H, N, C }, y) =>
+    host.run(softmax, { x: x.at, span: span.at, y: y.at, N, C }, H * N, 20 * H * N * C),
+  rotary(host, [cos, sin, x], { N, H, d }, y) {
+    const row = 4 * H * d;
+    host.run(rotary, { x: x.at, cos: cos.at, sin: sin.at, y: y.at, xRow: row, yRow: row, H, d }, N, 3 * N * H * d);
   },
 
-  matmul(host, [x, weight], { N, K, M }, y) {
-    const type = weightType(weight);
-    const bytes = WEIGHT_BYTES[type];
-    const w = packWhole(host, weight, { N: M, K, rowStride: bytes, columnStride: bytes * M });
-    multiply(host, { x: x.at, w, type, bias: 0, y: y.at, rows: N, N: M, K });
-  },
-
-  gelu: (host, [x], { N, D }, y) => host.run(gelu, { x: x.at, y: y.at }, N * D),
-
-  embedding({ heap, integers, floats }, [table, ids], { T, D }, y) {
-    const rows = integers(ids.at, T);
-    for (let i = 0; i < T; i++) {
-      if (table.type === 'float32') floats(y.at + 4 * i * D, D).set(floats(table.at + 4 * rows[i] * D, D));
-      else widen(new Uint16Array(heap.memory.buffer, table.at + 2 * rows[i] * D, D), integers(y.at + 4 * i * D, D));
-    }
-  },
-
-  // It consumes its cache: the output takes its place in the memory, and it the place that was meant for the output.
-  append({ floats, integers }, [cache, rows, segments], { D, G }, y) {
+  embedding: (host, [table, ids], { T, D }, y) =>
+    host.run(embedding[weightType(table)], { table: table.at, ids: ids.at, y: y.at, D }, T, T * D),
+  splice: (host, [x, rows, source], { T, D }, y) =>
+    host.run(splice, { x: x.at, rows: rows.at, source: source.at, y: y.at, D }, T, T * D),
+  columns: (host, [x], { N, C, start, width, stride, groups }, y) =>
+    host.run(columns, { x: x.at, y: y.at, C, first: start, width, stride, groups }, N, N * groups * width),
+  patches: (host, [pixels], { B, grid, patch }, y) =>
+    host.run(patches, { pixels: pixels.at, y: y.at, grid, patch }, B * grid * grid, 3 * B * (grid * patch) ** 2),
+  resizeGrid: (host, [x], { from, to, D }, y) =>
+    host.run(resizeGrid, { x: x.at, y: y.at, from, to, D }, to * to, 40 * to * to * D),
+  argmax: (host, [x], { N, V }, y) => host.run(argmax, { x: x.at, index: y.at, V }, N, N * V),
+  append(host, [cache, rows, segments], { N, D, G }, y) {
+    // It consumes its cache: the output takes its place in the memory, and it the place that was meant for the output.
     [y.at, cache.at] = [cache.at, y.at];
-    for (let g = 0; g < G; g++) {
-      const [into, from, count] = integers(segments.at + 12 * g, 3);
-      floats(y.at + 4 * into * D, count * D).set(floats(rows.at + 4 * from * D, count * D));
-    }
-  },
-
-  columns({ floats }, [x], { N, C, start, width, stride, groups }, y) {
-    for (let row = 0; row < N; row++) {
-      const [source, target] = [floats(x.at + 4 * row * C, C), floats(y.at + 4 * row * groups * width, groups * width)];
-      for (let g = 0; g < groups; g++) {
-        const from = start + g * stride;
-        target.set(source.subarray(from, from + width), g * width);
-      }
-    }
+    const given = { cache: y.at, rows: rows.at, segments: segments.at, D, rowsRow: 4 * D, G };
+    host.run(append, given, N, N * D);
   },
 };
-
-const weightType = ({ type }: Stored): WeightType => (type === 'bfloat16' ? 'bfloat16' : 'float32');
-
-function multiply(
-  host: Host,
-  {
-    rows,
-    N,
-    type,
-    ...given
-  }: { x: number; w: number; type: WeightType; bias: number; y: number; rows: number; N: number; K: number },
-): void {
-  const fixed = { ...given, N, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: rows };
-  host.run(product[type], fixed, Math.ceil(N / PANEL));
-}
-
-/** A weight (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
-export interface MatrixLayout {
-  readonly N: number;
-  readonly K: number;
-  readonly rowStride: number;
-  readonly columnStride: number;
-}
-
-/**
- * The panels of a weight from its row `start` on. A whole weight is packed once, in place of its rows: what begins at a
- * multiple of PANEL is found in there.
- */
-function packedRows(host: Host, weight: Stored, start: number, N: number, K: number): number {
-  const type = weightType(weight);
-  const bytes = WEIGHT_BYTES[type];
-  const strides = { K, rowStride: bytes * K, columnStride: bytes };
-  const R = weight.shape[0];
-  if (N === R || (N % PANEL === 0 && start % PANEL === 0)) {
-    return packWhole(host, weight, { N: R, ...strides }) + start * K * bytes;
-  }
-  const key = `${start}+${N}`;
-  const known = weight.parts.get(key);
-  if (known !== undefined) return known;
-  const offset = allocatePanels(host, type, N, K);
-  weight.parts.set(key, offset);
-  packInto(host, type, weight.at + bytes * start * K, { N, ...strides }, offset);
-  return offset;
-}
-
-/** Packs a weight and gives up its rows. */
-function packWhole(host: Host, weight: Stored, layout: MatrixLayout): number {
-  if (!weight.packed) {
-    const type = weightType(weight);
-    const offset = allocatePanels(host, type, layout.N, layout.K);
-    packInto(host, type, weight.at, layout, offset);
-    host.heap.free(weight.at);
-    weight.at = offset;
-    weight.packed = layout;
-  }
-  return weight.at;
-}
-
-const allocatePanels = (host: Host, type: WeightType, N: number, K: number): number =>
-  host.heap.allocate(Math.ceil(N / PANEL) * PANEL * K * WEIGHT_BYTES[type]);
-
-export function packInto(host: Host, type: WeightType, at: number, layout: MatrixLayout, to: number): void {
-  host.run(pack[type], { w: at, packed: to, ...layout }, Math.ceil(layout.N / PANEL));
-}
-
-/** bfloat16 are the upper halves of float32. */
-export function widen(from: Uint16Array, to: Int32Array): void {
-  for (let i = 0; i < from.length; i++) to[i] = from[i] << 16;
-}

@@ -7,7 +7,7 @@ import type { Setup } from './team.ts';
  * A worker that wakes late finds the run over: it says that it is inside before it looks, and whoever ends a run waits until
  * nobody is inside. So a kernel never sees the arguments of two runs.
  */
-export function work({ module, memory, names, control, words }: Setup): void {
+export function work({ module, memory, names, control, values, words }: Setup): void {
   const exports = new WebAssembly.Instance(module, { environment: { memory } }).exports as Record<
     string,
     (...given: number[]) => void
@@ -26,7 +26,7 @@ export function work({ module, memory, names, control, words }: Setup): void {
     if (Atomics.load(control, words.run) === run) {
       try {
         const kernel = exports[names[control[words.kernel]]];
-        const given = Array.from(control.subarray(words.first, words.first + control[words.count]));
+        const given = Array.from(values.subarray(0, control[words.count]));
         const units = control[words.units];
         const share = control[words.share];
         for (let at = Atomics.add(control, words.next, share); at < units; ) {
