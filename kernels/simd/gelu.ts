@@ -1,8 +1,7 @@
-import { at } from './address.ts';
 import { emitErf } from './erf.ts';
 import { forLanes } from './lanes.ts';
 import { type Code, func } from './wasm/code.ts';
-import { f32x4, i32 } from './wasm/instructions.ts';
+import { f32x4 } from './wasm/instructions.ts';
 import type { Local } from './wasm/values.ts';
 
 /** `x/2 · (1 + erf(x/√2))` in four lanes. */
@@ -17,8 +16,8 @@ export const gelu = func(
   'gelu',
   { x: 'i32', y: 'i32', start: 'i32', end: 'i32' },
   (code, { x, y, start, end }) => {
-    forLanes(code, i32.sub(end, start), ({ load, store }) => {
-      store(at(y, start), emitGelu(code, code.let(load(at(x, start)))));
+    forLanes(code, start, end, ({ load, store }) => {
+      store(y, emitGelu(code, code.let(load(x))));
     });
   },
 );

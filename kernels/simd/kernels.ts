@@ -1,7 +1,24 @@
+import { add } from './add.ts';
+import { append } from './append.ts';
+import { argmax } from './argmax.ts';
+import { attention } from './attention.ts';
+import { attentionScores } from './attention-scores.ts';
+import { attentionValues } from './attention-values.ts';
+import { columns } from './columns.ts';
+import { embedding } from './embedding.ts';
 import { gelu } from './gelu.ts';
+import { layerNorm } from './layer-norm.ts';
 import { pack } from './pack.ts';
+import { patches } from './patches.ts';
 import { product } from './product.ts';
+import { resizeGrid } from './resize-grid.ts';
+import { rmsNorm } from './rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from './roof.ts';
+import { rotary } from './rotary.ts';
+import { divide, scaleRows } from './scale.ts';
+import { siluGate } from './silu-gate.ts';
+import { softmax } from './softmax.ts';
+import { splice } from './splice.ts';
 import type { Func, Parameters } from './wasm/code.ts';
 import { features } from './wasm/features.ts';
 import { assemble } from './wasm/module.ts';
@@ -10,7 +27,25 @@ import { assemble } from './wasm/module.ts';
 export const KERNELS: readonly Func[] = [
   ...Object.values(pack),
   ...Object.values(product),
+  ...Object.values(embedding),
+  add,
+  append,
+  argmax,
+  attention,
+  attentionScores,
+  attentionValues,
+  columns,
+  divide,
   gelu,
+  layerNorm,
+  patches,
+  resizeGrid,
+  rmsNorm,
+  rotary,
+  scaleRows,
+  siluGate,
+  softmax,
+  splice,
   memoryRoof,
   multiplyAddRoof,
 ];

@@ -1,40 +1,71 @@
 import { WORD } from './address.ts';
 import type { Code } from './wasm/code.ts';
-import { f32x4, i8x16, i32, v128 } from './wasm/instructions.ts';
+import { f32x4, i8x16, i32, i32x4, v128 } from './wasm/instructions.ts';
 import type { Local, Operand, Value } from './wasm/values.ts';
 
 /** How an element-by-element loop reaches its current elements: four at a time, or one at the ragged end. */
 export interface Lanes {
-  /** The elements of a row that begins at this address; the lanes beyond the row hold 0. */
+  /** The current elements of a row that begins at this address. A single element stands in all four lanes. */
   load(row: Value<'i32'>): Value<'v128'>;
   store(row: Value<'i32'>, value: Value<'v128'>): void;
+  /** The value with 0 in the lanes beyond the row: for sums, where an element may count once only. */
+  once(value: Value<'v128'>): Value<'v128'>;
 }
 
 /**
- * Visits the elements of a row: whole vectors, then the last one to three singly, in the first lane of a vector whose others are
- * 0. So one body serves both, and an element is computed alike wherever it stands.
+ * Visits the elements from `start` to `end` of rows: whole vectors, then the last one to three singly. So one body serves both, and
+ * an element is computed alike wherever it stands.
  *
  * @param body emitted twice
  */
-export function forLanes(code: Code, count: Operand<'i32'>, body: (lanes: Lanes) => void): void {
-  const end = code.let(i32.mul(count, WORD));
-  const whole = code.let(i32.and(end, -16));
-  code.for(0, whole, 16, (offset) =>
+export function forLanes(code: Code, start: Operand<'i32'>, end: Operand<'i32'>, body: (lanes: Lanes) => void): void {
+  const first = code.let(i32.mul(start, WORD));
+  const last = code.let(i32.mul(end, WORD));
+  const whole = code.let(i32.add(first, i32.and(i32.sub(last, first), -16)));
+  code.for(first, whole, 16, (offset) =>
     body({
       load: (row) => v128.load(i32.add(row, offset)),
       store: (row, value) => code.run(v128.store(i32.add(row, offset), value)),
+      once: (value) => value,
     }),
   );
-  code.for(whole, end, WORD, (offset) =>
+  code.for(whole, last, WORD, (offset) =>
     body({
-      load: (row) => v128.load32_zero(i32.add(row, offset)),
+      load: (row) => v128.load32_splat(i32.add(row, offset)),
       store: (row, value) => code.run(v128.store32_lane(i32.add(row, offset), value, 0)),
+      once: (value) => v128.and(value, i32x4.const(-1, 0, 0, 0)),
     }),
   );
 }
 
-/** The four lanes joined by `combine`, in all four lanes: first across the halves, then across neighbours. */
-export function across(
+/** Elements that are added up before their sum joins that of the others: rounding grows with D/128 + 32 additions, not with D/4. */
+const SUM_BLOCK = 128;
+
+/** `Σ term` over `count` elements of rows, in all four lanes. */
+export function sumOver(code: Code, count: Value<'i32'>, term: (lanes: Lanes) => Value<'v128'>): Local<'v128'> {
+  const sum = code.let(f32x4.const(0));
+  const part = code.let(f32x4.const(0));
+  code.for(0, count, SUM_BLOCK, (start) => {
+    code.set(part, f32x4.const(0));
+    const end = code.let(i32.add(start, SUM_BLOCK));
+    code.if(i32.lt_u(count, end), () => code.set(end, count));
+    forLanes(code, start, end, (lanes) => code.set(part, f32x4.add(part, lanes.once(term(lanes)))));
+    code.set(sum, f32x4.add(sum, part));
+  });
+  return sumAcross(code, sum);
+}
+
+/** The largest of `count` ≥ 1 elements, in all four lanes. */
+export function largestOf(code: Code, count: Value<'i32'>, element: (lanes: Lanes) => Value<'v128'>): Local<'v128'> {
+  const largest = code.let(f32x4.const(Number.NEGATIVE_INFINITY));
+  forLanes(code, 0, count, (lanes) => code.set(largest, f32x4.max(largest, element(lanes))));
+  return across(code, largest, f32x4.max);
+}
+
+export const sumAcross = (code: Code, value: Value<'v128'>): Local<'v128'> => across(code, value, f32x4.add);
+
+/** The four lanes combined, in all four lanes: first with the other half, then with the neighbour. */
+function across(
   code: Code,
   value: Value<'v128'>,
   combine: (a: Value<'v128'>, b: Value<'v128'>) => Value<'v128'>,
@@ -43,5 +74,3 @@ export function across(
   const two = code.let(combine(four, i8x16.shuffle(four, four, [2, 3, 0, 1])));
   return code.let(combine(two, i8x16.shuffle(two, two, [1, 0, 3, 2])));
 }
-
-export const sumAcross = (code: Code, value: Value<'v128'>): Local<'v128'> => across(code, value, f32x4.add);

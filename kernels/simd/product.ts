@@ -1,7 +1,7 @@
 import { at, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
-import { TILE_ROWS, tiles } from './tile.ts';
+import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
 import { func } from './wasm/code.ts';
 import { f32x4, i32, select } from './wasm/instructions.ts';
 import type { Local, Operand, Value } from './wasm/values.ts';
@@ -32,13 +32,13 @@ export const ACTIVATION = { none: 0, gelu: 1 } as const;
  *
  * x is read where it lies: four rows are four sequential streams, and packing them as well gained 1 to 4 %.
  *
- * A single row uses each weight once, so memory is the limit; the same layout serves, for it is one sequential stream.
+ * One or two rows use each weight once or twice, so memory is the limit; the same layout serves, for panels are sequential streams.
  *
  * Parameters: `x` `[M, K]`, `w` packed weights (pack.ts), `bias` `[N]` or 0, `residual` `[M, N]` or 0, `y` `[M, N]`; `activation`;
  * the rows from `rowStart` to `rowEnd` of the panels from `start` to `end` are computed.
  */
 export const product = forEachType((type: WeightType) => {
-  const tile = tiles(type);
+  const tiles = TILE_SHAPES.map(([rows, panels]) => ({ rows, panels, compute: tile(type, rows, panels) }));
   return func(
     `product_${type}`,
     {
@@ -58,29 +58,38 @@ export const product = forEachType((type: WeightType) => {
     (code, { x, w, bias, residual, y, N, K, activation, rowStart, rowEnd, start, end }) => {
       const xRow = code.let(words(K));
       const yRow = code.let(words(N));
+      const wPanel = code.let(panelBytes(type, K));
       code.for(rowStart, rowEnd, ROW_BLOCK, (first) => {
         const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
         const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), TILE_ROWS)));
-        code.for(start, end, 1, (panel) => {
+        const rest = code.let(i32.sub(last, lastFull));
+        const wide = code.let(panelsAtOnce(i32.sub(last, first)));
+        code.for(start, end, wide, (panel) => {
+          const panels = code.let(smaller(i32.sub(end, panel), wide));
           const column = code.let(i32.mul(panel, PANEL));
-          const columns = code.let(smaller(i32.sub(N, column), PANEL));
+          const columns = code.let(smaller(i32.sub(N, column), i32.mul(panels, PANEL)));
           code.for(0, K, K_BLOCK, (k) => {
             const depth = code.let(smaller(i32.sub(K, k), K_BLOCK));
-            const weights = code.let(at(at(w, panel, panelBytes(type, K)), k, PANEL * WEIGHT_BYTES[type]));
-            const compute = (row: Local<'i32'>, rows: number): void =>
-              code.call(tile[rows - 1], {
+            const weights = code.let(at(at(w, panel, wPanel), k, PANEL * WEIGHT_BYTES[type]));
+            // The first block of k writes, the others add.
+            const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
+              code.call(compute, {
                 x: at(at(x, k), row, xRow),
                 xRow,
                 w: weights,
+                wPanel,
+                wStep: PANEL * WEIGHT_BYTES[type],
                 y: at(at(y, column), row, yRow),
                 yRow,
                 depth,
                 columns,
-                add: k, // the first block writes
+                add: k,
               });
-            code.for(first, lastFull, TILE_ROWS, (row) => compute(row, TILE_ROWS));
-            for (let rest = 1; rest < TILE_ROWS; rest++) {
-              code.if(i32.eq(i32.sub(last, lastFull), rest), () => compute(lastFull, rest));
+            const [full, ...partial] = tiles;
+            code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
+            for (const shape of partial) {
+              const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
+              code.if(fits, () => run(shape, lastFull));
             }
           });
           code.if(i32.or(i32.or(bias, residual), activation), () =>
@@ -109,7 +118,7 @@ const finish = func(
   (code, { y, bias, residual, N, activation, column, columns, first, last }) => {
     code.for(first, last, 1, (row) => {
       const offset = code.let(words(i32.add(i32.mul(row, N), column)));
-      forLanes(code, columns, ({ load, store }) => {
+      forLanes(code, 0, columns, ({ load, store }) => {
         const value = code.let(load(i32.add(y, offset)));
         code.if(bias, () => code.set(value, f32x4.add(value, load(at(bias, column)))));
         code.if(i32.eq(activation, ACTIVATION.gelu), () => code.set(value, emitGelu(code, value)));
@@ -119,6 +128,10 @@ const finish = func(
     });
   },
 );
+
+/** So that the tile has enough sums: see tile.ts. */
+const panelsAtOnce = (rows: Value<'i32'>): Value<'i32'> =>
+  select(i32.eq(rows, 1), i32.const(3), select(i32.eq(rows, 2), i32.const(2), i32.const(1)));
 
 const smaller = (a: Value<'i32'>, b: Operand<'i32'>): Value<'i32'> =>
   select(i32.lt_u(a, b), a, typeof b === 'number' ? i32.const(b) : b);

@@ -1,3 +1,4 @@
+import { at } from './address.ts';
 import { func } from './wasm/code.ts';
 import { f32x4, i32, v128 } from './wasm/instructions.ts';
 
@@ -21,11 +22,21 @@ export const multiplyAddRoof = func('multiplyAddRoof', { y: 'i32', turns: 'i32' 
   for (const [i, sum] of sums.entries()) code.run(v128.store(y, sum, 16 * i));
 });
 
-/** Reads every byte from `x` to `end` (a multiple of 64 after x) once, and nearly nothing else: the roof of a matrix-vector product. */
-export const memoryRoof = func('memoryRoof', { x: 'i32', end: 'i32', y: 'i32' }, (code, { x, end, y }) => {
+/** Streams that are read side by side: one alone does not keep memory busy. */
+const STREAMS = 4;
+
+/**
+ * Reads `bytes` (a multiple of 256) from `x` on once, and does nearly nothing else: the roof of a product with one row. Parameter
+ * `y`: 16 float32 that are written.
+ */
+export const memoryRoof = func('memoryRoof', { x: 'i32', bytes: 'i32', y: 'i32' }, (code, { x, bytes, y }) => {
+  const part = code.let(i32.div_u(bytes, STREAMS));
   const sums = Array.from({ length: 4 }, () => code.let(f32x4.const(0)));
-  code.for(x, end, 64, (from) => {
-    for (const [i, sum] of sums.entries()) code.set(sum, f32x4.add(sum, v128.load(from, 16 * i)));
+  code.for(0, part, 64, (offset) => {
+    for (let stream = 0; stream < STREAMS; stream++) {
+      const from = code.let(i32.add(at(x, stream, part), offset));
+      for (const [i, sum] of sums.entries()) code.set(sum, f32x4.add(sum, v128.load(from, 16 * i)));
+    }
   });
-  for (const [i, sum] of sums.entries()) code.run(v128.store(i32.add(y, 16 * i), sum));
+  for (const [i, sum] of sums.entries()) code.run(v128.store(y, sum, 16 * i));
 });

@@ -1,6 +1,8 @@
 import { add } from '../add.ts';
 import { append } from '../append.ts';
 import { argmax } from '../argmax.ts';
+import { attentionScores } from '../attention-scores.ts';
+import { attentionValues } from '../attention-values.ts';
 import { columns } from '../columns.ts';
 import { embedding } from '../embedding.ts';
 import { gelu } from '../gelu.ts';
@@ -13,7 +15,6 @@ import { divide, scaleRows } from '../scale.ts';
 import { siluGate } from '../silu-gate.ts';
 import { softmax } from '../softmax.ts';
 import { splice } from '../splice.ts';
-import { attentionScores, attentionValues } from './attention.ts';
 import type { Twin } from './driver.ts';
 import { linear, matmul, weightType } from './weights.ts';
 
@@ -24,8 +25,17 @@ export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', '
 export const TWINS: Readonly<Record<string, Twin>> = {
   linear,
   matmul,
-  attentionScores,
-  attentionValues,
+
+  attentionScores(host, [q, k, span], { N, H, d, C, divisor }, y) {
+    const places = { q: q.at, k: k.at, span: span.at, scores: y.at };
+    const strides = { qRow: 4 * H * d, qHead: 4 * d, kRow: 4 * H * d, kHead: 4 * d };
+    host.run(attentionScores, { ...places, ...strides, N, d, C, divisor }, H * N, 2 * H * N * C * d);
+  },
+  attentionValues(host, [span, probabilities, v], { N, H, d, C }, y) {
+    const places = { probabilities: probabilities.at, v: v.at, span: span.at, y: y.at };
+    const strides = { vRow: 4 * H * d, vHead: 4 * d, yRow: 4 * H * d, yHead: 4 * d };
+    host.run(attentionValues, { ...places, ...strides, N, d, C }, H * N, 2 * H * N * C * d);
+  },
 
   add: (host, [addend, x], { B, M, D }, y) =>
     host.run(add, { x: x.at, addend: addend.at, y: y.at, M, D }, B * M, B * M * D),

@@ -111,6 +111,8 @@ export const i8x16 = {
 export const memory = {
   /** Copies bytes as if through a buffer: the two areas may overlap. */
   copy: plain([0xfc, 0x0a, 0x00, 0x00], ['i32', 'i32', 'i32'], 'void'),
+  /** From an address: this byte, so many times. */
+  fill: plain([0xfc, 0x0b, 0x00], ['i32', 'i32', 'i32'], 'void'),
 };
 
 /** `condition ? a : b`; both are evaluated. */

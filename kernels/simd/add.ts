@@ -1,0 +1,18 @@
+import { at, words } from './address.ts';
+import { forLanes } from './lanes.ts';
+import { func } from './wasm/code.ts';
+import { f32x4, i32 } from './wasm/instructions.ts';
+
+/** `add`: y = x + addend, whose M rows repeat; D columns; the rows from `start` to `end`. */
+export const add = func(
+  'add',
+  { x: 'i32', addend: 'i32', y: 'i32', M: 'i32', D: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, addend, y, M, D, start, end }) => {
+    const bytes = code.let(words(D));
+    code.for(start, end, 1, (row) => {
+      const [a, b] = [code.let(at(x, row, bytes)), code.let(at(addend, i32.rem_u(row, M), bytes))];
+      const sum = code.let(at(y, row, bytes));
+      forLanes(code, 0, D, ({ load, store }) => store(sum, f32x4.add(load(a), load(b))));
+    });
+  },
+);

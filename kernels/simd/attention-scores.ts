@@ -1,0 +1,111 @@
+import { at, WORD, words } from './address.ts';
+import { dots } from './dots.ts';
+import { type Code, func } from './wasm/code.ts';
+import { i32, memory } from './wasm/instructions.ts';
+import type { Local, Value } from './wasm/values.ts';
+
+/** Query rows that share each load of a key. */
+export const QUERIES = 4;
+
+const fourByTwo = dots(QUERIES, 2);
+const fourByOne = dots(QUERIES, 1);
+const oneByFour = dots(1, 4);
+const oneByOne = dots(1, 1);
+
+/**
+ * `attentionScores`: scores[h, i, j] = q[i, h] · k[first(i) + j, h] / divisor for the keys that query i sees, 0 beyond, C columns.
+ *
+ * An item is one query of one head, head by head: item h·N + i writes row h·N + i. Rows of q and k lie `qRow` and `kRow` bytes apart,
+ * heads `qHead` and `kHead`, so that both may be parts of one projection, whatever its order. The items from `start` to `end`.
+ */
+export const attentionScores = func(
+  'attentionScores',
+  {
+    q: 'i32',
+    k: 'i32',
+    span: 'i32',
+    scores: 'i32',
+    qRow: 'i32',
+    qHead: 'i32',
+    kRow: 'i32',
+    kHead: 'i32',
+    N: 'i32',
+    d: 'i32',
+    C: 'i32',
+    divisor: 'f32',
+    start: 'i32',
+    end: 'i32',
+  },
+  (code, { q, k, span, scores, qRow, qHead, kRow, kHead, N, d, C, divisor, start, end }) => {
+    const scoresRow = code.let(words(C));
+    forQueries(code, { span, N, start, end }, ({ head, row, item, first, most, together }) => {
+      const query = code.let(at(at(q, head, qHead), row, qRow));
+      const keys = code.let(at(at(k, head, kHead), first, kRow));
+      const to = code.let(at(scores, item, scoresRow));
+      const score = (tile: typeof oneByOne, key: Local<'i32'>): void =>
+        code.call(tile, { q: query, qRow, k: at(keys, key, kRow), kRow, d, scores: at(to, key), scoresRow, divisor });
+      const sweep = (many: typeof oneByOne, count: number, one: typeof oneByOne): void => {
+        const whole = code.let(i32.and(most, -count));
+        code.for(0, whole, count, (key) => score(many, key));
+        code.for(whole, most, 1, (key) => score(one, key));
+      };
+      code.if(
+        i32.eq(together, QUERIES),
+        () => sweep(fourByTwo, 2, fourByOne),
+        () => sweep(oneByFour, 4, oneByOne),
+      );
+      // Queries that were computed together see different numbers of keys: what a query does not see is 0.
+      code.for(0, together, 1, (index) => {
+        const seen = code.let(i32.load(at(span, i32.add(row, index), 2 * WORD), WORD));
+        code.run(memory.fill(at(at(to, index, scoresRow), seen), 0, words(i32.sub(C, seen))));
+      });
+    });
+  },
+);
+
+/** A query, or four neighbours of one head whose keys begin at the same row. */
+interface Queries {
+  readonly head: Local<'i32'>;
+  readonly row: Local<'i32'>;
+  readonly item: Local<'i32'>;
+  /** The first key row they see. */
+  readonly first: Local<'i32'>;
+  /** The fewest and the most keys that one of them sees: the fewer are the beginning of the more. */
+  readonly least: Local<'i32'>;
+  readonly most: Local<'i32'>;
+  /** How many queries: QUERIES or 1. */
+  readonly together: Local<'i32'>;
+}
+
+/** Visits the items from `start` to `end`, four at a time where four queries can share keys. */
+export function forQueries(
+  code: Code,
+  { span, N, start, end }: Readonly<Record<'span' | 'N' | 'start' | 'end', Local<'i32'>>>,
+  body: (queries: Queries) => void,
+): void {
+  const together = code.let(i32.const(1));
+  code.for(start, end, together, (item) => {
+    const head = code.let(i32.div_u(item, N));
+    const row = code.let(i32.rem_u(item, N));
+    const entry = (index: number, field: number): Value<'i32'> =>
+      i32.load(at(span, row, 2 * WORD), (2 * index + field) * WORD);
+    const first = code.let(entry(0, 0));
+    const least = code.let(entry(0, 1));
+    const most = code.let(least);
+    code.set(together, 1);
+    const inside = (limit: Local<'i32'>, of: Local<'i32'>): Value<'i32'> =>
+      i32.ge_u(limit, i32.add(of, QUERIES));
+    code.if(i32.and(inside(N, row), inside(end, item)), () => {
+      const same = [1, 2, 3].map((index) => i32.eq(entry(index, 0), first)).reduce(i32.and);
+      code.if(same, () => {
+        code.set(together, QUERIES);
+        for (let index = 1; index < QUERIES; index++) {
+          const count = code.let(entry(index, 1));
+          code.if(i32.lt_u(count, least), () => code.set(least, count));
+          code.if(i32.lt_u(most, count), () => code.set(most, count));
+        }
+      });
+    });
+    body({ head, row, item, first, least, most, together });
+  });
+}

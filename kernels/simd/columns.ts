@@ -1,0 +1,34 @@
+import { at, words } from './address.ts';
+import { func } from './wasm/code.ts';
+import { i32, memory } from './wasm/instructions.ts';
+
+/**
+ * `columns`: picks `groups` runs of `width` columns that begin at `first`, `first + stride`, … of the C columns of x; the rows from
+ * `start` to `end`. One run of all columns copies rows.
+ */
+export const columns = func(
+  'columns',
+  {
+    x: 'i32',
+    y: 'i32',
+    C: 'i32',
+    first: 'i32',
+    width: 'i32',
+    stride: 'i32',
+    groups: 'i32',
+    start: 'i32',
+    end: 'i32',
+  },
+  (code, { x, y, C, first, width, stride, groups, start, end }) => {
+    const bytes = code.let(words(width));
+    code.for(start, end, 1, (row) => {
+      const from = code.let(at(x, i32.add(i32.mul(row, C), first)));
+      const to = code.let(at(y, i32.mul(row, groups), bytes));
+      code.for(0, groups, 1, () => {
+        code.run(memory.copy(to, from, bytes));
+        code.set(from, at(from, stride));
+        code.set(to, i32.add(to, bytes));
+      });
+    });
+  },
+);

@@ -1,0 +1,29 @@
+import { at, WORD, words } from './address.ts';
+import { emitExp } from './exp.ts';
+import { forLanes, largestOf, sumOver } from './lanes.ts';
+import { func } from './wasm/code.ts';
+import { f32x4, i32, memory } from './wasm/instructions.ts';
+
+/**
+ * `softmax`: y[j] = exp(x[j] − max) / Σ exp(x − max) over the keys that a row sees, 0 over the rest. Row r of the `[H·N, C]` sees what
+ * `span` says of query r mod N. The rows from `start` to `end`; y may be x.
+ */
+export const softmax = func(
+  'softmax',
+  { x: 'i32', span: 'i32', y: 'i32', N: 'i32', C: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, span, y, N, C, start, end }) => {
+    const bytes = code.let(words(C));
+    code.for(start, end, 1, (row) => {
+      const [from, to] = [code.let(at(x, row, bytes)), code.let(at(y, row, bytes))];
+      const count = code.let(i32.load(at(span, i32.rem_u(row, N), 2 * WORD), WORD));
+      const largest = largestOf(code, count, ({ load }) => load(from));
+      const sum = sumOver(code, count, ({ load, store }) => {
+        const exponential = emitExp(code, code.let(f32x4.sub(load(from), largest)));
+        store(to, exponential);
+        return exponential;
+      });
+      forLanes(code, 0, count, ({ load, store }) => store(to, f32x4.div(load(to), sum)));
+      code.run(memory.fill(at(to, count), 0, words(i32.sub(C, count))));
+    });
+  },
+);
