@@ -17,9 +17,7 @@ export const append = func(
       code.for(0, count, 1, (row) => {
         const index = code.let(i32.add(from, row));
         const mine = i32.and(i32.ge_u(index, start), i32.lt_u(index, end));
-        code.if(mine, () =>
-          code.run(memory.copy(at(cache, i32.add(to, row), bytes), at(rows, index, rowsRow), bytes)),
-        );
+        code.if(mine, () => code.run(memory.copy(at(cache, i32.add(to, row), bytes), at(rows, index, rowsRow), bytes)));
       });
     });
   },

@@ -93,8 +93,7 @@ export function forQueries(
     const least = code.let(entry(0, 1));
     const most = code.let(least);
     code.set(together, 1);
-    const inside = (limit: Local<'i32'>, of: Local<'i32'>): Value<'i32'> =>
-      i32.ge_u(limit, i32.add(of, QUERIES));
+    const inside = (limit: Local<'i32'>, of: Local<'i32'>): Value<'i32'> => i32.ge_u(limit, i32.add(of, QUERIES));
     code.if(i32.and(inside(N, row), inside(end, item)), () => {
       const same = [1, 2, 3].map((index) => i32.eq(entry(index, 0), first)).reduce(i32.and);
       code.if(same, () => {

@@ -30,7 +30,13 @@ export function emitExp(code: Code, x: Local<'v128'>): Local<'v128'> {
 
   // 1 + (r + r² · (1/2! + r/3! + … + r⁵/7!)): what is large is added last.
   const factorials = [2, 6, 24, 120, 720, 5040];
-  const series = code.let(polynomial(code, r, factorials.map((f) => 1 / f)));
+  const series = code.let(
+    polynomial(
+      code,
+      r,
+      factorials.map((f) => 1 / f),
+    ),
+  );
   const exponential = code.let(add(f32x4.const(1), add(r, mul(mul(r, r), series))));
 
   // Times 2ⁿ in two halves: n reaches beyond what one float32 can hold, and subnormals are rounded once.

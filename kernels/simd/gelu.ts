@@ -12,12 +12,8 @@ export function emitGelu(code: Code, x: Local<'v128'>): Local<'v128'> {
 }
 
 /** `gelu` over the elements from `start` to `end`. */
-export const gelu = func(
-  'gelu',
-  { x: 'i32', y: 'i32', start: 'i32', end: 'i32' },
-  (code, { x, y, start, end }) => {
-    forLanes(code, start, end, ({ load, store }) => {
-      store(y, emitGelu(code, code.let(load(x))));
-    });
-  },
-);
+export const gelu = func('gelu', { x: 'i32', y: 'i32', start: 'i32', end: 'i32' }, (code, { x, y, start, end }) => {
+  forLanes(code, start, end, ({ load, store }) => {
+    store(y, emitGelu(code, code.let(load(x))));
+  });
+});

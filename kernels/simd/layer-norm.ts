@@ -16,7 +16,12 @@ export const layerNorm = func(
     const count = code.let(splat(f32.convert_i32_u(D)));
     code.for(start, end, 1, (row) => {
       const [from, to] = [code.let(at(x, row, bytes)), code.let(at(y, row, bytes))];
-      const mean = code.let(div(sumOver(code, D, ({ load }) => load(from)), count));
+      const mean = code.let(
+        div(
+          sumOver(code, D, ({ load }) => load(from)),
+          count,
+        ),
+      );
       const squares = sumOver(code, D, ({ load }) => {
         const centred = code.let(sub(load(from), mean));
         return mul(centred, centred);

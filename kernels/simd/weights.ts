@@ -20,5 +20,4 @@ export const loadWeights = (type: WeightType, address: Local<'i32'>, index: numb
   type === 'float32' ? v128.load(address, 4 * index) : i32x4.shl(v128.load16x4_u(address, 2 * index), 16);
 
 /** Bytes from one panel of packed weights to the next. */
-export const panelBytes = (type: WeightType, K: Value<'i32'>): Value<'i32'> =>
-  i32.mul(K, PANEL * WEIGHT_BYTES[type]);
+export const panelBytes = (type: WeightType, K: Value<'i32'>): Value<'i32'> => i32.mul(K, PANEL * WEIGHT_BYTES[type]);

@@ -1,5 +1,16 @@
 import { float32, unsigned } from './encoding.ts';
-import { codeOf, extract, load, type Operand, plain, store, storeLane, TYPE_CODES, type Type, type Value } from './values.ts';
+import {
+  codeOf,
+  extract,
+  load,
+  type Operand,
+  plain,
+  store,
+  storeLane,
+  TYPE_CODES,
+  type Type,
+  type Value,
+} from './values.ts';
 
 /*
  * The instructions that the kernels use, by their names in the specification (WebAssembly core 2.0, section 5.4; relaxed

@@ -1,0 +1,65 @@
+import { expect } from 'vitest';
+import { compileKernels, instantiateKernels, type Run } from '../../kernels/simd/kernels.ts';
+import type { HostData } from '../../tensor/device.ts';
+
+const PAGE = 65536;
+const GUARD = 64;
+const GUARD_BYTE = 0xa5;
+
+/** A memory in which every allocation stands between guard bytes. */
+export interface Guarded {
+  readonly run: Run;
+  /** @returns the address of this many bytes, which hold garbage: NaNs as float32 */
+  allocate(bytes: number): number;
+  put(data: HostData | Uint16Array): number;
+  bytes(address: number, count: number): Uint8Array;
+  floats(address: number, count: number): Float32Array;
+  /** Frees everything, and fails where guard bytes were written over. */
+  clear(): void;
+}
+
+const modules = new Map<boolean, WebAssembly.Module>();
+
+/** @param relaxed whether kernels may fuse multiply-adds, by default not */
+export function guarded(relaxed = false, pages = 64): Guarded {
+  const module = modules.get(relaxed) ?? compileKernels(false, relaxed);
+  modules.set(relaxed, module);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const run = instantiateKernels(module, memory);
+  const all = new Uint8Array(memory.buffer);
+  const allocations: [from: number, to: number][] = [];
+  let free = 0;
+  const allocate = (bytes: number): number => {
+    // Aligned to 4 bytes, and never to 16: kernels may not rely on more.
+    const from = 16 * Math.ceil((free + GUARD) / 16) + 4;
+    if (from + bytes + GUARD > pages * PAGE) throw new RangeError(`no room for ${bytes} bytes`);
+    all.fill(GUARD_BYTE, free, from);
+    all.fill(0xff, from, from + bytes);
+    free = from + bytes + GUARD;
+    all.fill(GUARD_BYTE, from + bytes, free);
+    allocations.push([from, from + bytes]);
+    return from;
+  };
+  const bytes = (address: number, count: number) => all.slice(address, address + count);
+  return {
+    run,
+    allocate,
+    put(data) {
+      const address = allocate(data.byteLength);
+      all.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
+      return address;
+    },
+    bytes,
+    floats: (address, count) => new Float32Array(bytes(address, 4 * count).buffer),
+    clear() {
+      let expected = 0;
+      for (const [from, to] of [...allocations, [free, free]]) {
+        const touched = all.subarray(expected, from).findIndex((byte) => byte !== GUARD_BYTE);
+        if (touched >= 0) expect.fail(`a kernel wrote ${expected + touched}, between allocations`);
+        expected = to;
+      }
+      allocations.length = 0;
+      free = 0;
+    },
+  };
+}

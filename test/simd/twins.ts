@@ -1,0 +1,111 @@
+import { add } from '../../kernels/simd/add.ts';
+import { append } from '../../kernels/simd/append.ts';
+import { argmax } from '../../kernels/simd/argmax.ts';
+import { attentionScores } from '../../kernels/simd/attention-scores.ts';
+import { attentionValues } from '../../kernels/simd/attention-values.ts';
+import { columns } from '../../kernels/simd/columns.ts';
+import { embedding } from '../../kernels/simd/embedding.ts';
+import { gelu } from '../../kernels/simd/gelu.ts';
+import { type Arguments, inOrder } from '../../kernels/simd/kernels.ts';
+import { layerNorm } from '../../kernels/simd/layer-norm.ts';
+import { pack } from '../../kernels/simd/pack.ts';
+import { patches } from '../../kernels/simd/patches.ts';
+import { ACTIVATION, product } from '../../kernels/simd/product.ts';
+import { resizeGrid } from '../../kernels/simd/resize-grid.ts';
+import { rmsNorm } from '../../kernels/simd/rms-norm.ts';
+import { rotary } from '../../kernels/simd/rotary.ts';
+import { divide, scaleRows } from '../../kernels/simd/scale.ts';
+import { siluGate } from '../../kernels/simd/silu-gate.ts';
+import { softmax } from '../../kernels/simd/softmax.ts';
+import { splice } from '../../kernels/simd/splice.ts';
+import type { Func, Parameters } from '../../kernels/simd/wasm/code.ts';
+import { PANEL } from '../../kernels/simd/weights.ts';
+import type { Sizes } from '../../tensor/signature.ts';
+import type { OpName } from '../tolerances.ts';
+import type { Guarded } from './guarded.ts';
+
+/** A kernel with its arguments but for the range, and how many units of work the range runs over. */
+export interface Work {
+  readonly kernel: Func;
+  readonly given: Readonly<Record<string, number>>;
+  readonly units: number;
+}
+
+function work<P extends Parameters>(kernel: Func<P>, units: number, given: Omit<Arguments<P>, 'start' | 'end'>): Work {
+  return { kernel, given, units };
+}
+
+export function runWork(run: Guarded['run'], { kernel, given }: Work, start: number, end: number): void {
+  const complete = { ...given, start, end };
+  if (inOrder(kernel, complete).some((argument) => argument === undefined)) {
+    throw new RangeError(`${kernel.name}: ${JSON.stringify(complete)} lacks an argument`);
+  }
+  run(kernel, complete);
+}
+
+/** How an operation is computed by its twin. `inputs` are addresses, an input that was left out is 0. */
+type Twin = (inputs: readonly number[], y: number, sizes: Sizes, memory: Guarded) => Work;
+
+export const twins: Readonly<Record<OpName, Twin>> = {
+  add: ([addend, x], y, { B, M, D }) => work(add, B * M, { x, addend, y, M, D }),
+  append: ([cache, rows, segments], y, { M, N, D, G }, { run }) => {
+    const all = { C: D, first: 0, width: D, stride: D, groups: 1, start: 0, end: M };
+    run(columns, { x: cache, y, ...all }); // the twin writes in place
+    return work(append, N, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
+  },
+  argmax: ([x], index, { N, V }) => work(argmax, N, { x, index, V }),
+  attentionScores: ([q, k, span], scores, { H, N, d, C, divisor }) => {
+    const [row, head] = [4 * H * d, 4 * d];
+    const strides = { qRow: row, qHead: head, kRow: row, kHead: head };
+    return work(attentionScores, H * N, { q, k, span, scores, ...strides, N, d, C, divisor });
+  },
+  attentionValues: ([span, probabilities, v], y, { H, N, d, C }) => {
+    const [row, head] = [4 * H * d, 4 * d];
+    const strides = { vRow: row, vHead: head, yRow: row, yHead: head };
+    return work(attentionValues, H * N, { probabilities, v, span, y, ...strides, N, d, C });
+  },
+  columns: ([x], y, { N, C, start: first, width, stride, groups }) =>
+    work(columns, N, { x, y, C, first, width, stride, groups }),
+  divide: ([x], y, { N, D, divisor }) => work(divide, N * D, { x, y, divisor }),
+  embedding: ([table, ids], y, { T, D }) => work(embedding.float32, T, { table, ids, y, D }),
+  gelu: ([x], y, { N, D }) => work(gelu, N * D, { x, y }),
+  layerNorm: ([x, weight, bias], y, { N, D, eps }) => work(layerNorm, N, { x, weight, bias, y, D, eps }),
+  linear: ([x, weight, bias], y, { N, K, M, start }, memory) => {
+    const panels = Math.ceil(M / PANEL);
+    const packed = memory.allocate(panels * PANEL * K * 4);
+    const strides = { rowStride: 4 * K, columnStride: 4 };
+    const w = weight + 4 * K * start;
+    memory.run(pack.float32, { w, packed, N: M, K, ...strides, start: 0, end: panels });
+    return work(product.float32, panels, {
+      x,
+      w: packed,
+      bias: bias && bias + 4 * start,
+      residual: 0,
+      y,
+      N: M,
+      K,
+      activation: ACTIVATION.none,
+      rowStart: 0,
+      rowEnd: N,
+    });
+  },
+  matmul: ([x, w], y, { N, K, M }, memory) => {
+    const panels = Math.ceil(M / PANEL);
+    const packed = memory.allocate(panels * PANEL * K * 4);
+    const strides = { rowStride: 4, columnStride: 4 * M };
+    memory.run(pack.float32, { w, packed, N: M, K, ...strides, start: 0, end: panels });
+    const rest = { bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: N };
+    return work(product.float32, panels, { x, w: packed, y, N: M, K, ...rest });
+  },
+  patches: ([pixels], y, { B, grid, patch }) => work(patches, B * grid * grid, { pixels, y, grid, patch }),
+  resizeGrid: ([x], y, { from, to, D }) => work(resizeGrid, to * to, { x, y, from, to, D }),
+  rmsNorm: ([x, weight], y, { N, D, eps }) => work(rmsNorm, N, { x, weight, y, D, eps }),
+  rotary: ([cos, sin, x], y, { N, H, d }) => {
+    const row = 4 * H * d;
+    return work(rotary, N, { x, cos, sin, y, xRow: row, yRow: row, H, d });
+  },
+  scaleRows: ([x, factor], y, { N, D }) => work(scaleRows, N, { x, factor, y, D }),
+  siluGate: ([x, gate], y, { N, D }) => work(siluGate, N * D, { x, gate, y }),
+  softmax: ([span, x], y, { H, N, C }) => work(softmax, H * N, { x, span, y, N, C }),
+  splice: ([x, rows, source], y, { T, D }) => work(splice, T, { x, rows, source, y, D }),
+};
