@@ -18,8 +18,11 @@ describe.each(['cpu', 'webasm', 'simd'] as const)('%s equals the equations', (mo
 
 test('every operation has a case', async () => {
   const folder = new URL('../../kernels/', import.meta.url);
-  const files = readdirSync(folder).filter((file) => file.endsWith('.ts')); // simd/ holds twins
-  const modules = await Promise.all(files.map((file) => import(new URL(file, folder).href)));
+  const modules = await Promise.all(
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => import(new URL(file, folder).href)),
+  );
   const operations = modules.flatMap((module) => Object.keys(module)).filter((name) => name !== 'zeros'); // a kernel
   expect(cases.map(({ op }) => op).sort()).toEqual(operations.sort());
 });
