@@ -1,5 +1,5 @@
 import { emitExp, polynomial } from './exp.ts';
-import { erf, fit } from './fit.ts';
+import { erf, interpolate } from './fit.ts';
 import type { Code } from './wasm/code.ts';
 import { f32x4, i32x4, v128 } from './wasm/instructions.ts';
 import type { Local } from './wasm/values.ts';
@@ -9,10 +9,10 @@ const MIDDLE = 0.875;
 const END = 4;
 
 /** `erf(x)/x − 1`, a function of x². */
-const NEAR = fit((s) => (s === 0 ? 2 / Math.sqrt(Math.PI) : erf(Math.sqrt(s)) / Math.sqrt(s)) - 1, 6, 0, MIDDLE ** 2);
+const NEAR = interpolate((s) => (s === 0 ? 2 / Math.sqrt(Math.PI) : erf(Math.sqrt(s)) / Math.sqrt(s)) - 1, 6, 0, MIDDLE ** 2);
 
 /** `−ln(1 − erf(x))`, smooth and nearly a parabola. */
-const FAR = fit((x) => -Math.log(1 - erf(x)), 8, MIDDLE, END);
+const FAR = interpolate((x) => -Math.log(1 - erf(x)), 8, MIDDLE, END);
 
 /**
  * The error function in four lanes. Near 0, `x + x · p(x²)`: the small part is added last. Elsewhere `1 − exp(−q(x))`, where an

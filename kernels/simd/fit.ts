@@ -5,7 +5,7 @@
  *
  * @returns the coefficients, the constant first
  */
-export function fit(f: (x: number) => number, degree: number, from: number, to: number): number[] {
+export function interpolate(f: (x: number) => number, degree: number, from: number, to: number): number[] {
   const nodes = Array.from({ length: degree + 1 }, (_, i) => {
     const cosine = Math.cos((Math.PI * (2 * i + 1)) / (2 * degree + 2));
     return (from + to) / 2 + ((to - from) / 2) * cosine;
