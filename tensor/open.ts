@@ -8,7 +8,7 @@ import { provideWebGpu } from './webgpu-node.ts';
 export const DEVICE_NAMES = ['auto', 'simd', ...GPU_JS_MODES, 'null'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
-/** Workers for matrix products when nobody says how many: more than a few only cost memory at these sizes. */
+/** Threads when nobody says how many: more than a few only cost memory at these sizes. */
 export const MOST_DEFAULT_THREADS = 4;
 
 export interface OpenedDevice {
@@ -18,7 +18,7 @@ export interface OpenedDevice {
 }
 
 /**
- * Opens a device by name. `auto` takes WebGPU where there is a real GPU behind it, otherwise GPU.js `webasm`.
+ * Opens a device by name. `auto` takes WebGPU where there is a real GPU behind it, otherwise `simd`, or GPU.js `webasm` where the engine has no SIMD.
  *
  * @throws DeviceError when there is no such device here
  */
@@ -29,12 +29,20 @@ export async function openDevice(
   if (name === 'null') return { device: createDevice(nullDriver), note: undefined };
   if (name === 'simd') return { device: createDevice(await simd(threads)), note: undefined };
   if (name !== 'auto') return { device: await open(name, threads), note: undefined };
-  try {
-    return { device: await open('webgpu', threads, 'hardware'), note: undefined };
-  } catch (error) {
-    if (!(error instanceof DeviceError)) throw error;
-    return { device: await open('webasm', threads), note: error.message };
+  const reasons: string[] = [];
+  for (const attempt of [
+    () => open('webgpu', threads, 'hardware'),
+    async () => createDevice(await simd(threads)),
+    () => open('webasm', threads),
+  ]) {
+    try {
+      return { device: await attempt(), note: reasons.join('; ') || undefined };
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      reasons.push(error.message);
+    }
   }
+  throw new DeviceError(reasons.join('; '));
 }
 
 async function open(mode: GpuJsMode, threads: number, adapter: 'any' | 'hardware' = 'any'): Promise<Device> {

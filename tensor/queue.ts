@@ -20,10 +20,11 @@ const TURN_MILLISECONDS = 50;
 export function createQueue(): Queue {
   let jobs: Job[] = [];
   let pumping: Promise<void> | undefined;
+  // Counted through pumps: a caller that reads and goes on at once, token after token, would starve everything else.
+  let turn = performance.now();
 
   async function pump(): Promise<void> {
     await Promise.resolve(); // the caller returns before any work starts
-    let turn = performance.now();
     for (let job = jobs.shift(); job; job = jobs.shift()) {
       const pending = job.run();
       if (pending) await pending;

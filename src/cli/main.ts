@@ -13,7 +13,7 @@ import { runTokenizer } from './tokenizer.ts';
 import { runTrace } from './trace.ts';
 import { runVerify } from './verify.ts';
 
-const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
+const HELP = `qvl: Qwen-VL in TypeScript, from first principles
 
   qvl                              the main job: three questions about two pictures, and what was checked
   qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
@@ -28,9 +28,9 @@ const HELP = `qvl: Qwen-VL in TypeScript, every layer a GPU.js kernel
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
-  --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else webasm)
+  --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else simd)
                       verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
-  --threads N         workers for matrix products in webasm (default: the machine's cores, at most 4)
+  --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)
   --memory GB         what the weights may take (default: 60 % of the machine's); a larger model is streamed from its files
   --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
   --temperature X     0: always the likeliest token; above, tokens are drawn

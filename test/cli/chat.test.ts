@@ -16,7 +16,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** A running conversation, and what it has written so far. */
 function talk(...words: string[]) {
-  const command = [resolve('src/cli/qvl.mjs'), 'chat', '--device', 'webasm', ...words];
+  const command = [resolve('src/cli/qvl.mjs'), 'chat', '--device', 'simd', ...words];
   const child: ChildProcessWithoutNullStreams = spawn(process.execPath, command, { cwd: folder });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -84,7 +84,7 @@ test('special tokens in what the user types are plain text', async () => {
 });
 
 test('Ctrl-C stops the answer and not the program, a second one leaves', async () => {
-  const { child, said, code, until } = talk('--min-new-tokens', '1000', '--max-new-tokens', '1000');
+  const { child, said, code, until } = talk('--min-new-tokens', '1400', '--max-new-tokens', '1400');
   child.stdin.write('Tell me everything.\n');
   await until('stdout', /./);
   child.kill('SIGINT');

@@ -25,13 +25,13 @@ function qvl(...words: string[]): Promise<{ stdout: string; stderr: string }> {
 
 describe('the main job', () => {
   test('asks, answers, draws and checks', async () => {
-    const { stdout, stderr } = await qvl('--device', 'webasm');
+    const { stdout, stderr } = await qvl('--device', 'simd');
     expect(stdout).toContain(goldenText('describe'));
     expect(stdout).toContain(goldenText('locate-zh'));
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
       /^checked: 100 taps, worst \d+\.\d\d × PyTorch's own rounding \((transformer\.[\w.]+|logits)\)$/,
     );
-    expect(stderr).toContain('GPU.js webasm');
+    expect(stderr).toContain('WebAssembly SIMD');
     for (const stage of ['load weights', 'vision encoder', 'adapter', 'prefill', 'decode', 'check']) {
       expect(stderr).toMatch(new RegExp(`${stage} +\\d+\\.\\d\\d s`));
     }

@@ -60,11 +60,14 @@ const canShare = (): boolean =>
 /**
  * WebAssembly kernels with SIMD over one memory, on several threads where it can be shared. Results are the same bytes for any
  * number of threads.
+ *
+ * @throws DeviceError where WebAssembly has no SIMD
  */
 export async function simd(wantedThreads: number): Promise<Driver> {
   const shared = canShare();
   const threads = shared ? wantedThreads : 1;
-  const { relaxed } = features();
+  const { simd: supported, relaxed } = features();
+  if (!supported) throw new DeviceError('simd: this JavaScript engine has no WebAssembly SIMD; choose another device');
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536, shared });
   const heap = createHeap(memory);
   const team = await createTeam(
