@@ -24,7 +24,7 @@ export interface Stored {
 }
 
 /** Waking another thread takes as long as about so many operations. */
-const WORTH_THREADS = 100_000;
+const WORTH_THREADS = 2_000_000;
 
 /** What a twin works with. */
 export interface Host {

@@ -100,12 +100,15 @@ export async function createTeam(
       runs = (runs % 0x7ffffffe) + 1;
       Atomics.store(control, CONTROL.run, runs);
       Atomics.notify(control, CONTROL.run);
-      for (let at = Atomics.add(control, CONTROL.next, share); at < units; ) {
-        exports[kernel](...given, at, Math.min(at + share, units));
-        at = Atomics.add(control, CONTROL.next, share);
+      try {
+        for (let at = Atomics.add(control, CONTROL.next, share); at < units; ) {
+          exports[kernel](...given, at, Math.min(at + share, units));
+          at = Atomics.add(control, CONTROL.next, share);
+        }
+      } finally {
+        Atomics.store(control, CONTROL.run, 0);
+        settle();
       }
-      Atomics.store(control, CONTROL.run, 0);
-      settle();
       if (Atomics.load(control, CONTROL.failed) !== 0) {
         throw new DeviceError(`simd: a worker failed in ${kernel}; please report it with the output of --debug`);
       }

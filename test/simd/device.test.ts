@@ -1,0 +1,145 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { linear } from '../../kernels/linear.ts';
+import { createHeap } from '../../kernels/simd/device/heap.ts';
+import { createTeam } from '../../kernels/simd/device/team.ts';
+import { compileKernels, KERNELS } from '../../kernels/simd/kernels.ts';
+import { createCache, freeCache } from '../../src/model/cache.ts';
+import { decode, freeModel, loadModel, logits } from '../../src/model/qwen-vl.ts';
+import { closeDevice, type Device } from '../../tensor/device.ts';
+import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
+import { DeviceError } from '../../tensor/error.ts';
+import { openDevice } from '../../tensor/open.ts';
+import { scope } from '../../tensor/scope.ts';
+import { read, tensor } from '../../tensor/tensor.ts';
+import { CASES, openCase } from '../golden/cases.ts';
+
+const shared = (pages: number, most = 65_536) =>
+  new WebAssembly.Memory({ initial: pages, maximum: most, shared: true });
+
+describe('the heap', () => {
+  test('never gives a place twice, and joins what is freed', () => {
+    const steps = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 5000 }), free: fc.nat(20) }), {
+      maxLength: 80,
+    });
+    fc.assert(
+      fc.property(steps, (list) => {
+        const heap = createHeap(shared(1));
+        const held: { offset: number; bytes: number }[] = [];
+        for (const { bytes, free } of list) {
+          if (free < held.length) heap.free(held.splice(free, 1)[0].offset);
+          const offset = heap.allocate(bytes);
+          expect(offset).toBeGreaterThan(0);
+          expect(offset % 64).toBe(0);
+          expect(offset + bytes).toBeLessThanOrEqual(heap.memory.buffer.byteLength);
+          for (const other of held) {
+            expect(offset + bytes <= other.offset || other.offset + other.bytes <= offset).toBe(true);
+          }
+          held.push({ offset, bytes });
+        }
+        for (const { offset } of held) heap.free(offset);
+        expect(heap.used).toBe(0);
+        const before = heap.memory.buffer.byteLength;
+        heap.allocate(Math.max(1, before - 128)); // all that is free is one place again
+        expect(heap.memory.buffer.byteLength).toBe(before);
+      }),
+    );
+  });
+
+  test('ends with an error that says what to do', () => {
+    const heap = createHeap(shared(1, 4));
+    expect(() => heap.allocate(1e6)).toThrow(DeviceError);
+    expect(() => createHeap(shared(1)).allocate(5e9)).toThrow('do not fit 4 GiB; give less --memory');
+    expect(() => heap.free(64)).toThrow(RangeError);
+  });
+});
+
+describe('the team', () => {
+  test('takes every unit once, whoever it is', async () => {
+    const memory = shared(64);
+    const names = KERNELS.map(({ name }) => name);
+    const team = await createTeam(compileKernels(true), memory, names, 3);
+    const floats = new Float32Array(memory.buffer);
+    for (let round = 0; round < 200; round++) {
+      const count = 1 + ((round * 977) % 5000);
+      floats.fill(round, 16, 16 + count);
+      team.run('divide', [64, 4 * (1 << 16), 2], count, true);
+      const result = floats.subarray(1 << 16, (1 << 16) + count);
+      expect(result.every((value) => value === round / 2)).toBe(true);
+    }
+    await team.close();
+  });
+
+  test('a worker that fails is an error, not a hang', async () => {
+    const memory = shared(1);
+    const names = KERNELS.map(({ name }) => name);
+    const team = await createTeam(compileKernels(true), memory, names, 2);
+    const outside = 4 * 65_536; // beyond the memory: every thread that gets a unit fails
+    expect(() => team.run('divide', [outside, outside, 2], 1000, true)).toThrow();
+    team.run('divide', [64, 1024, 2], 4, false);
+    await team.close();
+  });
+});
+
+describe('results', () => {
+  const ids = Int32Array.from({ length: 60 }, (_, i) => (i * 37 + 5) % 180);
+
+  test('are the same bytes for any number of threads', async () => {
+    const opened = await openCase(CASES[0]);
+    const results = [];
+    for (const threads of [1, 2, 3]) {
+      const { device } = await openDevice('simd', threads);
+      const model = loadModel(device, opened.checkpoint.config, opened.checkpoint.load);
+      const cache = createCache(model, ids.length);
+      const { scores } = scope(() => ({ scores: read(logits(model, decode(model, ids, cache))) }));
+      freeCache(cache);
+      results.push(await scores);
+      freeModel(model);
+      await closeDevice(device);
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+    await opened.close();
+  });
+
+  describe('with weights in bfloat16', () => {
+    let device: Device;
+    beforeAll(async () => {
+      device = (await openDevice('simd', 2)).device;
+    });
+    afterAll(() => closeDevice(device));
+
+    test('are those of the same weights in float32, parts of a weight included', () =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.record({
+            N: fc.integer({ min: 1, max: 9 }),
+            K: fc.integer({ min: 1, max: 300 }),
+            R: fc.integer({ min: 1, max: 40 }),
+          }),
+          fc.nat(),
+          async ({ N, K, R }, seed) => {
+            const wave = (count: number, step: number) =>
+              Float32Array.from({ length: count }, (_, i) => Math.sin(i * step));
+            const bits = roundToBfloat16(wave(R * K, 1.3 + (seed % 7)));
+            const start = seed % R;
+            const count = 1 + (seed % (R - start));
+            const of = (weight: Float32Array | Uint16Array) =>
+              scope(() => {
+                const y = linear(
+                  tensor(device, wave(N * K, 0.7), [N, K]),
+                  tensor(device, weight, [R, K]),
+                  tensor(device, wave(R, 2.1), [R]),
+                  { start, count },
+                );
+                return { data: read(y) };
+              }).data;
+            expect(await of(bits)).toEqual(await of(widenBfloat16(bits)));
+            await device.queue.idle();
+            expect([device.live.size, device.memory.bytes]).toEqual([0, 0]);
+          },
+        ),
+        { numRuns: 60 },
+      ));
+  });
+});
