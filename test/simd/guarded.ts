@@ -12,6 +12,7 @@ export interface Guarded {
   /** @returns the address of this many bytes, which hold garbage: NaNs as float32 */
   allocate(bytes: number): number;
   put(data: HostData | Uint16Array): number;
+  write(address: number, data: Uint8Array): void;
   bytes(address: number, count: number): Uint8Array;
   floats(address: number, count: number): Float32Array;
   /** Frees everything, and fails where guard bytes were written over. */
@@ -49,6 +50,7 @@ export function guarded(relaxed = false, pages = 64): Guarded {
       all.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
       return address;
     },
+    write: (address, data) => all.set(data, address),
     bytes,
     floats: (address, count) => new Float32Array(bytes(address, 4 * count).buffer),
     clear() {

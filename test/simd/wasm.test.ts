@@ -131,7 +131,9 @@ describe('instructions', () => {
   });
 
   const all = Object.entries(examples).flatMap(([group, entry]) =>
-    Object.entries(entry).flatMap(([name, list]) => list.map((example, i) => [`${group}.${name}`, i, example] as const)),
+    Object.entries(entry).flatMap(([name, list]) =>
+      list.map((example, i) => [`${group}.${name}`, i, example] as const),
+    ),
   );
   test.each(all)('%s (%i)', (_name, _index, [body, expected, as]) => {
     const view = execute(body, bytes);
@@ -223,8 +225,9 @@ describe('code', () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
     (new WebAssembly.Instance(module, { environment: { memory } }).exports.main as () => void)();
     expect(new Int32Array(memory.buffer)[0]).toBe(3);
-    expect(() => assemble({ exports: [main, main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false }))
-      .toThrow('two exports have one name');
+    expect(() =>
+      assemble({ exports: [main, main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false }),
+    ).toThrow('two exports have one name');
   });
 });
 
@@ -239,7 +242,10 @@ describe('encoding', () => {
       fc.property(fc.maxSafeInteger(), (value) => {
         const bytes = signed(value);
         expect(decode(bytes, true)).toBe(BigInt(value));
-        const bits = BigInt(value < 0 ? -value - 1 : value).toString(2).replace(/^0$/, '').length + 1;
+        const bits =
+          BigInt(value < 0 ? -value - 1 : value)
+            .toString(2)
+            .replace(/^0$/, '').length + 1;
         expect(bytes).toHaveLength(Math.ceil(bits / 7));
         const size = Math.abs(value);
         expect(decode(unsigned(size), false)).toBe(BigInt(size));

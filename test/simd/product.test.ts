@@ -1,0 +1,210 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { pack } from '../../kernels/simd/pack.ts';
+import { ACTIVATION, K_BLOCK, product } from '../../kernels/simd/product.ts';
+import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weights.ts';
+import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
+import { draw } from '../kernels/case.ts';
+import { erf } from './erf.ts';
+import { type Guarded, guarded } from './guarded.ts';
+
+const memory = guarded();
+
+const types = ['float32', 'bfloat16'] as const;
+
+/** Weights as they are kept, and as the float32 they stand for. */
+function keep(type: WeightType, data: Float32Array): { kept: Float32Array | Uint16Array; values: Float32Array } {
+  if (type === 'float32') return { kept: data, values: data };
+  const kept = roundToBfloat16(data);
+  return { kept, values: widenBfloat16(kept) };
+}
+
+/** Packs weights that are stored `[N, K]`. */
+function packed(type: WeightType, kept: Float32Array | Uint16Array, N: number, K: number): number {
+  const [panels, bytes] = [Math.ceil(N / PANEL), WEIGHT_BYTES[type]];
+  const to = memory.allocate(panels * PANEL * K * bytes);
+  const strides = { rowStride: bytes * K, columnStride: bytes };
+  memory.run(pack[type], { w: memory.put(kept), packed: to, N, K, ...strides, start: 0, end: panels });
+  return to;
+}
+
+interface Layer {
+  x: Float32Array;
+  bias?: Float32Array | undefined;
+  residual?: Float32Array | undefined;
+  activation?: number;
+}
+
+/** The whole product, or its parts: rows and panels cut at odd places. */
+function run(
+  { run, put, allocate, floats }: Guarded,
+  type: WeightType,
+  w: number,
+  { x, bias, residual, activation = ACTIVATION.none }: Layer,
+  { M, N, K, cuts = [] }: { M: number; N: number; K: number; cuts?: readonly [row: number, panel: number][] },
+): Float32Array {
+  const y = allocate(4 * M * N);
+  const given = {
+    x: put(x),
+    w,
+    bias: bias ? put(bias) : 0,
+    residual: residual ? put(residual) : 0,
+    y,
+    N,
+    K,
+    activation,
+  };
+  const edges = (end: number, inner: number[]) => [
+    0,
+    ...new Set(inner.filter((cut) => cut < end).sort((a, b) => a - b)),
+    end,
+  ];
+  const rows = edges(
+    M,
+    cuts.map(([row]) => row),
+  );
+  const panels = edges(
+    Math.ceil(N / PANEL),
+    cuts.map(([, panel]) => panel),
+  );
+  for (let i = rows.length - 2; i >= 0; i--) {
+    for (let j = panels.length - 2; j >= 0; j--) {
+      const range = { rowStart: rows[i], rowEnd: rows[i + 1], start: panels[j], end: panels[j + 1] };
+      run(product[type], { ...given, ...range });
+    }
+  }
+  return floats(y, M * N);
+}
+
+const gelu = (x: number): number => (x / 2) * (1 + erf(x * Math.SQRT1_2));
+
+const layers = fc.record({
+  M: fc.integer({ min: 1, max: 9 }),
+  N: fc.integer({ min: 1, max: 40 }),
+  K: fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: K_BLOCK - 2, max: 2 * K_BLOCK + 3 })),
+  seed: fc.nat(0xffff),
+  biased: fc.boolean(),
+  residual: fc.boolean(),
+  activated: fc.boolean(),
+  cuts: fc.array(fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 })), { maxLength: 3 }),
+});
+
+test.each(types)('with %s weights it equals the equation, whole and in parts', (type) => {
+  fc.assert(
+    fc.property(layers, ({ M, N, K, seed, biased, residual: added, activated, cuts }) => {
+      memory.clear();
+      const source = draw(seed);
+      const floats = (...shape: number[]) => source.floats(shape).data as Float32Array;
+      const { kept, values } = keep(type, floats(N, K));
+      const w = packed(type, kept, N, K);
+      const layer = {
+        x: floats(M, K),
+        bias: biased ? floats(N) : undefined,
+        residual: added ? floats(M, N) : undefined,
+        activation: activated ? ACTIVATION.gelu : ACTIVATION.none,
+      };
+      const y = run(memory, type, w, layer, { M, N, K });
+      for (let m = 0; m < M; m++) {
+        for (let n = 0; n < N; n++) {
+          let sum = layer.bias?.[n] ?? 0;
+          let scale = Math.abs(sum);
+          for (let k = 0; k < K; k++) {
+            const term = layer.x[m * K + k] * values[n * K + k];
+            sum += term;
+            scale += Math.abs(term);
+          }
+          const rest = layer.residual?.[m * N + n] ?? 0;
+          const expected = (activated ? gelu(sum) : sum) + rest;
+          // As `linear` in test/tolerances.ts, and 4 roundings for gelu, whose slope is at most 1.13.
+          const allowed = 2 ** -24 * (12 * scale + 2 * Math.abs(rest));
+          expect(Math.abs(y[m * N + n] - expected)).toBeLessThanOrEqual(allowed);
+        }
+      }
+      expect(run(memory, type, w, layer, { M, N, K, cuts })).toEqual(y);
+      memory.clear();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test.each(types)('%s: a row alone has the bytes that it has among others', (type) => {
+  memory.clear();
+  const [M, N, K] = [137, 50, 300]; // more than a block of rows, of columns at once, of k
+  const { floats } = draw(7);
+  const x = floats([M, K]).data as Float32Array;
+  const w = packed(type, keep(type, floats([N, K]).data as Float32Array).kept, N, K);
+  const all = run(memory, type, w, { x }, { M, N, K });
+  for (const [row, rows] of [
+    [0, 1],
+    [5, 2],
+    [77, 3],
+    [128, 9],
+    [136, 1],
+  ]) {
+    const some = run(memory, type, w, { x: x.slice(row * K, (row + rows) * K) }, { M: rows, N, K });
+    expect(some).toEqual(all.slice(row * N, (row + rows) * N));
+  }
+  memory.clear();
+});
+
+test('sums in blocks keep the rounding of long rows low', () => {
+  memory.clear();
+  const [M, N, K] = [4, 8, 11008];
+  const { floats } = draw(3);
+  const [x, weights] = [floats([M, K]).data as Float32Array, floats([N, K]).data as Float32Array];
+  const y = run(memory, 'float32', packed('float32', weights, N, K), { x }, { M, N, K });
+  let [ours, plain] = [0, 0];
+  for (let m = 0; m < M; m++) {
+    for (let n = 0; n < N; n++) {
+      let [exact, rounded] = [0, 0];
+      for (let k = 0; k < K; k++) {
+        exact += x[m * K + k] * weights[n * K + k];
+        rounded = Math.fround(rounded + Math.fround(x[m * K + k] * weights[n * K + k]));
+      }
+      ours += (y[m * N + n] - exact) ** 2;
+      plain += (rounded - exact) ** 2;
+    }
+  }
+  expect(Math.sqrt(ours)).toBeLessThan(Math.sqrt(plain) / 2);
+  memory.clear();
+});
+
+test.each(
+  types,
+)('%s: panels hold the weights of 8 outputs side by side, zeros beyond, whichever way they were stored', (type) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 9 }), fc.nat(3), (N, K, cut) => {
+      memory.clear();
+      const bytes = WEIGHT_BYTES[type];
+      const bits = Uint8Array.from({ length: N * K * bytes }, (_, i) => (31 * i + 7) & 0xff); // NaNs among them
+      const view = type === 'float32' ? new Float32Array(bits.buffer) : new Uint16Array(bits.buffer);
+      const turned = new Uint8Array(bits.length);
+      for (let n = 0; n < N; n++) {
+        for (let k = 0; k < K; k++) {
+          const at = (n * K + k) * bytes;
+          turned.set(bits.subarray(at, at + bytes), (k * N + n) * bytes);
+        }
+      }
+      const panels = Math.ceil(N / PANEL);
+      const size = panels * PANEL * K * bytes;
+      const expected = new Uint8Array(size);
+      for (let n = 0; n < N; n++) {
+        for (let k = 0; k < K; k++) {
+          const at = (n * K + k) * bytes;
+          const to = ((Math.floor(n / PANEL) * K + k) * PANEL + (n % PANEL)) * bytes;
+          expected.set(bits.subarray(at, at + bytes), to);
+        }
+      }
+      expect(memory.bytes(packed(type, view, N, K), size)).toEqual(expected);
+
+      const [w, to] = [memory.put(new Uint16Array(turned.buffer)), memory.allocate(size)];
+      const strides = { rowStride: bytes, columnStride: bytes * N };
+      const middle = Math.min(cut, panels);
+      memory.run(pack[type], { w, packed: to, N, K, ...strides, start: middle, end: panels });
+      memory.run(pack[type], { w, packed: to, N, K, ...strides, start: 0, end: middle });
+      expect(memory.bytes(to, size)).toEqual(expected);
+      memory.clear();
+    }),
+    { numRuns: 40 },
+  );
+});
