@@ -18,6 +18,8 @@ export interface Driver {
   readonly description: string;
   /** Keeps weights in bfloat16 that are given so; others widen them. */
   readonly bfloat16?: boolean;
+  /** How many bytes of weights it can hold, where that is not up to the machine's memory alone. */
+  readonly mostWeights?: number;
   /** `load` gives the elements; a driver without data never calls it. */
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
   run(

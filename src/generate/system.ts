@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
-import { defaultMemory, fitsMemory } from '../checkpoint/memory.ts';
+import { fitsMemory } from '../checkpoint/memory.ts';
 import { CheckpointError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
@@ -24,7 +24,7 @@ export interface System {
  * @param memory how many bytes the weights may take; a model that needs more is streamed
  * @throws CheckpointError, TextError
  */
-export async function openSystem(folder: string, device: Device, memory = defaultMemory()): Promise<System> {
+export async function openSystem(folder: string, device: Device, memory?: number): Promise<System> {
   const checkpoint = await openCheckpoint(folder);
   try {
     const vocabulary = join(folder, 'qwen.tiktoken');
@@ -42,7 +42,7 @@ export async function openSystem(folder: string, device: Device, memory = defaul
         'use the vocabulary that belongs to the checkpoint',
       );
     }
-    const streamed = !fitsMemory(config, memory);
+    const streamed = !fitsMemory(checkpoint, device.driver, memory);
     const model = loadModel(device, config, (name) => checkpoint.load(name, device.driver.bfloat16), { streamed });
     return {
       checkpoint,

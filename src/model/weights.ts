@@ -81,9 +81,3 @@ function decoderBlockShapes(config: Config): Record<string, readonly number[]> {
     'mlp.c_proj.weight': [hidden, mlp],
   };
 }
-
-/** How many parameters a model of this configuration has. */
-export function parameterCount(config: Config): number {
-  const sizes = [...weightShapes(config).values()].map((shape) => shape.reduce((a, b) => a * b, 1));
-  return sizes.reduce((a, b) => a + b, 0);
-}

@@ -4,7 +4,7 @@ import { judge } from '../../src/verify/tolerances.ts';
 import { describeInBrowser } from '../browser/harness.ts';
 
 describeInBrowser('every activation of model-a in Chromium', (page) => {
-  test.each(['webgpu', 'webgl2'] as const)('%s', async (device) => {
+  test.each(['webgpu', 'webgl2', 'simd'] as const)('%s', async (device) => {
     const results = await page.run<TapMeasurement[]>({
       device,
       module: '/test/golden/browser-page.ts',

@@ -23,6 +23,9 @@ export interface Stored {
   readonly parts: Map<string, number>;
 }
 
+/** A memory ends at 4 GiB: what weights leave of it is for activations and for packing. */
+const MOST_WEIGHTS = 3 * 2 ** 30;
+
 /** Waking another thread takes as long as about so many operations. */
 const WORTH_THREADS = 2_000_000;
 
@@ -120,6 +123,7 @@ export async function simd(wantedThreads: number): Promise<Driver> {
     name: 'simd',
     description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
     bfloat16: true,
+    mostWeights: MOST_WEIGHTS,
     async upload(load, shape) {
       const given = await load();
       // Biases and the weights of norms are small, and added to float32.
