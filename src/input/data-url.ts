@@ -1,5 +1,6 @@
 /** Data URLs of pictures (RFC 2397), base64 or percent-encoded. */
 import { ImageError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { decodeBase64 } from './base64.ts';
 import { maximumFileBytes } from './image.ts';
 
@@ -18,7 +19,7 @@ export function decodeDataUrl(url: string, name = 'data URL'): Uint8Array<ArrayB
   const match = head.exec(url.slice(0, longestHead));
   if (!match) {
     const start = /^data:[^,]{0,40}/i.exec(url)?.[0] ?? url.slice(0, 10);
-    throw new ImageError(name, `${JSON.stringify(start)}, which begins no data URL of a picture`, remedy);
+    throw new ImageError(name, `${quote(start)}, which begins no data URL of a picture`, remedy);
   }
   if (!match[1]) throw new ImageError(name, 'no media type, which means plain text', remedy);
   const body = url.slice(match[0].length);
@@ -39,7 +40,7 @@ const unescaped = (text: string) =>
 /** The characters that RFC 2396 lets stand for themselves; all else is escaped, as "%" and two digits. */
 function percentDecoded(text: string): Uint8Array<ArrayBuffer> {
   const wrong = /[^\w.!~*'();/?:@&=+$,%-]|%(?![\da-f]{2})/i.exec(text);
-  if (wrong) throw new Error(`${JSON.stringify(wrong[0])} at ${wrong.index} of its data, which must be escaped`);
+  if (wrong) throw new Error(`${quote(wrong[0])} at ${wrong.index} of its data, which must be escaped`);
   const escapes = text.match(/%/g)?.length ?? 0;
   const bytes = new Uint8Array(text.length - 2 * escapes);
   for (let from = 0, to = 0; to < bytes.length; from++, to++) {
