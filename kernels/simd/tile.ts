@@ -1,5 +1,5 @@
 import { at, WORD } from './address.ts';
-import { type Code, type Func, func } from './wasm/code.ts';
+import { type Code, type Func, func, type Label } from './wasm/code.ts';
 import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
 import type { Local } from './wasm/values.ts';
 import { loadWeights, PANEL, type WeightType } from './weights.ts';
@@ -31,6 +31,9 @@ const parameters = {
   columns: 'i32',
   add: 'i32',
 } as const;
+
+/** Terms that one sum takes before it is added to the total, so that rounding grows with the number of blocks and not of terms. */
+const SUM_BLOCK = 32;
 
 /**
  * The heart of the matrix product: a tile of results, which stay in registers while k runs.
@@ -67,10 +70,21 @@ export const tile = (type: WeightType, rows: number, panels: number): Func<typeo
     const x = Array.from({ length: rows }, (_, row) => code.let(at(p.x, row, p.xRow)));
     const y = Array.from({ length: rows }, (_, row) => code.let(at(p.y, row, p.yRow)));
     const w = Array.from({ length: panels }, (_, panel) => code.let(at(p.w, panel, p.wPanel)));
-    const sums = x.map(() => Array.from({ length: panels * VECTORS }, () => code.let(f32x4.const(0))));
+    const zeros = () => x.map(() => Array.from({ length: panels * VECTORS }, () => code.let(f32x4.const(0))));
+    const sums = zeros();
+    const totals = zeros();
 
     const end = code.let(at(x[0], p.depth));
-    code.loop((again) => {
+    const stop = code.let(x[0]);
+    const block = (again: Label): void => {
+      code.set(stop, i32.add(x[0], SUM_BLOCK * WORD));
+      code.if(i32.lt_u(end, stop), () => code.set(stop, end));
+      for (const sum of sums.flat()) code.set(sum, f32x4.const(0));
+      code.loop(step);
+      for (const [i, total] of totals.flat().entries()) code.set(total, f32x4.add(total, sums.flat()[i]));
+      code.branchIf(again, i32.lt_u(x[0], end));
+    };
+    const step = (again: Label): void => {
       const weights = w.flatMap((pointer) =>
         Array.from({ length: VECTORS }, (_, v) => code.let(loadWeights(type, pointer, 4 * v))),
       );
@@ -80,13 +94,14 @@ export const tile = (type: WeightType, rows: number, panels: number): Func<typeo
       }
       for (const pointer of w) code.set(pointer, i32.add(pointer, p.wStep));
       for (const pointer of x) code.set(pointer, i32.add(pointer, WORD));
-      code.branchIf(again, i32.lt_u(x[0], end));
-    });
+      code.branchIf(again, i32.lt_u(x[0], stop));
+    };
+    code.loop(block);
 
     code.if(
       i32.lt_u(p.columns, panels * PANEL),
-      () => writeSome(code, y, sums, p.columns, p.add),
-      () => writeAll(code, y, sums, p.add),
+      () => writeSome(code, y, totals, p.columns, p.add),
+      () => writeAll(code, y, totals, p.add),
     );
   });
 
