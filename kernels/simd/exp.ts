@@ -21,8 +21,8 @@ const ROUNDER_BITS = 0x4b400000;
  * @param x a local: it is read twice
  */
 export function emitExp(code: Code, x: Local<'v128'>): Local<'v128'> {
-  const { add, sub, mul, min, max } = f32x4;
-  const bounded = code.let(min(max(x, f32x4.const(LEAST)), f32x4.const(MOST)));
+  const { add, sub, mul, pmin, pmax } = f32x4;
+  const bounded = code.let(pmin(pmax(x, f32x4.const(LEAST)), f32x4.const(MOST)));
   const shifted = code.let(add(mul(bounded, f32x4.const(Math.LOG2E)), f32x4.const(ROUNDER)));
   const n = code.let(sub(shifted, f32x4.const(ROUNDER)));
   const r = code.let(sub(bounded, mul(n, f32x4.const(LN2_HIGH))));

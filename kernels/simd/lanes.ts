@@ -55,11 +55,11 @@ export function sumOver(code: Code, count: Value<'i32'>, term: (lanes: Lanes) =>
   return sumAcross(code, sum);
 }
 
-/** The largest of `count` ≥ 1 elements, in all four lanes. */
+/** The largest of `count` ≥ 1 elements, in all four lanes; NaNs do not count. */
 export function largestOf(code: Code, count: Value<'i32'>, element: (lanes: Lanes) => Value<'v128'>): Local<'v128'> {
   const largest = code.let(f32x4.const(Number.NEGATIVE_INFINITY));
-  forLanes(code, 0, count, (lanes) => code.set(largest, f32x4.max(largest, element(lanes))));
-  return across(code, largest, f32x4.max);
+  forLanes(code, 0, count, (lanes) => code.set(largest, f32x4.pmax(largest, element(lanes))));
+  return across(code, largest, f32x4.pmax);
 }
 
 export const sumAcross = (code: Code, value: Value<'v128'>): Local<'v128'> => across(code, value, f32x4.add);

@@ -31,7 +31,7 @@ function twinDriver(): Driver {
       for (const [index, cut] of [...cuts.entries()].reverse()) {
         runWork(memory.run, some, cut, cuts[index + 1] ?? all.units);
       }
-      expect(memory.bytes(pieces, 4 * count)).toEqual(memory.bytes(whole, 4 * count));
+      expect(Buffer.compare(memory.bytes(pieces, 4 * count), memory.bytes(whole, 4 * count))).toBe(0);
 
       const bytes = memory.bytes(whole, 4 * count);
       memory.clear();
@@ -50,5 +50,5 @@ describe('every SIMD twin equals the equations, writes nothing else, and does no
   });
   afterAll(() => closeDevice(device));
 
-  testCases(60, (example) => checkCase(device, example));
+  testCases(40, (example) => checkCase(device, example));
 });

@@ -97,8 +97,8 @@ const examples: Record<string, Record<string, Example[]>> = {
     sub: [four(f32x4.sub(a, b), -0.5, 1, -8, 4.5)],
     mul: [four(f32x4.mul(a, b), 3, 6, 0, -2)],
     div: [four(f32x4.div(a, b), 0.75, Math.fround(2 / 3), 0, -8)],
-    min: [four(f32x4.min(a, b), 1.5, -3, 0, -0.5)],
-    max: [four(f32x4.max(a, b), 2, -2, 8, 4)],
+    pmin: [four(f32x4.pmin(a, b), 1.5, -3, 0, -0.5), four(f32x4.pmin(f32x4.const(NaN), b), NaN, NaN, NaN, NaN)],
+    pmax: [four(f32x4.pmax(a, b), 2, -2, 8, 4), four(f32x4.pmax(b, f32x4.const(NaN)), 2, -3, 8, -0.5)],
     relaxed_madd: [], // in relaxed.test.ts, where the engine is asked for it
   },
   i32x4: {

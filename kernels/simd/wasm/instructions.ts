@@ -83,8 +83,10 @@ export const f32x4 = {
   sub: plain(simd(0xe5), ['v128', 'v128'], 'v128'),
   mul: plain(simd(0xe6), ['v128', 'v128'], 'v128'),
   div: plain(simd(0xe7), ['v128', 'v128'], 'v128'),
-  min: plain(simd(0xe8), ['v128', 'v128'], 'v128'),
-  max: plain(simd(0xe9), ['v128', 'v128'], 'v128'),
+  /** `b < a ? b : a`, one machine instruction where `min` needs eight for NaNs and zeros: a NaN in `a` stays, one in `b` is lost. */
+  pmin: plain(simd(0xea), ['v128', 'v128'], 'v128'),
+  /** `a < b ? b : a`, as `pmin`. */
+  pmax: plain(simd(0xeb), ['v128', 'v128'], 'v128'),
   /** `a · b + c`, rounded once or twice as the machine likes. Only in engines with relaxed SIMD: see `code.multiplyAdd`. */
   relaxed_madd: plain(simd(0x105), ['v128', 'v128', 'v128'], 'v128'),
 };
