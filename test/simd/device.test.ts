@@ -31,7 +31,7 @@ describe('the heap', () => {
           const offset = heap.allocate(bytes);
           expect(offset).toBeGreaterThan(0);
           expect(offset % 64).toBe(0);
-          expect(offset + bytes).toBeLessThanOrEqual(heap.memory.buffer.byteLength);
+          expect(offset + bytes + 32).toBeLessThanOrEqual(heap.memory.buffer.byteLength); // kernels read so far beyond
           for (const other of held) {
             expect(offset + bytes <= other.offset || other.offset + other.bytes <= offset).toBe(true);
           }

@@ -12,6 +12,8 @@ export interface Heap {
 
 /** A cache line: kernels of two threads never write to one. */
 const ALIGNMENT = 64;
+/** Kernels may read a little beyond what they are given. */
+const MARGIN = 64;
 const PAGE = 65_536;
 /** A 32-bit memory ends at 4 GiB. */
 const MOST_PAGES = 65_536;
@@ -31,8 +33,8 @@ export function createHeap(memory: WebAssembly.Memory): Heap {
   function atTheEnd(bytes: number): number {
     const last = gaps.at(-1);
     const offset = last && last.offset + last.bytes === end ? last.offset : end;
-    const missing = Math.ceil((offset + bytes - memory.buffer.byteLength) / PAGE);
-    if (offset + bytes > MOST_PAGES * PAGE) {
+    const missing = Math.ceil((offset + bytes + MARGIN - memory.buffer.byteLength) / PAGE);
+    if (offset + bytes + MARGIN > MOST_PAGES * PAGE) {
       throw new DeviceError(
         `simd: ${(used / 1e9).toFixed(1)} GB in use and ${(bytes / 1e9).toFixed(1)} GB more do not fit 4 GiB; give less --memory, so that weights are streamed`,
       );
