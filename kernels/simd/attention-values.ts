@@ -1,5 +1,5 @@
 import { at, WORD, words } from './address.ts';
-import { forQueries, QUERIES } from './attention-scores.ts';
+import { forQueries, QUERIES } from './queries.ts';
 import { tile } from './tile.ts';
 import { func } from './wasm/code.ts';
 import { i32 } from './wasm/instructions.ts';

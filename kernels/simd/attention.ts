@@ -1,6 +1,7 @@
 import { at, words } from './address.ts';
-import { attentionScores, QUERIES } from './attention-scores.ts';
+import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
+import { QUERIES } from './queries.ts';
 import { softmax } from './softmax.ts';
 import { func } from './wasm/code.ts';
 import { i32 } from './wasm/instructions.ts';
