@@ -77,21 +77,21 @@ export function chatPrompt(
   const message = (role: string, content: Content, use: SpecialUse): number[] => {
     const ids = encodeContent(tokenizer, content, allowSpecial ? 'image-tags' : use, pictures + 1);
     pictures += countImages(tokenizer, ids);
-    return [opening(role), ids, [special.imEnd]].flat();
+    return opening(role).concat(ids, special.imEnd);
   };
 
   const system = message('system', chat.system ?? 'You are a helpful assistant.', 'none');
   const turns = (chat.history ?? []).map(({ user, assistant }) => {
     const question = message('user', user, 'none');
-    return [newline, question, newline, message('assistant', assistant, 'grounding-tags')].flat();
+    return newline.concat(question, newline, message('assistant', assistant, 'grounding-tags'));
   });
-  const query = [newline, message('user', chat.query, 'none'), newline, opening('assistant')].flat();
+  const query = newline.concat(message('user', chat.query, 'none'), newline, opening('assistant'));
 
   let first = turns.length;
   for (let size = system.length; first > 0 && size + turns[first - 1].length < maxWindowSize; first--) {
     size += turns[first - 1].length;
   }
-  const ids = [system, turns.slice(first).flat(), query].flat();
+  const ids = system.concat(turns.slice(first).flat(), query);
   return finish(tokenizer, ids, pictures - countImages(tokenizer, ids), options);
 }
 
