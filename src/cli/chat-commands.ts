@@ -47,7 +47,7 @@ export function show(conversation: Conversation, shown: Shown): void {
   const { path, picture } = shown;
   say(dim(`Picture ${picturesOf(conversation).length}: ${path}, ${picture.width} × ${picture.height}`));
   if (canPreview(process.stderr, process.env)) {
-    process.stderr.write(previewPicture(picture, Math.min(PREVIEW_COLUMNS, process.stderr.columns)));
+    process.stderr.write(previewPicture(picture, Math.min(PREVIEW_COLUMNS, process.stderr.columns || PREVIEW_COLUMNS)));
   }
 }
 

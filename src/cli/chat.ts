@@ -103,8 +103,9 @@ function watchInterrupts(lines: Interface) {
       process.exit(INTERRUPTED);
     }
     before = true;
-    if (controller) controller.abort(new Error('interrupted'));
-    else say(dim('Ctrl-C again, or Ctrl-D, leaves'));
+    if (controller) return controller.abort(new Error('interrupted'));
+    say(dim('Ctrl-C again, or Ctrl-D, leaves'));
+    lines.prompt();
   };
   const heard = () => {
     before = false;
