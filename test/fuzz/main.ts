@@ -33,7 +33,7 @@ function readOptions() {
   try {
     return parseArgs({ options: { count: text, seed: text, target: text, case: text } }).values;
   } catch (cause) {
-    throw new InputError('fuzz', (cause as Error).message, usage, { cause });
+    throw new InputError('fuzz', (cause as Error).message.split('\n')[0], usage, { cause });
   }
 }
 

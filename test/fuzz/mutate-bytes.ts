@@ -107,7 +107,9 @@ function repeat(bytes: Uint8Array, random: Random): Uint8Array {
   const most = Math.floor(LARGEST / Math.max(1, end - start));
   const times = random.chance(0.02) ? most : Math.min(most, 1 + random.below(random.pick([4, 64])));
   const chunk = bytes.subarray(start, end);
-  return concat(bytes.subarray(0, end), ...Array<Uint8Array>(times).fill(chunk), bytes.subarray(end));
+  const repeated = new Uint8Array(times * chunk.length);
+  for (let at = 0; at < repeated.length; at += chunk.length) repeated.set(chunk, at);
+  return concat(bytes.subarray(0, end), repeated, bytes.subarray(end));
 }
 
 /** One of some files, changed in a few places; now and then as it is. */

@@ -66,7 +66,7 @@ const EDITS: readonly (readonly [weight: number, edit: (at: Place, random: Rando
       1,
       ({ parent, key }, random) => {
         let value: Json = parent[key];
-        for (let depth = random.pick([1, 20, 2000]); depth > 0; depth--)
+        for (let depth = random.pick([1, 20, 300]); depth > 0; depth--)
           value = random.chance(0.5) ? [value] : { a: value };
         set(parent, key, value);
       },

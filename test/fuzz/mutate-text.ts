@@ -1,7 +1,8 @@
 import { specialTokens } from '../../src/input/special-tokens.ts';
 import type { Random } from './random.ts';
 
-const LARGEST = 2 ** 20;
+/** A quarter of what is tokenised at once; what takes quadratic time takes minutes for it. */
+const LARGEST = 2 ** 18;
 
 /** What means something to somebody who reads texts here, and what breaks lines, characters and numbers. */
 const WORDS = [

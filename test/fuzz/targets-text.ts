@@ -1,6 +1,6 @@
 import { formatGrounding, parseGrounding, type Region } from '../../src/input/grounding.ts';
 import { decodePieces, formatPieces, isPlain, parsePieces } from '../../src/input/pieces.ts';
-import { chatPrompt, type Piece, type Prompt, rawPrompt } from '../../src/input/prompt.ts';
+import { chatPrompt, type Piece, type Prompt, type PromptImage, rawPrompt } from '../../src/input/prompt.ts';
 import { formatSample, parseSample } from '../../src/input/tasks.ts';
 import { createTextStream } from '../../src/input/text-stream.ts';
 import { createTokenizer, type Tokenizer } from '../../src/input/tokenizer.ts';
@@ -60,36 +60,62 @@ function readTokenizerJson(text: string): void {
   promise(tokens.length === ranks.size && tokens.every((token, rank) => ranks.get(token) === rank), 'ranks are whole');
 }
 
-/** Ids that stand for an image or end a turn are exactly those that the pieces ask for. */
-function checkPrompt(prompt: Prompt, images: number, control: number, regions: boolean): void {
-  const count = (test: (id: number) => boolean) => prompt.ids.filter(test).length;
-  promise(count((id) => id < 0 || id >= tokenizer.size) === 0, 'every id is one of the vocabulary');
-  promise(count((id) => id === special.imageStart) === images, 'images come from pieces alone');
-  promise(count((id) => id === special.imageEnd) === images, 'images are closed');
-  promise(count((id) => id >= special.endOfText && id < special.refStart) === control, 'turns come from pieces alone');
-  if (!regions) promise(count((id) => id >= special.refStart && id < special.imageStart) === 0, 'no region is there');
-  promise(prompt.images.length === images, 'every image is found');
-  for (const { start, count } of prompt.images) {
-    promise(
-      prompt.ids[start - 1] === special.imageStart && prompt.ids[start + count] === special.imageEnd,
-      'an image has Q ids',
-    );
+const countControl = (ids: Int32Array) => ids.filter((id) => id >= special.endOfText && id < special.refStart).length;
+const isRegionTag = (id: number) => id >= special.refStart && id < special.imageStart;
+
+function checkImages(ids: Int32Array, images: readonly PromptImage[]): void {
+  for (const { start, count } of images) {
+    const tags = [ids[start - 1], ids[start + count]];
+    promise(count === IMAGE_TOKENS && same(tags, [special.imageStart, special.imageEnd]), 'an image has Q ids');
   }
+  const found = ids.filter((id) => id === special.imageStart).length;
+  promise(found === images.length, 'every image is found');
 }
 
-const CONTROL = 6; // <|im_start|> thrice for system, user and assistant; <|im_end|> after system and user, and after a turn
+/** Ids that stand for an image, a region or the end of a turn are exactly those that the pieces ask for. */
+function checkPrompt({ ids, images }: Prompt, count: number, control: number, regions: boolean): void {
+  checkImages(ids, images);
+  promise(images.length === count, 'images come from pieces alone');
+  promise(countControl(ids) === control, 'turns come from pieces alone');
+  promise(regions || !ids.some(isRegionTag), 'regions come from pieces alone');
+  promise(
+    ids.every((id) => id >= 0 && id < tokenizer.size),
+    'every id is one of the vocabulary',
+  );
+}
 
-function readText(text: string): void {
+/** An image, a region, and words with what looks like them. */
+function piecesOf(text: string): Piece[] {
+  const [name, ...words] = text.split('\n');
+  return [{ image: name }, { text: words.join('\n') }, { ref: name, shapes: [] }];
+}
+
+function readPrompt(text: string): void {
   checkTokenizer(tokenizer, text);
   checkPrompt(rawPrompt(tokenizer, text), 0, 0, false);
-  checkPrompt(chatPrompt(tokenizer, { system: text, query: text }), 0, CONTROL - 1, false);
-  const [image, ...words] = text.split('\n');
-  const pieces: Piece[] = [{ image }, { text: words.join('\n') }, { ref: image, shapes: [] }];
-  checkPrompt(rawPrompt(tokenizer, pieces), 1, 0, true);
-  checkPrompt(chatPrompt(tokenizer, { query: pieces }), 1, CONTROL - 1, true);
-  const history = [{ user: pieces, assistant: text }];
-  checkPrompt(chatPrompt(tokenizer, { history, query: text }, { maxWindowSize: 1e9 }), 1, CONTROL + 3, true);
+  checkPrompt(rawPrompt(tokenizer, piecesOf(text)), 1, 0, true);
+}
+
+/** With `allowSpecial` a text makes images and regions, but no turns of a chat. */
+function readOwnPrompt(text: string): void {
   rawPrompt(tokenizer, text, { allowSpecial: true });
+  const { ids, images } = chatPrompt(tokenizer, { query: text }, { allowSpecial: true });
+  checkImages(ids, images);
+  promise(countControl(ids) === CONTROL, 'turns come from pieces alone');
+}
+
+/** <|im_start|> for system, user and assistant, <|im_end|> after the first two; a turn has two of each. */
+const CONTROL = 5;
+const CONTROL_OF_TURN = 4;
+/** A chat holds it four times. */
+const LONGEST_IN_CHAT = 2 ** 16;
+
+function readChat(all: string): void {
+  const text = all.slice(0, LONGEST_IN_CHAT);
+  checkPrompt(chatPrompt(tokenizer, { system: text, query: text }), 0, CONTROL, false);
+  const history = [{ user: piecesOf(text), assistant: text }];
+  const chat = chatPrompt(tokenizer, { history, query: text }, { maxWindowSize: 1e9 });
+  checkPrompt(chat, 1, CONTROL + CONTROL_OF_TURN, true);
 }
 
 function readPieces(text: string): void {
@@ -178,7 +204,9 @@ const idFiles = () =>
 export const textTargets: Readonly<Record<string, Target>> = {
   vocabulary: textTarget(() => [vocabularyText], readVocabulary),
   'tokenizer-json': jsonTarget(tokenizerJson, readTokenizerJson),
-  prompt: textTarget(() => messages, readText),
+  prompt: textTarget(() => messages, readPrompt),
+  'own-prompt': textTarget(() => messages, readOwnPrompt),
+  chat: textTarget(() => messages, readChat),
   pieces: textTarget(() => messages, readPieces),
   grounding: textTarget(() => messages, readGrounding),
   sample: textTarget(() => samples, readSample),

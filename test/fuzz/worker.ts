@@ -19,12 +19,12 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const outside = () => getHeapStatistics().external_memory;
 
 /** Whether the target takes an input. @throws whatever is no InputError of one line, and for memory beyond the limit */
-async function accepts(target: Target, make: () => Input): Promise<boolean> {
+async function accepts(target: Target, input: Input): Promise<boolean> {
   if (outside() > MOST_BYTES / 4) collectGarbage();
   const before = outside();
   let accepted = true;
   try {
-    await target.run(make());
+    await target.run(input);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     if (!/^[^\p{Cc}\u2028\u2029]{1,4000}$/u.test(error.message)) throw new Error(`no line: ${error.message}`);
@@ -40,9 +40,9 @@ parentPort?.on('message', async (job: ToWorker) => {
   const cases = 'input' in job ? { from: 0, to: 1 } : job;
   for (let number = cases.from; number < cases.to; number++) {
     Atomics.store(places, PLACE.number, number);
-    const make = () => ('input' in job ? job.input : target.make(randomOf(job.seed, job.target, number)));
     try {
-      Atomics.add(places, (await accepts(target, make)) ? PLACE.accepted : PLACE.rejected, 1);
+      const input = 'input' in job ? job.input : target.make(randomOf(job.seed, job.target, number));
+      Atomics.add(places, (await accepts(target, input)) ? PLACE.accepted : PLACE.rejected, 1);
     } catch (error) {
       tell({ number, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
