@@ -10,13 +10,14 @@ import { readFloat32, readFloat64 } from '../../src/checkpoint/stored-tensor.ts'
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { bfloat16Oracle } from '../../src/verify/bfloat16.ts';
 import { compareGolden, MODES } from '../../src/verify/compare.ts';
+import type { Fingerprint } from '../../src/verify/fingerprint.ts';
 import { inOurOrder } from '../../src/verify/layout.ts';
 import { findGoldens } from '../../src/verify/open.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice, createDevice } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { openDevice } from '../../tensor/open.ts';
-import { type Fingerprint, fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf } from './fingerprint.ts';
 
 const run = promisify(execFile);
 

@@ -1,13 +1,4 @@
-/** What a golden keeps of an activation in place of its elements. */
-export interface Fingerprint {
-  readonly shape: readonly number[];
-  readonly mean: number;
-  readonly std: number;
-  readonly absmax: number;
-  readonly l2: number;
-  readonly index: readonly number[];
-  readonly value: readonly number[];
-}
+import type { Fingerprint } from '../../src/verify/fingerprint.ts';
 
 /** The fingerprint of a tap from its definition in golden/EXPORT.md: plain sums in float64. */
 export function fingerprintOf(tap: string, shape: readonly number[], values: ArrayLike<number>): Fingerprint {
