@@ -10,13 +10,6 @@ import { weightShapes } from '../model/weights.ts';
  * original for golden/full-size.
  */
 
-/** MurmurHash3's 32-bit finaliser: every bit of the input changes about half of the output's. */
-export function fmix32(h: number): number {
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
-
 /** The 32-bit FNV-1a hash of a text's UTF-8 bytes. */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
@@ -25,16 +18,35 @@ export function fnv1a(text: string): number {
 }
 
 /** 2³² divided by the golden ratio: multiples of it spread evenly. */
-export const GOLDEN_RATIO = 0x9e3779b1;
+const GOLDEN_RATIO = 0x9e3779b1;
 
 /**
- * Elements of a procedural tensor, row-major: `value(b)` of the signed byte `b = (fmix32(i · 0x9E3779B1 + fnv1a(name)) >>> 24) − 128`.
+ * Elements of a procedural tensor, row-major: `value(b)` of the signed byte `b = (fmix32(i · 0x9E3779B1 + fnv1a(name)) >>> 24) − 128`,
+ * where `fmix32` is MurmurHash3's finaliser: every bit of its input changes about half of its output's.
  */
-export function drawn(name: string, count: number, value: (b: number) => number): Float32Array {
-  const seed = fnv1a(name);
-  const values = Float32Array.from({ length: 256 }, (_, byte) => value(byte - 128));
-  const out = new Float32Array(count);
-  for (let i = 0; i < count; i++) out[i] = values[fmix32((Math.imul(i, GOLDEN_RATIO) + seed) | 0) >>> 24];
+export const drawn = (name: string, count: number, value: (b: number) => number): Float32Array =>
+  fill(new Float32Array(count), name, valuesOf(value));
+
+/** The same as the bits of bfloat16, in which all procedural weights are exact. */
+const drawnBits = (name: string, count: number, value: (b: number) => number): Uint16Array =>
+  fill(new Uint16Array(count), name, roundToBfloat16(valuesOf(value)));
+
+const valuesOf = (value: (b: number) => number) => Float32Array.from({ length: 256 }, (_, byte) => value(byte - 128));
+
+/**
+ * Ten billion elements are drawn for the published model, so the hash stands here step by step, in whole numbers of 32 bits. Its
+ * last step leaves the top byte as it is.
+ *
+ * @param table what each byte stands for
+ */
+function fill<Elements extends Float32Array | Uint16Array>(out: Elements, name: string, table: Elements): Elements {
+  let input = fnv1a(name) | 0;
+  for (let i = 0; i < out.length; i++) {
+    let h = Math.imul(input ^ (input >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    out[i] = table[h >>> 24];
+    input = (input + GOLDEN_RATIO) | 0;
+  }
   return out;
 }
 
@@ -54,15 +66,6 @@ function exponentOf(name: string, shape: readonly number[]): number {
   const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
   const fan = name === 'transformer.visual.proj' ? shape[0] : product(shape.slice(1));
   return Math.floor(Math.log2(74 * Math.sqrt(fan)) + 0.5);
-}
-
-/** The same as the bits of bfloat16, in which all procedural weights are exact. */
-function drawnBits(name: string, count: number, value: (b: number) => number): Uint16Array {
-  const seed = fnv1a(name);
-  const bits = roundToBfloat16(Float32Array.from({ length: 256 }, (_, byte) => value(byte - 128)));
-  const out = new Uint16Array(count);
-  for (let i = 0; i < count; i++) out[i] = bits[fmix32((Math.imul(i, GOLDEN_RATIO) + seed) | 0) >>> 24];
-  return out;
 }
 
 /**
