@@ -3,8 +3,9 @@ import { func } from './wasm/code.ts';
 import { i32, memory } from './wasm/instructions.ts';
 
 /**
- * `append`, in place: for each of the G segments (first row of the cache, first of `rows`, how many) copies those of its rows that lie
- * from `start` to `end` in `rows`. `rows` may be a part of something wider: its rows lie `rowsRow` bytes apart. D columns.
+ * `append`, in place: for each of the G segments (first row of the cache, first of `rows`, how many) copies those of
+ * its rows that lie from `start` to `end` in `rows`. `rows` may be a part of something wider: its rows lie `rowsRow`
+ * bytes apart. D columns.
  */
 export const append = func(
   'append',

@@ -2,7 +2,10 @@ import { at, words } from './address.ts';
 import { func } from './wasm/code.ts';
 import { f32, i32 } from './wasm/instructions.ts';
 
-/** `argmax`: the index (int32) of each row's largest element, the first of equals; V columns; the rows from `start` to `end`. */
+/**
+ * `argmax`: the index (int32) of each row's largest element, the first of equals; V columns; the rows from `start` to
+ * `end`.
+ */
 export const argmax = func(
   'argmax',
   { x: 'i32', index: 'i32', V: 'i32', start: 'i32', end: 'i32' },

@@ -11,10 +11,12 @@ const oneByFour = dots(1, 4);
 const oneByOne = dots(1, 1);
 
 /**
- * `attentionScores`: scores[h, i, j] = q[i, h] · k[first(i) + j, h] / divisor for the keys that query i sees, 0 beyond, C columns.
+ * `attentionScores`: scores[h, i, j] = q[i, h] · k[first(i) + j, h] / divisor for the keys that query i sees, 0 beyond,
+ * C columns.
  *
- * An item is one query of one head, head by head: item h·N + i writes row h·N + i. Rows of q and k lie `qRow` and `kRow` bytes apart,
- * heads `qHead` and `kHead`, so that both may be parts of one projection, whatever its order. The items from `start` to `end`.
+ * An item is one query of one head, head by head: item h·N + i writes row h·N + i. Rows of q and k lie `qRow` and
+ * `kRow` bytes apart, heads `qHead` and `kHead`, so that both may be parts of one projection, whatever its order. The
+ * items from `start` to `end`.
  */
 export const attentionScores = func(
   'attentionScores',

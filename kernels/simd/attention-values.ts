@@ -14,12 +14,13 @@ const oneRow = tile('float32', 1, 1);
 const oneRowTwice = tile('float32', 1, 2);
 
 /**
- * `attentionValues`: y[i, h] = Σⱼ p[h, i, j] · v[first(i) + j, h] over the keys that query i sees. This is a matrix product, and the
- * product's tile computes it: a row of v is a step of k, and needs no packing because its columns lie side by side.
+ * `attentionValues`: y[i, h] = Σⱼ p[h, i, j] · v[first(i) + j, h] over the keys that query i sees. This is a matrix
+ * product, and the product's tile computes it: a row of v is a step of k, and needs no packing because its columns lie
+ * side by side.
  *
- * Items, strides and range as in `attentionScores`. A tile reads whole panels of 8 columns: where d is no multiple of 8, up to 31 bytes
- * beyond a row of v. For four queries together the blocks count that all of them see; the rest is done row by row, so that
- * nothing a query does not see, not even an infinity, can touch its sum.
+ * Items, strides and range as in `attentionScores`. A tile reads whole panels of 8 columns: where d is no multiple of
+ * 8, up to 31 bytes beyond a row of v. For four queries together the blocks count that all of them see; the rest is
+ * done row by row, so that nothing a query does not see, not even an infinity, can touch its sum.
  */
 export const attentionValues = func(
   'attentionValues',
@@ -62,7 +63,10 @@ export const attentionValues = func(
   },
 );
 
-/** Adds the keys from `start`, a multiple of KEY_BLOCK, to `end` to the results of one or four queries; from 0 on it writes. */
+/**
+ * Adds the keys from `start`, a multiple of KEY_BLOCK, to `end` to the results of one or four queries; from 0 on it
+ * writes.
+ */
 const mix = func(
   'mix',
   {

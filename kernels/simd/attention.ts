@@ -7,9 +7,9 @@ import { func } from './wasm/code.ts';
 import { i32 } from './wasm/instructions.ts';
 
 /**
- * `softmax(q·kᵀ / divisor) · v`, the three operations in one: four queries at a time go through all of it, so that their scores stay in
- * the first-level cache, and no matrix of queries × keys is ever written. It calls the kernels of the three, so its results are
- * theirs, byte for byte.
+ * `softmax(q·kᵀ / divisor) · v`, the three operations in one: four queries at a time go through all of it, so that
+ * their scores stay in the first-level cache, and no matrix of queries × keys is ever written. It calls the kernels of
+ * the three, so its results are theirs, byte for byte.
  *
  * Parameters as there; `scratch` is 4 · C float32 that belong to one thread.
  */

@@ -3,8 +3,8 @@ import { func } from './wasm/code.ts';
 import { i32, memory } from './wasm/instructions.ts';
 
 /**
- * `columns`: picks `groups` runs of `width` columns that begin at `first`, `first + stride`, … of the C columns of x; the rows from
- * `start` to `end`. One run of all columns copies rows.
+ * `columns`: picks `groups` runs of `width` columns that begin at `first`, `first + stride`, … of the C columns of x;
+ * the rows from `start` to `end`. One run of all columns copies rows.
  */
 export const columns = func(
   'columns',

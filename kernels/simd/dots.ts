@@ -15,12 +15,12 @@ const parameters = {
 } as const;
 
 /**
- * A tile of scores: the dot products of `rows` queries and `keys` keys, both read where they lie. A lane takes every fourth term, and
- * the four lanes are added at the end; four queries and two keys fill the register budget as the tile of the product does
- * (tile.ts): 8 sums + 4 q + 2 k + 1 product = 15.
+ * A tile of scores: the dot products of `rows` queries and `keys` keys, both read where they lie. A lane takes every
+ * fourth term, and the four lanes are added at the end; four queries and two keys fill the register budget as the tile
+ * of the product does (tile.ts): 8 sums + 4 q + 2 k + 1 product = 15.
  *
- * Parameters: `q`, `k` the first query and key of one head, `qRow`, `kRow` bytes between rows; `d` terms; `scores` the first score,
- * `scoresRow` bytes between the scores of two queries; `divisor`.
+ * Parameters: `q`, `k` the first query and key of one head, `qRow`, `kRow` bytes between rows; `d` terms; `scores` the
+ * first score, `scoresRow` bytes between the scores of two queries; `divisor`.
  */
 export const dots = (rows: number, keys: number): Func<typeof parameters> =>
   func(`dots_${rows}x${keys}`, parameters, (code, p) => {

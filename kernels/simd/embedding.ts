@@ -4,7 +4,10 @@ import { i32, memory } from './wasm/instructions.ts';
 import type { Local, Value } from './wasm/values.ts';
 import { forEachType, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
-/** `embedding`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from bfloat16; the rows from `start` to `end`. */
+/**
+ * `embedding`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from bfloat16; the rows from `start`
+ * to `end`.
+ */
 export const embedding = forEachType((type: WeightType) =>
   func(
     `embedding_${type}`,

@@ -20,8 +20,8 @@ const NEAR = interpolate(
 const FAR = interpolate((x) => -Math.log(1 - erf(x)), 8, MIDDLE, END);
 
 /**
- * The error function in four lanes. Near 0, `x + x · p(x²)`: the small part is added last. Elsewhere `1 − exp(−q(x))`, where an
- * error in `exp` only touches what is missing from 1. Right to 2 ulp for every float32; the test measures it.
+ * The error function in four lanes. Near 0, `x + x · p(x²)`: the small part is added last. Elsewhere `1 − exp(−q(x))`,
+ * where an error in `exp` only touches what is missing from 1. Right to 2 ulp for every float32; the test measures it.
  *
  * @param x a local: it is read several times
  */

@@ -10,13 +10,16 @@ const MOST = 89;
 const LN2_HIGH = Math.round(Math.LN2 * 2 ** 15) / 2 ** 15;
 const LN2_LOW = Math.LN2 - LN2_HIGH;
 
-/** Adding 1.5 · 2²³ leaves no room for a fraction: the sum is rounded to an integer, which stands in its lowest bits. */
+/**
+ * Adding 1.5 · 2²³ leaves no room for a fraction: the sum is rounded to an integer, which stands in its lowest bits.
+ */
 const ROUNDER = 1.5 * 2 ** 23;
 const ROUNDER_BITS = 0x4b400000;
 
 /**
- * `exp(x)` in four lanes: `x = n · ln 2 + r` with |r| ≤ ln 2 / 2, so `exp(x) = 2ⁿ · exp(r)`, and the Taylor polynomial of degree 7
- * is good to 5e-9 there. Right to 1 ulp (2 in subnormals) for every float32, infinities and NaN included; the test measures it.
+ * `exp(x)` in four lanes: `x = n · ln 2 + r` with |r| ≤ ln 2 / 2, so `exp(x) = 2ⁿ · exp(r)`, and the Taylor polynomial
+ * of degree 7 is good to 5e-9 there. Right to 1 ulp (2 in subnormals) for every float32, infinities and NaN included;
+ * the test measures it.
  *
  * @param x a local: it is read twice
  */

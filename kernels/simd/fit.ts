@@ -1,7 +1,7 @@
 /**
- * The polynomial of this degree that equals `f` at the Chebyshev nodes of [from, to]: within a small factor of the best there is
- * (Trefethen 2013, Approximation Theory and Approximation Practice, theorem 7.2). So a kernel's coefficients are computed from the
- * equation they stand for, when the module is made.
+ * The polynomial of this degree that equals `f` at the Chebyshev nodes of [from, to]: within a small factor of the best
+ * there is (Trefethen 2013, Approximation Theory and Approximation Practice, theorem 7.2). So a kernel's coefficients
+ * are computed from the equation they stand for, when the module is made.
  *
  * @returns the coefficients, the constant first
  */
@@ -28,8 +28,8 @@ export function interpolate(f: (x: number) => number, degree: number, from: numb
 }
 
 /**
- * The error function, by its series `2/√π · exp(−x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1·3·…·(2n+1))` (Abramowitz and Stegun 1964, 7.1.6). All terms
- * have one sign, so float64 keeps about 15 digits. For |x| ≤ 6.
+ * The error function, by its series `2/√π · exp(−x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1·3·…·(2n+1))` (Abramowitz and Stegun 1964,
+ * 7.1.6). All terms have one sign, so float64 keeps about 15 digits. For |x| ≤ 6.
  */
 export function erf(x: number): number {
   let term = x;

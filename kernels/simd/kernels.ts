@@ -53,7 +53,10 @@ export const KERNELS: readonly Func[] = [
 /** The arguments of a kernel by the names of its parameters: byte offsets in the memory, and numbers. */
 export type Arguments<P extends Parameters> = { readonly [name in keyof P]: number };
 
-/** A kernel's arguments in the order of its parameters, for a command list. Offsets from 2 GiB on need no care: i32 wraps them. */
+/**
+ * A kernel's arguments in the order of its parameters, for a command list. Offsets from 2 GiB on need no care: i32
+ * wraps them.
+ */
 export const inOrder = <P extends Parameters>(kernel: Func<P>, given: Arguments<P>): number[] =>
   Object.keys(kernel.parameters).map((name) => given[name]);
 

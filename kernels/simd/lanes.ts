@@ -13,8 +13,8 @@ export interface Lanes {
 }
 
 /**
- * Visits the elements from `start` to `end` of rows: whole vectors, then the last one to three singly. So one body serves both, and
- * an element is computed alike wherever it stands.
+ * Visits the elements from `start` to `end` of rows: whole vectors, then the last one to three singly. So one body
+ * serves both, and an element is computed alike wherever it stands.
  *
  * @param body emitted twice
  */
@@ -38,7 +38,10 @@ export function forLanes(code: Code, start: Operand<'i32'>, end: Operand<'i32'>,
   );
 }
 
-/** Elements that are added up before their sum joins that of the others: rounding grows with D/128 + 32 additions, not with D/4. */
+/**
+ * Elements that are added up before their sum joins that of the others: rounding grows with D/128 + 32 additions, not
+ * with D/4.
+ */
 const SUM_BLOCK = 128;
 
 /** `Σ term` over `count` elements of rows, in all four lanes. */

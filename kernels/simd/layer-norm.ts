@@ -4,8 +4,8 @@ import { func } from './wasm/code.ts';
 import { f32, f32x4 } from './wasm/instructions.ts';
 
 /**
- * `layerNorm`: y = (x − mean) / √(variance + eps) · weight + bias; D columns; the rows from `start` to `end`. The variance is that of
- * the centred row, in a pass of its own: mean(x²) − mean² would lose what the two have in common.
+ * `layerNorm`: y = (x − mean) / √(variance + eps) · weight + bias; D columns; the rows from `start` to `end`. The
+ * variance is that of the centred row, in a pass of its own: mean(x²) − mean² would lose what the two have in common.
  */
 export const layerNorm = func(
   'layerNorm',

@@ -5,8 +5,8 @@ import type { Operand, Value } from './wasm/values.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
 /**
- * Packs weights into panels, once, when they are loaded. A panel holds PANEL = 8 outputs; for each k their 8 weights lie side
- * by side, in the order in which the product reads them, without a gap and whatever the width of the matrix:
+ * Packs weights into panels, once, when they are loaded. A panel holds PANEL = 8 outputs; for each k their 8 weights
+ * lie side by side, in the order in which the product reads them, without a gap and whatever the width of the matrix:
  *
  * ```
  *            W [N, K]                                packed [⌈N/8⌉, K, 8]
@@ -18,8 +18,8 @@ import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from '.
  *
  * Rows beyond N are zeros. A matrix that is stored the other way round, `[K, N]`, differs only in its strides.
  *
- * Parameters: `w` the matrix, its weight (n, k) at `w + n·rowStride + k·columnStride` (bytes); `packed`; the panels from `start`
- * to `end` are written.
+ * Parameters: `w` the matrix, its weight (n, k) at `w + n·rowStride + k·columnStride` (bytes); `packed`; the panels
+ * from `start` to `end` are written.
  */
 export const pack = forEachType((type: WeightType) =>
   func(

@@ -3,8 +3,8 @@ import { func } from './wasm/code.ts';
 import { i32, memory } from './wasm/instructions.ts';
 
 /**
- * `patches`: row r of the result is one patch of `patch`² pixels in three channels, copied line by line; patches in row-major order
- * of a `grid` × `grid`, image after image. The rows from `start` to `end`.
+ * `patches`: row r of the result is one patch of `patch`² pixels in three channels, copied line by line; patches in
+ * row-major order of a `grid` × `grid`, image after image. The rows from `start` to `end`.
  */
 export const patches = func(
   'patches',

@@ -8,20 +8,22 @@ import type { Local, Operand, Value } from './wasm/values.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
 /**
- * Steps of k that one pass takes: 256 · 8 weights are 8 KB, so they stay in the first-level cache (32 to 48 KB) while all rows of
- * a row block use them. And sums of 256 terms, added up, round less than one sum over all K.
+ * Steps of k that one pass takes: 256 · 8 weights are 8 KB, so they stay in the first-level cache (32 to 48 KB) while
+ * all rows of a row block use them.
  */
 export const K_BLOCK = 256;
 
-/** Rows that share the weights of a panel while they are cached: 128 rows of 256 x are 128 KB of the second-level cache. */
+/**
+ * Rows that share the weights of a panel while they are cached: 128 rows of 256 x are 128 KB of the second-level cache.
+ */
 const ROW_BLOCK = 128;
 
 /** What happens to a finished result. */
 export const ACTIVATION = { none: 0, gelu: 1 } as const;
 
 /**
- * `y = activation(x · Wᵀ + bias) + residual` over packed weights: `linear`, and `matmul` where the weights were packed from their
- * columns, each with what follows it in the model.
+ * `y = activation(x · Wᵀ + bias) + residual` over packed weights: `linear`, and `matmul` where the weights were packed
+ * from their columns, each with what follows it in the model.
  *
  * ```
  * for each block of 128 rows                x and y of the block: second-level cache
@@ -32,10 +34,11 @@ export const ACTIVATION = { none: 0, gelu: 1 } as const;
  *
  * x is read where it lies: four rows are four sequential streams, and packing them as well gained 1 to 4 %.
  *
- * One or two rows use each weight once or twice, so memory is the limit; the same layout serves, for panels are sequential streams.
+ * One or two rows use each weight once or twice, so memory is the limit; the same layout serves, for panels are
+ * sequential streams.
  *
- * Parameters: `x` `[M, K]`, `w` packed weights (pack.ts), `bias` `[N]` or 0, `residual` `[M, N]` or 0, `y` `[M, N]`; `activation`;
- * the rows from `rowStart` to `rowEnd` of the panels from `start` to `end` are computed.
+ * Parameters: `x` `[M, K]`, `w` packed weights (pack.ts), `bias` `[N]` or 0, `residual` `[M, N]` or 0, `y` `[M, N]`;
+ * `activation`; the rows from `rowStart` to `rowEnd` of the panels from `start` to `end` are computed.
  */
 export const product = forEachType((type: WeightType) => {
   const tiles = TILE_SHAPES.map(([rows, panels]) => ({ rows, panels, compute: tile(type, rows, panels) }));

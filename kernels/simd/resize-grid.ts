@@ -5,8 +5,9 @@ import { f32, f32x4, i32, select } from './wasm/instructions.ts';
 import type { Local, Value } from './wasm/values.ts';
 
 /**
- * `resizeGrid`: bicubic interpolation (a = −0.75, half-pixel centres, borders clamped, no antialiasing) of a `from` × `from` grid of
- * vectors of D to `to` × `to`; the cells from `start` to `end`. It runs once a model, so it only need be right.
+ * `resizeGrid`: bicubic interpolation (a = −0.75, half-pixel centres, borders clamped, no antialiasing) of a `from` ×
+ * `from` grid of vectors of D to `to` × `to`; the cells from `start` to `end`. It runs once a model, so it only need be
+ * right.
  */
 export const resizeGrid = func(
   'resizeGrid',

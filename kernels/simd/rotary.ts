@@ -4,9 +4,9 @@ import { func } from './wasm/code.ts';
 import { f32x4, i32 } from './wasm/instructions.ts';
 
 /**
- * `rotary`: [y₁, y₂] = [x₁·cos₁ − x₂·sin₁, x₂·cos₂ + x₁·sin₂] for the halves of each of H heads of size d. Rows of x and y lie
- * `xRow` and `yRow` bytes apart, so that x may be a part of a wider projection; cos and sin are `[N, d]`. The rows from `start` to
- * `end`.
+ * `rotary`: [y₁, y₂] = [x₁·cos₁ − x₂·sin₁, x₂·cos₂ + x₁·sin₂] for the halves of each of H heads of size d. Rows of x
+ * and y lie `xRow` and `yRow` bytes apart, so that x may be a part of a wider projection; cos and sin are `[N, d]`. The
+ * rows from `start` to `end`.
  */
 export const rotary = func(
   'rotary',

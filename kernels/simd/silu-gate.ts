@@ -4,8 +4,8 @@ import { func } from './wasm/code.ts';
 import { f32x4, v128 } from './wasm/instructions.ts';
 
 /**
- * `siluGate`: y = x · gate / (1 + exp(−gate)); the elements from `start` to `end`. As in the meaning, the exponent never grows:
- * e = exp(−|gate|), and the numerator is 1, or e for a negative gate.
+ * `siluGate`: y = x · gate / (1 + exp(−gate)); the elements from `start` to `end`. As in the meaning, the exponent
+ * never grows: e = exp(−|gate|), and the numerator is 1, or e for a negative gate.
  */
 export const siluGate = func(
   'siluGate',

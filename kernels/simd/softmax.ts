@@ -5,8 +5,8 @@ import { func } from './wasm/code.ts';
 import { f32x4, i32, memory } from './wasm/instructions.ts';
 
 /**
- * `softmax`: y[j] = exp(x[j] − max) / Σ exp(x − max) over the keys that a row sees, 0 over the rest. Row r of the `[H·N, C]` sees what
- * `span` says of query r mod N. The rows from `start` to `end`; y may be x.
+ * `softmax`: y[j] = exp(x[j] − max) / Σ exp(x − max) over the keys that a row sees, 0 over the rest. Row r of the
+ * `[H·N, C]` sees what `span` says of query r mod N. The rows from `start` to `end`; y may be x.
  */
 export const softmax = func(
   'softmax',

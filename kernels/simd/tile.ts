@@ -4,7 +4,10 @@ import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
 import type { Local } from './wasm/values.ts';
 import { loadWeights, PANEL, type WeightType } from './weights.ts';
 
-/** The tile of all large products, in rows and panels; where fewer rows are left, more panels side by side fill the registers. */
+/**
+ * The tile of all large products, in rows and panels; where fewer rows are left, more panels side by side fill the
+ * registers.
+ */
 export const TILE_ROWS = 4;
 export const TILE_SHAPES: readonly (readonly [rows: number, panels: number])[] = [
   [TILE_ROWS, 1],
@@ -32,7 +35,7 @@ const parameters = {
   add: 'i32',
 } as const;
 
-/** Terms that one sum takes before it is added to the total, so that rounding grows with the number of blocks and not of terms. */
+/** Terms that one sum takes before it is added to its total, as in the kernels of GPU.js. */
 const SUM_BLOCK = 32;
 
 /**
@@ -47,23 +50,26 @@ const SUM_BLOCK = 32;
  *        row 3   x ──► │ ssss           ssss │          not memory
  * ```
  *
- * **The register budget** is 15 of the 16 vector registers of x86-64; V8 keeps one for itself. It moves all loads of a loop body
- * to its top, so they count together: 8 sums + 2 weights + 4 x + 1 product = 15. Any larger tile spills to the stack, and so does
- * the same tile with two steps of k unrolled: 4 × 8 as it stands reached 90 % of the multiply-add roof, unrolled twice 70 %, 6 × 8
- * 72 %, 3 × 16 75 %.
+ * **The register budget** is 15 of the 16 vector registers of x86-64; V8 keeps one for itself. It moves all loads of a
+ * loop body to its top, so they count together: 8 sums + 2 weights + 4 x + 1 product = 15. Any larger tile spills to
+ * the stack, and so does the same tile with two steps of k unrolled: 4 × 8 as it stands reached 90 % of the
+ * multiply-add roof, unrolled twice 70 %, 6 × 8 72 %, 3 × 16 75 %.
  *
- * **A chain of additions** takes 3 or 4 cycles a step of k, so a tile needs about 6 sums to keep the units busy: two rows take two
- * panels at a time, one row three (6 sums + 6 weights + 1 x + 1 product = 14).
+ * **Sums run in blocks** of 32 terms, so that rounding grows with K/32 and not with K; the totals wait on the stack
+ * meanwhile.
  *
- * It is a function of its own, not a part of the loops around it, because V8 replaces a function by its optimised code at the
- * next call, never in the middle of a loop.
+ * **A chain of additions** takes 3 or 4 cycles a step of k, so a tile needs about 6 sums to keep the units busy: two
+ * rows take two panels at a time, one row three (6 sums + 6 weights + 1 x + 1 product = 14).
  *
- * Every sum takes its terms in the order of k in a lane of its own, whatever the tile: so the bytes of a result do not depend on
- * which rows and columns are computed together.
+ * It is a function of its own, not a part of the loops around it, because V8 replaces a function by its optimised code
+ * at the next call, never in the middle of a loop.
  *
- * Parameters: `x` the first row at this block's first k, `xRow` bytes between rows; `w` the first panel there, `wPanel` bytes
- * between panels, `wStep` from one k to the next; `y` the first result, `yRow` bytes between rows; `depth` ≥ 1 steps of k; `columns` that exist; `add` whether y
- * is added to or written.
+ * Every sum takes its terms in the order of k in a lane of its own, whatever the tile: so the bytes of a result do not
+ * depend on which rows and columns are computed together.
+ *
+ * Parameters: `x` the first row at this block's first k, `xRow` bytes between rows; `w` the first panel there, `wPanel`
+ * bytes between panels, `wStep` from one k to the next; `y` the first result, `yRow` bytes between rows; `depth` ≥ 1
+ * steps of k; `columns` that exist; `add` whether y is added to or written.
  */
 export const tile = (type: WeightType, rows: number, panels: number): Func<typeof parameters> =>
   func(`tile_${rows}x${panels * PANEL}_${type}`, parameters, (code, p) => {

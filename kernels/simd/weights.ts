@@ -15,7 +15,9 @@ export const forEachType = <F extends Func>(
   make: (type: WeightType) => F,
 ): { readonly float32: F; readonly bfloat16: F } => ({ float32: make('float32'), bfloat16: make('bfloat16') });
 
-/** Four neighbouring weights as float32. A bfloat16 is the upper half of a float32, so widening is exact and one shift. */
+/**
+ * Four neighbouring weights as float32. A bfloat16 is the upper half of a float32, so widening is exact and one shift.
+ */
 export const loadWeights = (type: WeightType, address: Local<'i32'>, index: number): Value<'v128'> =>
   type === 'float32' ? v128.load(address, 4 * index) : i32x4.shl(v128.load16x4_u(address, 2 * index), 16);
 

@@ -7,7 +7,10 @@ export type Parameters = Readonly<Record<string, Type>>;
 export type LocalsOf<P extends Parameters> = { readonly [name in keyof P]: Local<P[name]> };
 export type OperandsOf<P extends Parameters> = { readonly [name in keyof P]: Operand<P[name]> };
 
-/** A function of a module: what `assemble` exports, or what another function calls. It has no result: kernels write memory. */
+/**
+ * A function of a module: what `assemble` exports, or what another function calls. It has no result: kernels write
+ * memory.
+ */
 export interface Func<P extends Parameters = Parameters> {
   readonly name: string;
   readonly parameters: P;

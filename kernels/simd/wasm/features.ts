@@ -2,7 +2,10 @@ import { func } from './code.ts';
 import { f32x4, v128 } from './instructions.ts';
 import { assemble } from './module.ts';
 
-/** Whether this engine runs SIMD, and its relaxed instructions (in V8, for Node 20, behind --experimental-wasm-relaxed-simd). */
+/**
+ * Whether this engine runs SIMD, and its relaxed instructions (in V8, for Node 20, behind
+ * --experimental-wasm-relaxed-simd).
+ */
 export function features(): { readonly simd: boolean; readonly relaxed: boolean } {
   const probe = func('probe', {}, (code) => {
     const value = v128.load(0);

@@ -13,9 +13,9 @@ import {
 } from './values.ts';
 
 /*
- * The instructions that the kernels use, by their names in the specification (WebAssembly core 2.0, section 5.4; relaxed
- * SIMD, 2024). An instruction is a function from expressions to an expression:
- * `f32x4.add(sum, f32x4.mul(v128.load(x), v128.load(w)))`. What no kernel uses is not here.
+ * The instructions that the kernels use, by their names in the specification (WebAssembly core 2.0, section 5.4;
+ * relaxed SIMD, 2024). An instruction is a function from expressions to an expression: `f32x4.add(sum,
+ * f32x4.mul(v128.load(x), v128.load(w)))`. What no kernel uses is not here.
  */
 
 /** SIMD instructions begin with this byte, then their number in LEB128. */
@@ -83,11 +83,16 @@ export const f32x4 = {
   sub: plain(simd(0xe5), ['v128', 'v128'], 'v128'),
   mul: plain(simd(0xe6), ['v128', 'v128'], 'v128'),
   div: plain(simd(0xe7), ['v128', 'v128'], 'v128'),
-  /** `b < a ? b : a`, one machine instruction where `min` needs eight for NaNs and zeros: a NaN in `a` stays, one in `b` is lost. */
+  /**
+   * `b < a ? b : a`, one machine instruction where `min` needs eight for NaNs and zeros: a NaN in `a` stays, one in `b`
+   * is lost.
+   */
   pmin: plain(simd(0xea), ['v128', 'v128'], 'v128'),
   /** `a < b ? b : a`, as `pmin`. */
   pmax: plain(simd(0xeb), ['v128', 'v128'], 'v128'),
-  /** `a · b + c`, rounded once or twice as the machine likes. Only in engines with relaxed SIMD: see `code.multiplyAdd`. */
+  /**
+   * `a · b + c`, rounded once or twice as the machine likes. Only in engines with relaxed SIMD: see `code.multiplyAdd`.
+   */
   relaxed_madd: plain(simd(0x105), ['v128', 'v128', 'v128'], 'v128'),
 };
 

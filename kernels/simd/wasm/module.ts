@@ -14,8 +14,8 @@ export interface ModuleOptions {
 }
 
 /**
- * The bytes of a module (WebAssembly core specification 2.0, section 5.5): types, one imported memory, functions, exports,
- * code, and the functions' names for profilers.
+ * The bytes of a module (WebAssembly core specification 2.0, section 5.5): types, one imported memory, functions,
+ * exports, code, and the functions' names for profilers.
  */
 export function assemble({ exports, memory, relaxed }: ModuleOptions): Uint8Array<ArrayBuffer> {
   const functions = [...exports];

@@ -9,8 +9,8 @@ export const TYPE_CODES: Readonly<Record<Type, number>> = { i32: 0x7f, i64: 0x7e
 /**
  * An expression: the instructions that leave one value of type T on the stack, or none for `void`.
  *
- * It is code, not a number: it is evaluated where it is used, each time it is used. `code.let` evaluates it once and gives
- * it a name.
+ * It is code, not a number: it is evaluated where it is used, each time it is used. `code.let` evaluates it once and
+ * gives it a name.
  */
 export interface Value<T extends Type | 'void'> {
   readonly type: T;
