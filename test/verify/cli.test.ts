@@ -136,7 +136,12 @@ describe('qvl verify', () => {
 
   test.each([
     ['a folder without goldens', runVerify, ['src', '--device', 'cpu'], /src: there is no golden/],
-    ['no such device', runVerify, ['--device', 'cpu,abacus'], /"abacus", expected some of auto,simd,cpu,.*cpu-bfloat16/],
+    [
+      'no such device',
+      runVerify,
+      ['--device', 'cpu,abacus'],
+      /"abacus", expected some of auto,simd,cpu,.*cpu-bfloat16/,
+    ],
     ['a device that computes nothing', runVerify, ['--device', 'null'], /"null", expected/],
     ['no such mode', runVerify, ['--mode', 'loose'], /"loose", expected free or forced/],
     ['a report that is none', runVerify, ['--judge', 'package.json'], /package\.json\.schema/],
