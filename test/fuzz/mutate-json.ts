@@ -36,42 +36,55 @@ function places(root: Json): Place[] {
   return found;
 }
 
-/** A key of an object is set without its setters: `__proto__` is one like any other. */
+/**
+ * Sets an entry to a copy, so that no later edit changes two places, or the values that are picked from. It calls no
+ * setters: `__proto__` is a key like any other.
+ */
 const set = (parent: object, key: string, value: Json) =>
-  Object.defineProperty(parent, key, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(parent, key, {
+    value: structuredClone(value),
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 
-const EDITS: readonly (readonly [weight: number, edit: (at: Place, random: Random, all: readonly Place[]) => void])[] =
+const EDITS: readonly (readonly [
+  weight: number,
+  edit: (at: Place, random: Random, all: readonly Place[]) => unknown,
+])[] = [
+  [6, ({ parent, key }, random) => set(parent, key, random.pick(VALUES))],
+  [4, changeNumber],
+  [3, ({ parent, key }) => (Array.isArray(parent) ? parent.splice(Number(key), 1) : delete parent[key])],
+  // another value of the same document
   [
-    [6, ({ parent, key }, random) => set(parent, key, random.pick(VALUES))],
-    [4, changeNumber],
-    [3, ({ parent, key }) => (Array.isArray(parent) ? parent.splice(Number(key), 1) : delete parent[key])],
-    // another value of the same document
-    [
-      3,
-      ({ parent, key }, random, all) => {
-        const other = random.pick(all);
-        set(parent, key, structuredClone(other.parent[other.key] ?? null));
-      },
-    ],
-    // one entry more
-    [
-      3,
-      ({ parent, key }, random) => {
-        if (Array.isArray(parent)) parent.push(...Array<Json>(random.pick([1, 3, 500])).fill(parent[Number(key)]));
-        else set(parent, random.chance(0.5) ? random.pick(KEYS) : `${key}2`, parent[key]);
-      },
-    ],
-    // deep nesting
-    [
-      1,
-      ({ parent, key }, random) => {
-        let value: Json = parent[key];
-        for (let depth = random.pick([1, 20, 300]); depth > 0; depth--)
-          value = random.chance(0.5) ? [value] : { a: value };
-        set(parent, key, value);
-      },
-    ],
-  ];
+    3,
+    ({ parent, key }, random, all) => {
+      const other = random.pick(all);
+      set(parent, key, other.parent[other.key] ?? null);
+    },
+  ],
+  // one entry more
+  [
+    3,
+    ({ parent, key }, random) => {
+      const value = parent[key];
+      if (!Array.isArray(parent)) return set(parent, random.chance(0.5) ? random.pick(KEYS) : `${key}2`, value);
+      // Copies of copies would fill the memory.
+      const times = JSON.stringify(value).length < 1000 ? random.pick([1, 3, 500]) : 1;
+      return parent.push(...Array.from({ length: times }, () => structuredClone(value)));
+    },
+  ],
+  // deep nesting
+  [
+    1,
+    ({ parent, key }, random) => {
+      let value: Json = parent[key];
+      for (let depth = random.pick([1, 20, 300]); depth > 0; depth--)
+        value = random.chance(0.5) ? [value] : { a: value };
+      set(parent, key, value);
+    },
+  ],
+];
 
 function changeNumber({ parent, key }: Place, random: Random): void {
   const value = parent[key];
