@@ -11,6 +11,7 @@ import { pickleStateDict, type Saved, torchArchive } from '../checkpoint/torch-w
 import { golden, goldenText, inFolder, link } from './files.ts';
 import { mutateBytes } from './mutate-bytes.ts';
 import { mutateHeader } from './mutate-safetensors.ts';
+import { mutateArchive, mutatePickle } from './mutate-torch.ts';
 import type { Random } from './random.ts';
 import { bytesTarget, jsonTarget, parseJson, promise, same, type Target } from './target.ts';
 
@@ -115,8 +116,12 @@ function readGenerationConfig(text: string): void {
 
 export const checkpointTargets: Readonly<Record<string, Target>> = {
   safetensors: bytesTarget(safetensorsFiles, readSafetensors, mutateSafetensors),
-  torch: bytesTarget(archives, async (bytes) => readAll(await openTorchArchive(memorySource(bytes, 'case')))),
-  pickle: bytesTarget(pickles, (bytes) => readStateDict(bytes, 'case')),
+  torch: bytesTarget(
+    archives,
+    async (bytes) => readAll(await openTorchArchive(memorySource(bytes, 'case'))),
+    mutateArchive,
+  ),
+  pickle: bytesTarget(pickles, (bytes) => readStateDict(bytes, 'case'), mutatePickle),
   index: jsonTarget(() => goldenText('tiny/pytorch_model.bin.index.json'), readIndex),
   config: jsonTarget(() => goldenText('tiny/config.json', 'published/config.json'), readConfig),
   generation: jsonTarget(() => goldenText('tiny/generation_config.json'), readGenerationConfig),
