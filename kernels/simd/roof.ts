@@ -1,45 +1,60 @@
-import { at } from './address.ts';
+import { at, words } from './address.ts';
+import { forLanes, sumAcross } from './lanes.ts';
 import { func } from './wasm/code.ts';
-import { f32x4, i32, v128 } from './wasm/instructions.ts';
+import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
+import type { Value } from './wasm/values.ts';
 
-/**
- * Sums that run side by side: more than one multiplication and addition take cycles, so that none waits for another.
- */
+/** Sums under way: more than one multiplication and addition take cycles, and no more than there are registers. */
 const CHAINS = 12;
 
-/** Operations of one turn of `multiplyAddRoof`. */
-export const ROOF_OPERATIONS = CHAINS * 4 * 2;
-
-/**
- * As many multiply-adds as the machine can do, from registers to registers: the roof of every product. Parameters:
- * `turns`, and `y`, 48 float32 that are read and written (the results have to go somewhere, or an optimiser leaves the
- * work out).
- */
-export const multiplyAddRoof = func('multiplyAddRoof', { y: 'i32', turns: 'i32' }, (code, { y, turns }) => {
-  const sums = Array.from({ length: CHAINS }, (_, i) => code.let(v128.load(y, 16 * i)));
-  const [a, b] = [code.let(f32x4.const(0.5)), code.let(f32x4.const(1))];
-  // The sum is multiplied too: a product of two constants would be computed once, before the loop.
-  code.for(0, turns, 1, () => {
-    for (const sum of sums) code.set(sum, code.multiplyAdd(sum, a, b));
-  });
-  for (const [i, sum] of sums.entries()) code.run(v128.store(y, sum, 16 * i));
-});
+/** `multiplyAddRoof`: the elements from `start` to `end`. */
+export const multiplyAddRoof = func(
+  'multiplyAddRoof',
+  { x: 'i32', y: 'i32', turns: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, y, turns, start, end }) => {
+    forLanes(code, start, end, ({ load, store }) => {
+      const first = code.let(load(x));
+      const sums = Array.from({ length: CHAINS }, (_, i) => code.let(f32x4.add(first, f32x4.const(i))));
+      const [half, one] = [code.let(f32x4.const(0.5)), code.let(f32x4.const(1))];
+      // The sum is multiplied too: a product of two constants would be computed once, before the loop.
+      code.for(0, turns, 1, () => {
+        for (const sum of sums) code.set(sum, code.multiplyAdd(sum, half, one));
+      });
+      store(
+        y,
+        sums.slice(1).reduce<Value<'v128'>>((total, sum) => f32x4.add(total, sum), sums[0]),
+      );
+    });
+  },
+);
 
 /** Streams that are read side by side: one alone does not keep memory busy. */
 const STREAMS = 4;
+/** Vectors that a stream reads at a time: a cache line. */
+const VECTORS = 4;
 
-/**
- * Reads `bytes` (a multiple of 256) from `x` on once, and does nearly nothing else: the roof of a product with one row.
- * Parameter `y`: 16 float32 that are written.
- */
-export const memoryRoof = func('memoryRoof', { x: 'i32', bytes: 'i32', y: 'i32' }, (code, { x, bytes, y }) => {
-  const part = code.let(i32.div_u(bytes, STREAMS));
-  const sums = Array.from({ length: 4 }, () => code.let(f32x4.const(0)));
-  code.for(0, part, 64, (offset) => {
-    for (let stream = 0; stream < STREAMS; stream++) {
-      const from = code.let(i32.add(at(x, stream, part), offset));
-      for (const [i, sum] of sums.entries()) code.set(sum, f32x4.add(sum, v128.load(from, 16 * i)));
-    }
-  });
-  for (const [i, sum] of sums.entries()) code.run(v128.store(y, sum, 16 * i));
-});
+/** `memoryRoof`: the rows from `start` to `end`. */
+export const memoryRoof = func(
+  'memoryRoof',
+  { x: 'i32', y: 'i32', D: 'i32', turns: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, y, D, turns, start, end }) => {
+    const elements = 4 * VECTORS;
+    const part = code.let(i32.mul(i32.div_u(D, STREAMS * elements), elements * 4)); // bytes of a stream
+    code.for(start, end, 1, (row) => {
+      const from = code.let(at(x, row, words(D)));
+      const sums = Array.from({ length: VECTORS }, () => code.let(f32x4.const(0)));
+      code.for(0, turns, 1, () => {
+        code.for(0, part, 16 * VECTORS, (offset) => {
+          for (let stream = 0; stream < STREAMS; stream++) {
+            const line = code.let(i32.add(at(from, stream, part), offset));
+            for (const [i, sum] of sums.entries()) code.set(sum, f32x4.add(sum, v128.load(line, 16 * i)));
+          }
+        });
+        // Four streams of `part` bytes are `part` elements.
+        forLanes(code, part, D, ({ load, once }) => code.set(sums[0], f32x4.add(sums[0], once(load(from)))));
+      });
+      const total = sums.slice(1).reduce<Value<'v128'>>((sum, next) => f32x4.add(sum, next), sums[0]);
+      code.run(f32.store(at(y, row, 4), f32x4.extract_lane(sumAcross(code, total), 0)));
+    });
+  },
+);

@@ -4,6 +4,7 @@ import { gelu } from '../../kernels/gelu.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
 import { resizeGrid } from '../../kernels/resize-grid.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { memoryRoof, multiplyAddRoof } from '../../kernels/roof.ts';
 import { divide, scaleRows } from '../../kernels/scale.ts';
 import { siluGate } from '../../kernels/silu-gate.ts';
 import { between, type Case, draw, exactly, size, small, sum } from './case.ts';
@@ -194,6 +195,35 @@ const argmaxCase: Case = {
   },
 };
 
+const multiplyAddRoofCase: Case = {
+  op: 'multiplyAddRoof',
+  sizes: { N: small, D: size, turns: between(0, 40) },
+  example({ N, D, turns, seed }) {
+    const x = draw(seed).floats([N, D]);
+    return {
+      inputs: { x },
+      run: ({ x }) => multiplyAddRoof(x, turns),
+      shape: [N, D],
+      // s ↦ s/2 + 1 draws everything to 2, each turn half of the way.
+      element: (row, column) => sum(12, (i) => 2 + (x.at(row, column) + i - 2) * 2 ** -turns),
+    };
+  },
+};
+
+const memoryRoofCase: Case = {
+  op: 'memoryRoof',
+  sizes: { N: small, R: between(1, 3), D: between(1, 300), turns: between(1, 3) },
+  example({ N, R, D, turns, seed }) {
+    const x = draw(seed).floats([N * R, D]);
+    return {
+      inputs: { x },
+      run: ({ x }) => memoryRoof(x, R, turns),
+      shape: [N, 1],
+      element: (row) => sum(turns * R * D, (j) => x.at(row * R + (Math.trunc(j / D) % R), j % D)),
+    };
+  },
+};
+
 export const elementCases = [
   addCase,
   divideCase,
@@ -204,4 +234,6 @@ export const elementCases = [
   siluGateCase,
   resizeGridCase,
   argmaxCase,
+  multiplyAddRoofCase,
+  memoryRoofCase,
 ] as const;

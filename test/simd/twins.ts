@@ -13,6 +13,7 @@ import { patches } from '../../kernels/simd/patches.ts';
 import { ACTIVATION, product } from '../../kernels/simd/product.ts';
 import { resizeGrid } from '../../kernels/simd/resize-grid.ts';
 import { rmsNorm } from '../../kernels/simd/rms-norm.ts';
+import { memoryRoof, multiplyAddRoof } from '../../kernels/simd/roof.ts';
 import { rotary } from '../../kernels/simd/rotary.ts';
 import { divide, scaleRows } from '../../kernels/simd/scale.ts';
 import { siluGate } from '../../kernels/simd/silu-gate.ts';
@@ -97,6 +98,8 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     const rest = { bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: N };
     return work(product.float32, panels, { x, w: packed, y, N: M, K, ...rest });
   },
+  memoryRoof: ([x], y, { N, R, D, turns }) => work(memoryRoof, N, { x, y, D: R * D, turns }),
+  multiplyAddRoof: ([x], y, { N, D, turns }) => work(multiplyAddRoof, N * D, { x, y, turns }),
   patches: ([pixels], y, { B, grid, patch }) => work(patches, B * grid * grid, { pixels, y, grid, patch }),
   resizeGrid: ([x], y, { from, to, D }) => work(resizeGrid, to * to, { x, y, from, to, D }),
   rmsNorm: ([x, weight], y, { N, D, eps }) => work(rmsNorm, N, { x, weight, y, D, eps }),

@@ -10,6 +10,7 @@ import { layerNorm } from '../layer-norm.ts';
 import { patches } from '../patches.ts';
 import { resizeGrid } from '../resize-grid.ts';
 import { rmsNorm } from '../rms-norm.ts';
+import { memoryRoof, multiplyAddRoof } from '../roof.ts';
 import { rotary } from '../rotary.ts';
 import { divide, scaleRows } from '../scale.ts';
 import { siluGate } from '../silu-gate.ts';
@@ -67,6 +68,10 @@ export const TWINS: Readonly<Record<string, Twin>> = {
   resizeGrid: (host, [x], { from, to, D }, y) =>
     host.run(resizeGrid, { x: x.at, y: y.at, from, to, D }, to * to, 40 * to * to * D),
   argmax: (host, [x], { N, V }, y) => host.run(argmax, { x: x.at, index: y.at, V }, N, N * V),
+  multiplyAddRoof: (host, [x], { N, D, turns }, y) =>
+    host.run(multiplyAddRoof, { x: x.at, y: y.at, turns }, N * D, 24 * N * D * turns),
+  memoryRoof: (host, [x], { N, R, D, turns }, y) =>
+    host.run(memoryRoof, { x: x.at, y: y.at, D: R * D, turns }, N, N * R * D * turns),
   append(host, [cache, rows, segments], { N, D, G }, y) {
     // It consumes its cache: the output takes its place in the memory, and it the place that was meant for the output.
     [y.at, cache.at] = [cache.at, y.at];
