@@ -48,13 +48,12 @@ async function readCache(file: string): Promise<Record<string, Roofs | undefined
 
 function isRoofs(value: unknown): value is Roofs {
   if (typeof value !== 'object' || value === null) return false;
-  const { device, multiplyAdd, sweeps, memory, launch } = value as Partial<Record<keyof Roofs, unknown>>;
+  const { device, multiplyAdd, caches, memory, launch } = value as Partial<Record<keyof Roofs, unknown>>;
   const positive = (number: unknown) => typeof number === 'number' && Number.isFinite(number) && number > 0;
   return (
     typeof device === 'string' &&
     [multiplyAdd, memory, launch].every(positive) &&
-    Array.isArray(sweeps) &&
-    sweeps.length > 0 &&
-    sweeps.every((sweep) => positive(sweep?.bytes) && positive(sweep?.rate))
+    Array.isArray(caches) &&
+    caches.every((sweep) => positive(sweep?.bytes) && positive(sweep?.rate))
   );
 }

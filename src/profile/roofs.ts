@@ -8,18 +8,22 @@ export interface Roofs {
   readonly device: string;
   /** Multiply-adds from register to register, in GFLOP/s. */
   readonly multiplyAdd: number;
-  /** Reading so many bytes a thread over and over, in GB/s: the caches, from the fastest to memory. */
-  readonly sweeps: readonly { readonly bytes: number; readonly rate: number }[];
-  /** The rate of the largest sweep, which no cache should hold, in GB/s. */
+  /** Reading so many bytes over and over, each thread its own part, in GB/s: the caches. Only where threads are the device's own. */
+  readonly caches: readonly { readonly bytes: number; readonly rate: number }[];
+  /** Reading more than caches hold, in GB/s. */
   readonly memory: number;
   /** A launch that computes next to nothing, with the read of its result, in milliseconds. */
   readonly launch: number;
 }
 
-/** From the first-level cache to memory. */
-const SWEEP_BYTES = [14, 17, 19, 21, 23, 25, 28].map((power) => 2 ** power);
+/** From the first-level cache to the last. */
+const CACHE_BYTES = [14, 17, 19, 21, 23, 25].map((power) => 2 ** power);
+/** More than caches hold, and no more than GPUs take as one buffer. */
+const MEMORY_BYTES = { simd: 2 ** 29, 'GPU.js': 2 ** 26 };
+/** GPU.js has a thread for every row, not for every core. */
+const GPU_JS_ROWS = 4096;
 /** Elements of the multiply-add loop: enough for every thread of a small GPU. */
-const SIDE = 64;
+const SIDE = 128;
 const OPERATIONS_A_TURN = 24 * SIDE * SIDE;
 /** A run of this length is not disturbed by its own launch. */
 const LEAST_MILLISECONDS = 40;
@@ -29,10 +33,10 @@ const MOST_TURNS = 2 ** 20;
 const RUNS = 5;
 
 /**
- * Measures a device's roofs, each as the best of some runs: a roof is what is never exceeded. Takes some seconds, and 256 MB a
- * thread.
+ * Measures a device's roofs, each as the best of some runs: a roof is what is never exceeded. Takes some seconds,
+ * and up to 512 MB.
  *
- * @param threads how many rows are swept side by side, one by each thread
+ * @param threads how many threads the device has
  */
 export async function measureRoofs(device: Device, threads: number): Promise<Roofs> {
   const x = tensor(device, new Float32Array(SIDE * SIDE), [SIDE, SIDE], { label: 'roof' });
@@ -40,13 +44,17 @@ export async function measureRoofs(device: Device, threads: number): Promise<Roo
     const chains = (turns: number) => seconds(() => multiplyAddRoof(x, turns));
     const turns = await longEnough(chains);
     const [loop, launch] = [await least(() => chains(turns), RUNS), await least(() => chains(0), 4 * RUNS)];
-    const sweeps = [];
-    for (const bytes of SWEEP_BYTES) sweeps.push({ bytes, rate: await sweep(device, bytes, threads) });
+    const own = device.name === 'simd';
+    const caches = [];
+    for (const part of own ? CACHE_BYTES : []) {
+      const bytes = threads * part;
+      caches.push({ bytes, rate: await sweep(device, bytes, threads, 'again') });
+    }
     return {
       device: device.description,
       multiplyAdd: (OPERATIONS_A_TURN * turns) / loop / 1e9,
-      sweeps,
-      memory: sweeps.at(-1)!.rate,
+      caches,
+      memory: await sweep(device, MEMORY_BYTES[own ? 'simd' : 'GPU.js'], own ? threads : GPU_JS_ROWS, 'anew'),
       launch: launch * 1000,
     };
   } finally {
@@ -54,25 +62,33 @@ export async function measureRoofs(device: Device, threads: number): Promise<Roo
   }
 }
 
-/** GB/s of reading `bytes` a thread. */
-async function sweep(device: Device, bytes: number, threads: number): Promise<number> {
+/**
+ * GB/s of reading `bytes`.
+ *
+ * @param parts how many are read side by side
+ * @param how each part over and over, from a cache; or everything once a launch, from memory
+ */
+async function sweep(device: Device, bytes: number, parts: number, how: 'again' | 'anew'): Promise<number> {
+  const columns = Math.min(bytes / 4 / parts, MOST_COLUMNS);
+  const rows = bytes / 4 / columns;
   // Numbers, not zeros: pages that were never written are one page, and a cache would hold it.
-  const data = new Float32Array((threads * bytes) / 4).fill(1);
-  const columns = Math.min(bytes / 4, MOST_COLUMNS);
-  const rows = bytes / 4 / columns; // of each thread
-  const x = tensor(device, data, [threads * rows, columns], { label: 'sweep' });
+  const x = tensor(device, new Float32Array(bytes / 4).fill(1), [rows, columns], { label: 'sweep' });
   try {
-    const read = (turns: number) => seconds(() => memoryRoof(x, rows, turns));
+    const read = (turns: number) =>
+      how === 'again'
+        ? seconds(() => memoryRoof(x, rows / parts, turns))
+        : seconds(() => memoryRoof(x, rows / parts, 1), turns);
     const turns = await longEnough(read);
-    return (threads * bytes * turns) / (await least(() => read(turns), RUNS)) / 1e9;
+    return (bytes * turns) / (await least(() => read(turns), RUNS)) / 1e9;
   } finally {
     free(x);
   }
 }
 
-/** Runs work until its result is on the host. */
-async function seconds(work: () => Tensor): Promise<number> {
+/** Launches work so many times, and waits for the last result to be on the host. */
+async function seconds(work: () => Tensor, launches = 1): Promise<number> {
   const start = performance.now();
+  for (let i = 1; i < launches; i++) free(work());
   const result = work();
   const done = read(result);
   free(result);
@@ -80,10 +96,10 @@ async function seconds(work: () => Tensor): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-/** Doubles the turns until a run takes long enough; meanwhile engines compile what is called often. */
+/** Doubles the turns until the faster of two runs takes long enough: engines compile at the first call, and again what is called often. */
 async function longEnough(run: (turns: number) => Promise<number>): Promise<number> {
   let turns = 1;
-  while (turns < MOST_TURNS && (await run(turns)) * 1000 < LEAST_MILLISECONDS) turns *= 2;
+  while (turns < MOST_TURNS && (await least(() => run(turns), 2)) * 1000 < LEAST_MILLISECONDS) turns *= 2;
   return turns;
 }
 
