@@ -1,0 +1,26 @@
+import { linear } from '../../kernels/linear.ts';
+import { closeDevice } from '../../tensor/device.ts';
+import { roundToBfloat16 } from '../../tensor/dtype.ts';
+import { openDevice } from '../../tensor/open.ts';
+import { free, read, tensor } from '../../tensor/tensor.ts';
+import type { Prepared, Problem } from './rung.ts';
+
+/** The product as the model runs it: `linear` on the device `simd`. */
+export async function prepareLinear({ M, K, N, x, w, bias }: Problem, threads: number): Promise<Prepared> {
+  const { device } = await openDevice('simd', threads);
+  const given = [
+    tensor(device, x, [M, K], { label: 'x' }),
+    tensor(device, roundToBfloat16(w), [N, K], { label: 'w' }),
+    tensor(device, bias, [N], { label: 'bias' }),
+  ] as const;
+  let y = linear(...given);
+  return {
+    async run() {
+      free(y);
+      y = linear(...given);
+      await device.queue.idle();
+    },
+    result: () => read(y),
+    close: () => closeDevice(device),
+  };
+}

@@ -1,0 +1,56 @@
+/** What a rung computes: `y[M, N] = x[M, K] · w[N, K]ᵀ`, with weights as PyTorch stores them. */
+export interface Problem {
+  readonly M: number;
+  readonly K: number;
+  readonly N: number;
+  /** `[M, K]` */
+  readonly x: Float32Array;
+  /** `[N, K]`, numbers that bfloat16 can hold, so that every rung computes the same product. */
+  readonly w: Float32Array;
+  /** `[N]`, for rungs with an epilogue. */
+  readonly bias: Float32Array;
+}
+
+/** A product that is ready to run, as often as one likes. */
+export interface Prepared {
+  run(): void | Promise<void>;
+  /** `[M, N]`, what the last run computed. */
+  result(): ArrayLike<number> | Promise<ArrayLike<number>>;
+  close?(): void | Promise<void>;
+}
+
+/** What the code of a rung is made of: numbers one by one, four at a time, or four at a time with fused multiply-add. */
+export type Instructions = 'scalar' | 'simd' | 'fused';
+
+/** The two products of the ladder: many rows, bound by arithmetic, and one row, bound by memory. */
+export type ProductName = 'prefill' | 'decode';
+
+/** One way to compute the product. It stands in `rungs/<name>.ts`; what is between its `#region kernel` and `#endregion` is shown. */
+export interface Rung {
+  readonly name: string;
+  readonly title: string;
+  /** What one expects and why; written before it was measured and never changed. */
+  readonly prediction: string;
+  /** The same as numbers: how many times as fast as the rung before. */
+  readonly predicted?: Readonly<Record<ProductName, number>>;
+  /** What the measurement showed, and why. */
+  readonly why: string;
+  readonly instructions: Instructions;
+  readonly threads: 'one' | 'all';
+  /** Rows of x that a slow rung takes for prefill, where all would take too long; all by default. */
+  readonly rows?: number;
+  /** Bytes of a weight as the rung keeps it. */
+  readonly weightBytes: 2 | 4 | 8;
+  /** What follows the product: `+ bias`, or `gelu(… + bias)`. */
+  readonly epilogue?: 'bias' | 'gelu';
+  /** Lays the problem out as the rung needs it, which is not timed. */
+  prepare(problem: Problem, threads: number): Prepared | Promise<Prepared>;
+}
+
+/** A product over typed arrays, as it is prepared. */
+export const overArrays =
+  (product: (x: Float32Array, w: Float32Array, y: Float32Array, M: number, K: number, N: number) => void) =>
+  ({ M, K, N, x, w }: Problem): Prepared => {
+    const y = new Float32Array(M * N);
+    return { run: () => product(x, w, y, M, K, N), result: () => y };
+  };

@@ -1,0 +1,22 @@
+import { prepareGpuJs } from '../gpu-js.ts';
+import type { Rung } from '../rung.ts';
+import { kernel } from './09-gpu-js-array4.ts';
+
+// #region kernel
+/** The kernel of the rung before; `asyncMode` splits its results over `poolSize` workers that share a memory. */
+const settings = (threads: number) => ({ mode: 'webasm', kernel, results: 4, threads }) as const;
+// #endregion
+
+export const gpuJsThreads: Rung = {
+  name: '10-gpu-js-threads',
+  title: 'GPU.js, webasm, Array(4), threads',
+  prediction:
+    'Results are independent, so two threads are nearly twice as fast: 1.9 times. With one row there are 1,024 threads of four results, below the 4,096 from which GPU.js splits: nothing.',
+  predicted: { prefill: 1.9, decode: 1 },
+  why: '',
+  instructions: 'simd',
+  threads: 'all',
+  rows: 28,
+  weightBytes: 4,
+  prepare: (problem, threads) => prepareGpuJs(settings(threads), problem),
+};

@@ -1,0 +1,26 @@
+import { prepareProduct } from '../product.ts';
+import type { Rung } from '../rung.ts';
+
+// #region kernel
+/*
+ * kernels/simd/product.ts, tiles of 4 × 8 again:
+ *
+ * for each block of 128 rows                x and y of the block: second-level cache
+ *   for each panel of 8 columns             its weights are read from memory once a block
+ *     for each block of 256 k               8 KB of weights: first-level cache
+ *       for each tile of 4 rows             4 × 8 sums: registers
+ */
+// #endregion
+
+export const cacheBlocks: Rung = {
+  name: '15-cache-blocks',
+  title: 'Blocks for the caches',
+  prediction:
+    'Back to 4 × 8. A panel is 128 KB, so each tile read it from the second-level cache; in blocks of 256 k it is 8 KB and stays in the first. The tile asks for 32 bytes of weights in a step of 8 cycles, which the second level delivers too: 1.4 times the rung before, a tenth more than the tile alone. One row takes three panels at a time, six chains: 1.3 times.',
+  predicted: { prefill: 1.45, decode: 1.3 },
+  why: '',
+  instructions: 'simd',
+  threads: 'one',
+  weightBytes: 4,
+  prepare: (problem) => prepareProduct('float32', problem),
+};

@@ -1,0 +1,25 @@
+import { features } from '../../../kernels/simd/wasm/features.ts';
+import { prepareLinear } from '../device.ts';
+import type { Rung } from '../rung.ts';
+
+// #region kernel
+/*
+ * The product as the model runs it: panels are shared out among workers over one shared memory.
+ *
+ *   const y = linear(x, w, bias);
+ */
+// #endregion
+
+export const threads: Rung = {
+  name: '19-threads',
+  title: 'Threads',
+  prediction:
+    'Threads take panels from a common counter and meet once at the end. Many rows: nearly as many times as fast as there are threads, 1.9 with two. One row: the cores share the memory, which one of them leaves idle while it computes: 1.5 times.',
+  predicted: { prefill: 1.9, decode: 1.5 },
+  why: '',
+  instructions: features().relaxed ? 'fused' : 'simd', // the device takes the best that the engine has
+  threads: 'all',
+  weightBytes: 2,
+  epilogue: 'bias',
+  prepare: prepareLinear,
+};
