@@ -7,6 +7,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const folder = fileURLToPath(new URL('.peers/', import.meta.url));
 
+/** Packages are found from here. */
+export const PEERS_FILE = join(folder, 'package.json');
+
 /**
  * Installs packages in the versions given, unless they are there, and returns what imports them: `importPeer('name/path')`.
  * Their install scripts do not run unless `scripts` says so.
@@ -20,7 +23,7 @@ export function installPeers(
     const packages = missing.map(([name, version]) => `${name}@${version}`);
     console.error(`installing ${packages.join(', ')} into ${folder} …`);
     mkdirSync(folder, { recursive: true });
-    if (!existsSync(join(folder, 'package.json'))) writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+    if (!existsSync(PEERS_FILE)) writeFileSync(PEERS_FILE, '{ "private": true }\n');
     const npm = process.env.npm_execpath;
     const [command, ...before] = npm ? [process.execPath, npm] : ['npm'];
     const options = [
@@ -34,7 +37,7 @@ export function installPeers(
     const { status, error } = spawnSync(command, words, { stdio: ['ignore', 2, 2] });
     if (status !== 0) throw new Error(`${packages.join(', ')} cannot be installed: ${error?.message ?? 'see above'}`);
   }
-  const { resolve } = createRequire(join(folder, 'package.json'));
+  const { resolve } = createRequire(PEERS_FILE);
   return (specifier) => import(pathToFileURL(resolve(specifier)).href);
 }
 

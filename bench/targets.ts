@@ -1,0 +1,48 @@
+import type { Row } from './bench.ts';
+import type { TinyResult } from './tiny.ts';
+
+/** What this project wants to reach, and how far it is. */
+export interface Target {
+  readonly name: string;
+  /** At least, or at most if `atMost`. */
+  readonly wanted: number;
+  readonly atMost?: boolean;
+  readonly found: number;
+}
+
+export const reached = ({ wanted, atMost, found }: Target): boolean => (atMost ? found <= wanted : found >= wanted);
+
+/** How many times as long the other takes as we do. */
+export const ratio = ({ timings }: Row, other: string): number =>
+  (timings[other]?.median ?? Number.NaN) / timings.simd.median;
+
+/** The share of what the roof beside allowed. */
+export const share = (row: Row): number => ratio(row, 'roof');
+
+/** Those targets of which something was measured. */
+export function targets(rows: readonly Row[], tiny: TinyResult | undefined): Target[] {
+  const found: Target[] = [];
+  const add = (name: string, wanted: number, value: number, atMost = false) => {
+    if (!Number.isNaN(value)) found.push({ name, wanted, found: value, ...(atMost ? { atMost } : {}) });
+  };
+  for (const row of rows) {
+    const { section, name, limit } = row;
+    if (section === 'products' && limit === 'arithmetic' && row.timings['simd, 1 thread']) {
+      add(`${name}: × onnxruntime-web`, 1.5, ratio(row, 'onnxruntime-web'));
+      add(`${name}: × tfjs`, 3, ratio(row, 'tfjs'));
+      add(`${name}: × onnxruntime-node`, 0.35, ratio(row, 'onnxruntime-node'));
+      add(`${name}: share of the roof`, 0.8, share(row));
+      add(`${name}: two threads × one`, 1.8, ratio(row, 'simd, 1 thread'));
+    }
+    if (section === 'blocks') {
+      if (limit === 'arithmetic') add(`${name}: × its products`, 1.15, 1 / ratio(row, 'its products'), true);
+      else add(`${name}: share of memory bandwidth`, 0.6, share(row));
+      if (limit === 'arithmetic') add(`${name}: two threads × one`, 1.8, ratio(row, 'simd, 1 thread'));
+    }
+  }
+  if (tiny) {
+    add('shipped model: milliseconds to the first token', 500, tiny.firstToken.median, true);
+    add('shipped model: tokens a second', 400, tiny.tokensPerSecond.median);
+  }
+  return found;
+}
