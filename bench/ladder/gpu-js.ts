@@ -32,7 +32,7 @@ export function prepareGpuJs({ mode, kernel, results, threads }: GpuJsRung, { M,
     mode === 'cpu'
       ? Array.from({ length: values.length / K }, (_, row) => values.subarray(row * K, (row + 1) * K))
       : new Input(values as unknown as number[], [K, values.length / K]); // typed for arrays, takes both
-  const given = [matrix(x), matrix(w), K, N];
+  const given = [matrix(x), matrix(w), K, N].slice(0, kernel.length); // GPU.js refuses more than a kernel takes
   let rows: ArrayLike<number | ArrayLike<number>>[] = [];
   return {
     async run() {

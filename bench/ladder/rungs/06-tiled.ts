@@ -9,8 +9,12 @@ function tile(x: Float32Array, w: Float32Array, y: Float32Array, m: number, n: n
   let [a0, a1, a2, a3] = [0, 0, 0, 0];
   let [b0, b1, b2, b3] = [0, 0, 0, 0];
   for (let k = 0; k < K; k++) {
-    const [a, b] = [x[x0 + k], x[x1 + k]];
-    const [p, q, r, s] = [w[w0 + k], w[w1 + k], w[w2 + k], w[w3 + k]];
+    const a = x[x0 + k];
+    const b = x[x1 + k];
+    const p = w[w0 + k];
+    const q = w[w1 + k];
+    const r = w[w2 + k];
+    const s = w[w3 + k];
     a0 += a * p;
     a1 += a * q;
     a2 += a * r;

@@ -1,5 +1,5 @@
-import { features } from '../../../kernels/simd/wasm/features.ts';
 import { prepareLinear } from '../device.ts';
+import { FUSED_BY_FLAG } from '../fused.ts';
 import type { Rung } from '../rung.ts';
 
 // #region kernel
@@ -17,7 +17,7 @@ export const threads: Rung = {
     'Threads take panels from a common counter and meet once at the end. Many rows: nearly as many times as fast as there are threads, 1.9 with two. One row: the cores share the memory, which one of them leaves idle while it computes: 1.5 times.',
   predicted: { prefill: 1.9, decode: 1.5 },
   why: '',
-  instructions: features().relaxed ? 'fused' : 'simd', // the device takes the best that the engine has
+  instructions: FUSED_BY_FLAG ? 'simd' : 'fused', // the device takes the best that the engine has
   threads: 'all',
   weightBytes: 2,
   epilogue: 'bias',
