@@ -2,9 +2,8 @@
 import { timed } from '../measure.ts';
 import { weightData, xData } from '../product-data.ts';
 import { checkResult, samples } from './reference.ts';
-import type { Prepared } from './rung.ts';
+import type { Prepared, Rung } from './rung.ts';
 import type { Answer, Request } from './rung-process.ts';
-import { RUNGS } from './rungs/index.ts';
 
 let prepared: Prepared | undefined;
 
@@ -25,8 +24,8 @@ async function work(request: Request): Promise<number> {
 }
 
 async function prepare({ prepare: name, shape, threads }: Exclude<Request, { run: true }>): Promise<void> {
-  const rung = RUNGS.find((each) => each.name === name);
-  if (!rung) throw new Error(`there is no rung ${name}`);
+  // The other rungs stay away: GPU.js, for one, only has to be imported to slow typed arrays down.
+  const { rung }: { rung: Rung } = await import(`./rungs/${name}.ts`);
   await prepared?.close?.();
   const bias = xData({ ...shape, M: 1, K: shape.N });
   const problem = { ...shape, x: xData(shape), w: weightData(shape), bias };

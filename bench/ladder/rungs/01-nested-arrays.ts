@@ -19,7 +19,7 @@ function product(x: number[][], w: number[][]): number[][] {
 const rows = (values: Float32Array, width: number): number[][] =>
   Array.from({ length: values.length / width }, (_, i) => Array.from(values.subarray(i * width, (i + 1) * width)));
 
-export const nestedArrays: Rung = {
+export const rung: Rung = {
   name: '01-nested-arrays',
   title: 'Nested arrays',
   prediction:

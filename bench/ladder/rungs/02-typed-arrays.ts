@@ -12,7 +12,7 @@ function product(x: Float32Array, w: Float32Array, y: Float32Array, M: number, K
 }
 // #endregion
 
-export const typedArrays: Rung = {
+export const rung: Rung = {
   name: '02-typed-arrays',
   title: 'Typed arrays',
   prediction:

@@ -12,7 +12,7 @@ function product(x: Float32Array, w: Float32Array, y: Float32Array, M: number, K
 }
 // #endregion
 
-export const textbookOrder: Rung = {
+export const rung: Rung = {
   name: '03-textbook-order',
   title: 'Loop order: the textbook’s',
   prediction:

@@ -12,7 +12,7 @@ function product(x: Float32Array, w: Float32Array, y: Float32Array, M: number, K
 }
 // #endregion
 
-export const weightsFirst: Rung = {
+export const rung: Rung = {
   name: '04-weights-first',
   title: 'Loop order: weights first',
   prediction:

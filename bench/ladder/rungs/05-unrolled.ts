@@ -3,7 +3,10 @@ import { overArrays, type Rung } from '../rung.ts';
 // #region kernel
 /** The dot product of a row of x and a row of w: four sums side by side, so that none waits for another. */
 export function dot(x: Float32Array, w: Float32Array, fromX: number, fromW: number, K: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
   const whole = K - (K % 4);
   for (let k = 0; k < whole; k += 4) {
     a += x[fromX + k] * w[fromW + k];
@@ -22,7 +25,7 @@ function product(x: Float32Array, w: Float32Array, y: Float32Array, M: number, K
 }
 // #endregion
 
-export const unrolled: Rung = {
+export const rung: Rung = {
   name: '05-unrolled',
   title: 'Unrolled: four sums',
   prediction:

@@ -6,8 +6,14 @@ import { dot } from './05-unrolled.ts';
 function tile(x: Float32Array, w: Float32Array, y: Float32Array, m: number, n: number, K: number, N: number): void {
   const [x0, x1] = [m * K, (m + 1) * K];
   const [w0, w1, w2, w3] = [n * K, (n + 1) * K, (n + 2) * K, (n + 3) * K];
-  let [a0, a1, a2, a3] = [0, 0, 0, 0];
-  let [b0, b1, b2, b3] = [0, 0, 0, 0];
+  let a0 = 0;
+  let a1 = 0;
+  let a2 = 0;
+  let a3 = 0;
+  let b0 = 0;
+  let b1 = 0;
+  let b2 = 0;
+  let b3 = 0;
   for (let k = 0; k < K; k++) {
     const a = x[x0 + k];
     const b = x[x1 + k];
@@ -40,7 +46,7 @@ function product(x: Float32Array, w: Float32Array, y: Float32Array, M: number, K
 }
 // #endregion
 
-export const tiled: Rung = {
+export const rung: Rung = {
   name: '06-tiled',
   title: 'Tiled: eight results at once',
   prediction:

@@ -11,7 +11,7 @@ const kernel = function (this: Thread, x: Matrix, w: Matrix, K: number) {
 };
 // #endregion
 
-export const gpuJsCpu: Rung = {
+export const rung: Rung = {
   name: '07-gpu-js-cpu',
   title: 'GPU.js, mode cpu',
   prediction:

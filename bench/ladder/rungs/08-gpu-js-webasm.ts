@@ -10,7 +10,7 @@ const kernel = function (this: Thread, x: Matrix, w: Matrix, K: number) {
 };
 // #endregion
 
-export const gpuJsWebasm: Rung = {
+export const rung: Rung = {
   name: '08-gpu-js-webasm',
   title: 'GPU.js, mode webasm',
   prediction:

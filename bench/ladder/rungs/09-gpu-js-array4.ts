@@ -24,7 +24,7 @@ export const kernel = function (this: Thread, x: Matrix, w: Matrix, K: number, N
 };
 // #endregion
 
-export const gpuJsArray4: Rung = {
+export const rung: Rung = {
   name: '09-gpu-js-array4',
   title: 'GPU.js, webasm, Array(4)',
   prediction:

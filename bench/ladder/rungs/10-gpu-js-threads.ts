@@ -7,7 +7,7 @@ import { kernel } from './09-gpu-js-array4.ts';
 const settings = (threads: number) => ({ mode: 'webasm', kernel, results: 4, threads }) as const;
 // #endregion
 
-export const gpuJsThreads: Rung = {
+export const rung: Rung = {
   name: '10-gpu-js-threads',
   title: 'GPU.js, webasm, Array(4), threads',
   prediction:

@@ -34,7 +34,7 @@ function prepare({ M, K, N, x, w }: Problem): Prepared {
 }
 // #endregion
 
-export const simdDot: Rung = {
+export const rung: Rung = {
   name: '11-simd',
   title: 'WebAssembly SIMD',
   prediction:

@@ -45,7 +45,7 @@ function prepare({ M, K, N, x, w }: Problem): Prepared {
 }
 // #endregion
 
-export const packed: Rung = {
+export const rung: Rung = {
   name: '12-packed',
   title: 'Packed weights, tile of 4 × 4',
   prediction:

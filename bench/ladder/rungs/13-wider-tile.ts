@@ -30,7 +30,7 @@ export const overTiles =
 const prepare = overTiles(4);
 // #endregion
 
-export const widerTile: Rung = {
+export const rung: Rung = {
   name: '13-wider-tile',
   title: 'A wider tile: 4 × 8',
   prediction:

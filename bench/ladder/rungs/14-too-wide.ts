@@ -5,7 +5,7 @@ import { overTiles } from './13-wider-tile.ts';
 const prepare = overTiles(6);
 // #endregion
 
-export const tooWide: Rung = {
+export const rung: Rung = {
   name: '14-too-wide',
   title: 'Too wide a tile: 6 × 8',
   prediction:

@@ -12,7 +12,7 @@ import type { Rung } from '../rung.ts';
  */
 // #endregion
 
-export const cacheBlocks: Rung = {
+export const rung: Rung = {
   name: '15-cache-blocks',
   title: 'Blocks for the caches',
   prediction:

@@ -9,7 +9,7 @@ import type { Rung } from '../rung.ts';
  */
 // #endregion
 
-export const bfloat16: Rung = {
+export const rung: Rung = {
   name: '16-bfloat16',
   title: 'bfloat16 weights',
   prediction:

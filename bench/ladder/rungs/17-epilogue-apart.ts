@@ -16,7 +16,7 @@ const biasGelu = func('biasGelu', { y: 'i32', bias: 'i32', M: 'i32', N: 'i32' },
 });
 // #endregion
 
-export const epilogueApart: Rung = {
+export const rung: Rung = {
   name: '17-epilogue-apart',
   title: 'Bias and GELU, a pass of their own',
   prediction:

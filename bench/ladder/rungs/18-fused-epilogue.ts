@@ -9,7 +9,7 @@ import type { Rung } from '../rung.ts';
  */
 // #endregion
 
-export const fusedEpilogue: Rung = {
+export const rung: Rung = {
   name: '18-fused-epilogue',
   title: 'Fused epilogue',
   prediction:

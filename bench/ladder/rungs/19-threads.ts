@@ -10,7 +10,7 @@ import type { Rung } from '../rung.ts';
  */
 // #endregion
 
-export const threads: Rung = {
+export const rung: Rung = {
   name: '19-threads',
   title: 'Threads',
   prediction:

@@ -10,7 +10,7 @@ import type { Rung } from '../rung.ts';
  */
 // #endregion
 
-export const relaxedSimd: Rung = {
+export const rung: Rung = {
   name: '20-relaxed-simd',
   title: 'Relaxed SIMD',
   prediction:
