@@ -21,11 +21,11 @@ export function attentionScores(
   span: Tensor,
   { heads, columns, divisor }: { heads: number; columns: number; divisor: number },
 ): Tensor {
-  return launch(op, [q, k, span], { H: heads, C: columns, divisor });
+  return launch(attentionScoresOp, [q, k, span], { H: heads, C: columns, divisor });
 }
 
 /** Counts every column, also those that a causal mask leaves at 0. */
-const op: Op = {
+export const attentionScoresOp: Op = {
   name: 'attentionScores',
   signature: parseSignature('q[N,H*d], k[M,H*d], span[N,2]:i32 -> scores[H*N,C]'),
   cost: ({ N, H, d, C }) => ({ operations: H * N * C * (2 * d + 1) }),

@@ -12,10 +12,10 @@ import type { Tensor } from '../tensor/tensor.ts';
  * @returns `[N, H·d]`
  */
 export function attentionValues(probabilities: Tensor, v: Tensor, span: Tensor): Tensor {
-  return launch(op, [span, probabilities, v]);
+  return launch(attentionValuesOp, [span, probabilities, v]);
 }
 
-const op: Op = {
+export const attentionValuesOp: Op = {
   name: 'attentionValues',
   signature: parseSignature('span[N,2]:i32, probabilities[H*N,C], v[M,H*d] -> y[N,H*d]'),
   cost: ({ N, H, d, C }) => ({ operations: 2 * H * N * C * d }),

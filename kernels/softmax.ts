@@ -11,10 +11,10 @@ import type { Tensor } from '../tensor/tensor.ts';
  * @returns `[H·N, C]`
  */
 export function softmax(x: Tensor, span: Tensor): Tensor {
-  return launch(op, [span, x]);
+  return launch(softmaxOp, [span, x]);
 }
 
-const op: Op = {
+export const softmaxOp: Op = {
   name: 'softmax',
   signature: parseSignature('span[N,2]:i32, x[H*N,C] -> y[H*N,C]'),
   cost: ({ H, N, C }) => ({ operations: 5 * H * N * C }),

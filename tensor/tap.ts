@@ -19,6 +19,9 @@ export function tap(name: string, tensor: Tensor): Tensor {
   return listener?.(prefix ? (name ? `${prefix}.${name}` : prefix) : name, tensor) ?? tensor;
 }
 
+/** Whether anybody hears: otherwise operations may be fused over what only a listener could see. */
+export const isHeard = (): boolean => listener !== undefined;
+
 /** Runs `work` with a listener; synchronous like everything that launches operations. */
 export function withListener<Result>(heard: Listener, work: () => Result): Result {
   const before = listener;

@@ -59,6 +59,8 @@ export const tolerances = {
   linear: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   matmul: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   attentionValues: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  // Scores, softmax and values together, where scores are within a few.
+  attention: { cpu: roundings(1), webasm: ofScale(24), shader: ofScale(24) },
   // One sum over the head's size, then a division.
   attentionScores: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
 

@@ -11,7 +11,8 @@ import { i32 } from './wasm/instructions.ts';
  * their scores stay in the first-level cache, and no matrix of queries × keys is ever written. It calls the kernels of
  * the three, so its results are theirs, byte for byte.
  *
- * Parameters as there; `scratch` is 4 · C float32 that belong to one thread.
+ * Parameters as there, but that a unit is a chunk of `chunk` items, a multiple of 4, of the H · N: each has 4 · C float32
+ * of `scratch` to itself, whichever thread takes it.
  */
 export const attention = func(
   'attention',
@@ -33,17 +34,23 @@ export const attention = func(
     N: 'i32',
     d: 'i32',
     C: 'i32',
+    H: 'i32',
+    chunk: 'i32',
     divisor: 'f32',
     start: 'i32',
     end: 'i32',
   },
   (code, p) => {
-    const { span, N, d, C } = p;
-    code.for(p.start, p.end, QUERIES, (start) => {
+    const { span, N, d, C, chunk } = p;
+    const items = code.let(i32.mul(p.H, N));
+    const last = code.let(i32.mul(p.end, chunk));
+    code.if(i32.lt_u(items, last), () => code.set(last, items));
+    code.for(i32.mul(p.start, chunk), last, QUERIES, (start) => {
       const end = code.let(i32.add(start, QUERIES));
-      code.if(i32.lt_u(p.end, end), () => code.set(end, p.end));
+      code.if(i32.lt_u(last, end), () => code.set(end, last));
+      const scratch = at(p.scratch, i32.div_u(start, chunk), words(i32.mul(C, QUERIES)));
       // Where the scores of item 0 would lie, if those of `start` are the first of the scratch.
-      const scores = code.let(i32.sub(p.scratch, at(0, start, words(C))));
+      const scores = code.let(i32.sub(scratch, at(0, start, words(C))));
       const { q, k, qRow, qHead, kRow, kHead, divisor } = p;
       code.call(attentionScores, { q, k, span, scores, qRow, qHead, kRow, kHead, N, d, C, divisor, start, end });
       code.call(softmax, { x: scores, span, y: scores, N, C, start, end });

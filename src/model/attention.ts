@@ -1,12 +1,14 @@
+import { attention } from '../../kernels/attention.ts';
 import { attentionScores } from '../../kernels/attention-scores.ts';
 import { attentionValues } from '../../kernels/attention-values.ts';
 import { softmax } from '../../kernels/softmax.ts';
-import { tap } from '../../tensor/tap.ts';
+import { isHeard, tap } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 /**
  * Scaled dot-product attention, `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762,
  * equation 1). Its taps stand below the name of the block: `attn.scores`, the probabilities, `attn.values`.
+ * When nobody hears them, the three steps are one operation.
  *
  * @param q `[N, H·d]`
  * @param k `[M, H·d]`
@@ -28,6 +30,7 @@ export function attend(
     probabilities = 'attn.probs',
   }: { heads: number; columns: number; divisor: number; probabilities?: string },
 ): Tensor {
+  if (!isHeard()) return attention(q, k, v, span, { heads, columns, divisor }); // [N, H·d]
   const scores = tap('attn.scores', attentionScores(q, k, span, { heads, columns, divisor })); // [H·N, C]
   const probs = tap(probabilities, softmax(scores, span)); // [H·N, C]
   return tap('attn.values', attentionValues(probs, v, span)); // [N, H·d]

@@ -1,3 +1,4 @@
+import { attention } from '../../kernels/attention.ts';
 import { attentionScores } from '../../kernels/attention-scores.ts';
 import { attentionValues } from '../../kernels/attention-values.ts';
 import { linear } from '../../kernels/linear.ts';
@@ -125,6 +126,30 @@ const attentionValuesCase: Case = {
   },
 };
 
+const attentionCase: Case = {
+  op: 'attention',
+  sizes: { ...attentionSizes, d: between(1, 40) },
+  example({ H, d, seed, ...sizes }) {
+    const source = draw(seed);
+    const { span, N, M, C } = spans(sizes, source);
+    const [q, k, v] = [source.floats([N, H * d]), source.floats([M, H * d]), source.floats([M, H * d])];
+    const divisor = Math.sqrt(d);
+    const exponential = (i: number, head: number, key: number) =>
+      Math.exp(sum(d, (e) => (q.at(i, head * d + e) * k.at(key, head * d + e)) / divisor).value);
+    return {
+      inputs: { q, k, v, span },
+      run: ({ q, k, v, span }) => attention(q, k, v, span, { heads: H, columns: C, divisor }),
+      shape: [N, H * d],
+      element(i, column) {
+        const head = Math.trunc(column / d);
+        const [first, count] = [span.at(i, 0), span.at(i, 1)];
+        const total = sum(count, (j) => exponential(i, head, first + j)).value;
+        return sum(count, (j) => (exponential(i, head, first + j) / total) * v.at(first + j, column));
+      },
+    };
+  },
+};
+
 const rotaryCase: Case = {
   op: 'rotary',
   sizes: { N: small, H: between(1, 4), half: between(1, 40) },
@@ -151,5 +176,6 @@ export const matrixCases = [
   attentionScoresCase,
   softmaxCase,
   attentionValuesCase,
+  attentionCase,
   rotaryCase,
 ] as const;

@@ -66,6 +66,15 @@ describe.each(['cpu', 'webasm', 'simd'] as const)('what must hold without golden
     expect(largestDifference(parts, whole)).toBeLessThan(ROUNDING);
   });
 
+  test('activations are the same to the byte when nobody hears what is between', async () => {
+    const unheard = await scores(ids, [9, 3]);
+    const heard = await withListener(
+      () => undefined,
+      () => scores(ids, [9, 3]),
+    );
+    expect(unheard).toEqual(heard);
+  });
+
   test('no position sees what comes after it', async () => {
     const changed = ids.slice();
     changed[8] += 1;

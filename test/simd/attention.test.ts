@@ -9,6 +9,8 @@ import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
 
 const memory = guarded(false, 256);
+/** Queries of a unit. */
+const CHUNK = 8;
 
 /** Where head h of row r of the queries, keys and values of one projection begins, in float32. */
 interface Layout {
@@ -57,24 +59,34 @@ function compute({
     k,
     v,
     span: memory.put(span),
-    scratch: memory.allocate(4 * 4 * C),
+    scratch: memory.allocate(4 * 4 * C * Math.ceil((H * N) / CHUNK)),
     N,
     d,
     C,
+    H,
+    chunk: CHUNK,
     divisor: Math.sqrt(d),
   };
-  return { ...given, ...strides, ...valueStrides, H, qkv, spans: span, size: N * H * d };
+  return {
+    ...given,
+    ...strides,
+    ...valueStrides,
+    qkv,
+    spans: span,
+    size: N * H * d,
+    units: Math.ceil((H * N) / CHUNK),
+  };
 }
 
 test('attention over a projection in place equals the equation, and its three operations byte for byte', () => {
   fc.assert(
     fc.property(problems, ({ cuts, ...problem }) => {
-      const { H, qkv, spans, size, ...given } = compute(problem);
-      const { N, d, C } = given;
+      const { qkv, spans, size, units, ...given } = compute(problem);
+      const { N, d, C, H } = given;
       const [whole, pieces, steps] = [0, 1, 2].map(() => memory.allocate(4 * size));
-      memory.run(attention, { ...given, y: whole, start: 0, end: H * N });
+      memory.run(attention, { ...given, y: whole, start: 0, end: units });
 
-      const edges = [0, ...new Set(cuts.filter((cut) => cut < H * N).sort((a, b) => a - b)), H * N];
+      const edges = [0, ...new Set(cuts.filter((cut) => cut < units).sort((a, b) => a - b)), units];
       for (let i = edges.length - 2; i >= 0; i--) {
         memory.run(attention, { ...given, y: pieces, start: edges[i], end: edges[i + 1] });
       }
@@ -114,15 +126,15 @@ test('attention over a projection in place equals the equation, and its three op
 });
 
 test('what a query does not see cannot touch it: neither infinities nor NaNs', () => {
-  const { H, qkv, spans, size, ...given } = compute({ layout: 'decoder', H: 2, d: 12, N: 75, groups: 0, seed: 5 });
+  const { qkv, spans, size, units, ...given } = compute({ layout: 'decoder', H: 2, d: 12, N: 75, groups: 0, seed: 5 });
   const [before, after] = [memory.allocate(4 * size), memory.allocate(4 * size)];
-  memory.run(attention, { ...given, y: before, start: 0, end: H * given.N });
+  memory.run(attention, { ...given, y: before, start: 0, end: units });
   const last = given.q + (given.N - 2) * given.qRow;
-  const poison = Float32Array.from({ length: 3 * H * 12 }, (_, i) => [Infinity, NaN, -Infinity][i % 3]);
+  const poison = Float32Array.from({ length: 3 * given.H * 12 }, (_, i) => [Infinity, NaN, -Infinity][i % 3]);
   memory.write(last, new Uint8Array(poison.buffer));
-  memory.run(attention, { ...given, y: after, start: 0, end: H * given.N });
+  memory.run(attention, { ...given, y: after, start: 0, end: units });
   const [a, b] = [memory.floats(before, size), memory.floats(after, size)];
-  const seen = (given.N - 2) * H * 12;
+  const seen = (given.N - 2) * given.H * 12;
   expect(b.slice(0, seen)).toEqual(a.slice(0, seen));
   expect(b.slice(seen).every(Number.isNaN)).toBe(true);
   memory.clear();
@@ -157,9 +169,11 @@ test('one query over a cache with an empty rest', () => {
     N: 1,
     d,
     C: capacity,
+    H,
+    chunk: 4,
     divisor: Math.sqrt(d),
     start: 0,
-    end: H,
+    end: 1,
   });
   for (const [i, value] of memory.floats(y, H * d).entries()) {
     const h = Math.floor(i / d);

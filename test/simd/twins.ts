@@ -1,6 +1,7 @@
 import { add } from '../../kernels/simd/add.ts';
 import { append } from '../../kernels/simd/append.ts';
 import { argmax } from '../../kernels/simd/argmax.ts';
+import { attention } from '../../kernels/simd/attention.ts';
 import { attentionScores } from '../../kernels/simd/attention-scores.ts';
 import { attentionValues } from '../../kernels/simd/attention-values.ts';
 import { columns } from '../../kernels/simd/columns.ts';
@@ -55,6 +56,13 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     return work(append, N, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
   },
   argmax: ([x], index, { N, V }) => work(argmax, N, { x, index, V }),
+  attention: ([q, k, v, span], y, { H, N, d, C, divisor }, memory) => {
+    const [row, head, chunk] = [4 * H * d, 4 * d, 8];
+    const chunks = Math.ceil((H * N) / chunk);
+    const scratch = memory.allocate(4 * 4 * C * chunks);
+    const strides = { qRow: row, qHead: head, kRow: row, kHead: head, vRow: row, vHead: head, yRow: row, yHead: head };
+    return work(attention, chunks, { q, k, v, span, y, scratch, ...strides, N, d, C, H, chunk, divisor });
+  },
   attentionScores: ([q, k, span], scores, { H, N, d, C, divisor }) => {
     const [row, head] = [4 * H * d, 4 * d];
     const strides = { qRow: row, qHead: head, kRow: row, kHead: head };

@@ -1,6 +1,7 @@
 import { add } from '../add.ts';
 import { append } from '../append.ts';
 import { argmax } from '../argmax.ts';
+import { attention } from '../attention.ts';
 import { attentionScores } from '../attention-scores.ts';
 import { attentionValues } from '../attention-values.ts';
 import { columns } from '../columns.ts';
@@ -8,6 +9,7 @@ import { embedding } from '../embedding.ts';
 import { gelu } from '../gelu.ts';
 import { layerNorm } from '../layer-norm.ts';
 import { patches } from '../patches.ts';
+import { QUERIES } from '../queries.ts';
 import { resizeGrid } from '../resize-grid.ts';
 import { rmsNorm } from '../rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from '../roof.ts';
@@ -22,11 +24,24 @@ import { linear, matmul, weightType } from './weights.ts';
 /** Operations that take weights in bfloat16; for others they are widened. */
 export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', 'embedding']);
 
+/** Of attention: each has room for the scores of a few queries. */
+const MOST_CHUNKS = 64;
+
 /** How each operation runs as WebAssembly kernels, by name: the places and sizes that the kernels are given, and how many units. */
 export const TWINS: Readonly<Record<string, Twin>> = {
   linear,
   matmul,
 
+  attention(host, [q, k, v, span], { N, H, d, C, divisor }, y) {
+    // Chunks are as many that every thread finds work, and as few that their scores stay in the caches.
+    const chunk = QUERIES * Math.ceil((H * N) / (QUERIES * MOST_CHUNKS));
+    const chunks = Math.ceil((H * N) / chunk);
+    const scratch = host.temporary(4 * QUERIES * C * chunks);
+    const places = { q: q.at, k: k.at, v: v.at, span: span.at, y: y.at, scratch };
+    const [row, head] = [4 * H * d, 4 * d];
+    const strides = { qRow: row, qHead: head, kRow: row, kHead: head, vRow: row, vHead: head, yRow: row, yHead: head };
+    host.run(attention, { ...places, ...strides, N, d, C, H, chunk, divisor }, chunks, 4 * H * N * C * d);
+  },
   attentionScores(host, [q, k, span], { N, H, d, C, divisor }, y) {
     const places = { q: q.at, k: k.at, span: span.at, scores: y.at };
     const strides = { qRow: 4 * H * d, qHead: 4 * d, kRow: 4 * H * d, kHead: 4 * d };
