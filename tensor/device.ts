@@ -4,6 +4,9 @@ import { createQueue, type Queue } from './queue.ts';
 import type { Sizes } from './signature.ts';
 import type { Tensor } from './tensor.ts';
 
+/** Told of each kernel of an operation when it has run: the kernel's name, when it began (`performance.now()`), and for how long. */
+export type OnKernel = (name: string, start: number, milliseconds: number) => void;
+
 /** What a tensor's elements are on the host; 16-bit numbers are the bits of bfloat16. */
 export type HostData = Float32Array | Int32Array | Uint16Array;
 
@@ -27,6 +30,7 @@ export interface Driver {
     inputs: readonly (unknown | undefined)[],
     sizes: Sizes,
     shape: readonly number[],
+    onKernel?: OnKernel,
   ): unknown | Promise<unknown>;
   read(storage: unknown, shape: readonly number[]): Float32Array | Promise<Float32Array>;
   free(storage: unknown): void;
@@ -38,12 +42,30 @@ export interface Launch {
   readonly op: string;
   /** The path of the block it belongs to, such as `transformer.h.3`. */
   readonly path: string;
+  /** Of each input, in the order of the signature; an optional one that was left out is undefined. */
+  readonly inputs: readonly (readonly number[] | undefined)[];
   readonly shape: readonly number[];
   /** Floating-point operations the algorithm needs. */
   readonly operations: number;
   /** Bytes that must move once. */
   readonly bytes: number;
+  /** When it began to run, by `performance.now()`. */
+  start?: number;
   milliseconds?: number;
+  /** Whoever wants to know the kernels that it ran puts an empty list here when it is launched. */
+  kernels?: { readonly name: string; readonly start: number; readonly milliseconds: number }[];
+}
+
+/** Data on its way to a device or back. */
+export interface Transfer {
+  readonly kind: 'upload' | 'read';
+  /** Of the tensor. */
+  readonly label: string;
+  readonly bytes: number;
+  readonly start: number;
+  readonly milliseconds: number;
+  /** How much of that it took to get the data in the first place, such as from a file. */
+  readonly loading: number;
 }
 
 /** A driver with its queue, the tensors alive on it, and who watches what it does. */
@@ -55,8 +77,10 @@ export interface Device {
   /** Every tensor that has not been freed. */
   readonly live: ReadonlySet<Tensor>;
   readonly memory: { bytes: number; peakBytes: number };
-  /** Called at every launch; `milliseconds` is filled in when it has run. */
+  /** Called at every launch; when it has run, its times are filled in. */
   onLaunch: ((launch: Launch) => void) | undefined;
+  /** Called after every upload and read. */
+  onTransfer: ((transfer: Transfer) => void) | undefined;
   closed: boolean;
 }
 
@@ -69,6 +93,7 @@ export function createDevice(driver: Driver): Device {
     live: new Set(),
     memory: { bytes: 0, peakBytes: 0 },
     onLaunch: undefined,
+    onTransfer: undefined,
     closed: false,
   };
 }

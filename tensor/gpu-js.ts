@@ -117,7 +117,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       const flat = matrix(values, columns);
       return resident ? execute({ kernel: copy, shape: [rows, columns], inputs: [flat] }) : flat;
     },
-    async run(op: Op, inputs, sizes: Sizes) {
+    async run(op: Op, inputs, sizes: Sizes, _shape, onKernel) {
       const steps: Step[] = [];
       const run: Run = (kernel, shape, ...given) => {
         steps.push({ kernel, shape, inputs: given });
@@ -126,9 +126,15 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       op.kernels(run, inputs as readonly Handle[], sizes);
       const results = new Map<unknown, unknown>();
       const last = steps.pop();
+      const timed = async (step: Step): Promise<unknown> => {
+        const start = performance.now();
+        const result = await execute(resolved(step, results));
+        onKernel?.(step.kernel.name || op.name, start, performance.now() - start);
+        return result;
+      };
       try {
-        for (const step of steps) results.set(step, await execute(resolved(step, results)));
-        return await execute(resolved(last as Step, results));
+        for (const step of steps) results.set(step, await timed(step));
+        return await timed(last as Step);
       } finally {
         for (const intermediate of results.values()) release(intermediate);
       }

@@ -1,4 +1,4 @@
-import type { Launch } from './device.ts';
+import type { Launch, OnKernel } from './device.ts';
 import { bind, type Signature, type Sizes } from './signature.ts';
 import { path } from './tap.ts';
 import { allocate, elements, requireLive, settling, storageOf, type Tensor } from './tensor.ts';
@@ -69,18 +69,22 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const { operations, bytes } = op.cost(sizes);
   const output = allocate(device, op.name, shape, op.signature.output.dtype);
   const moved = bytes ?? 4 * [output, ...present].reduce((sum, { shape }) => sum + elements(shape), 0);
-  const event: Launch = { op: op.name, path: path(), shape, operations, bytes: moved };
+  const shapes = inputs.map((input) => input?.shape);
+  const event: Launch = { op: op.name, path: path(), inputs: shapes, shape, operations, bytes: moved };
   device.onLaunch?.(event);
+  const { kernels } = event;
+  const onKernel: OnKernel | undefined =
+    kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }));
   device.queue.push(
     settling(output, async () => {
       const storages = inputs.map((input) => input && storageOf(input));
-      const start = performance.now();
+      event.start = performance.now();
       try {
-        return await device.driver.run(op, storages, sizes, shape);
+        return await device.driver.run(op, storages, sizes, shape, onKernel);
       } catch (error) {
         throw new Error(`${event.path ? `${event.path}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
       } finally {
-        event.milliseconds = performance.now() - start;
+        event.milliseconds = performance.now() - event.start;
       }
     }),
   );

@@ -74,8 +74,25 @@ export function tensor(
   const dtype = options.dtype ?? (data instanceof Int32Array ? 'int32' : 'float32');
   const made = allocate(device, label, [...shape], dtype);
   const load = typeof data === 'function' ? async () => check(await data()) : () => data;
-  device.queue.push(settling(made, () => device.driver.upload(load, made.shape)));
+  device.queue.push(settling(made, () => upload(made, load)));
   return made;
+}
+
+/** Hands data to the driver; how long that took is told apart from how long it took to have the data. */
+async function upload({ device, label, shape }: Tensor, load: Load): Promise<unknown> {
+  const { onTransfer } = device;
+  if (!onTransfer) return device.driver.upload(load, shape);
+  const start = performance.now();
+  let [loading, bytes] = [0, 0];
+  const storage = await device.driver.upload(async () => {
+    const begin = performance.now();
+    const data = await load();
+    loading = performance.now() - begin;
+    bytes = data.byteLength;
+    return data;
+  }, shape);
+  onTransfer({ kind: 'upload', label, bytes, start, milliseconds: performance.now() - start, loading });
+  return storage;
 }
 
 /**
@@ -140,7 +157,11 @@ export function read(wanted: Tensor): Promise<HostData> {
     device.queue.push({
       async run() {
         try {
+          const start = performance.now();
           const data = await device.driver.read(storageOf(wanted), wanted.shape);
+          const { label } = wanted;
+          const milliseconds = performance.now() - start;
+          device.onTransfer?.({ kind: 'read', label, bytes: data.byteLength, start, milliseconds, loading: 0 });
           resolve(wanted.dtype === 'int32' ? Int32Array.from(data) : data);
         } catch (error) {
           reject(error);

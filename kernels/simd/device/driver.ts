@@ -1,4 +1,4 @@
-import type { Driver, HostData } from '../../../tensor/device.ts';
+import type { Driver, HostData, OnKernel } from '../../../tensor/device.ts';
 import { widenBfloat16 } from '../../../tensor/dtype.ts';
 import { DeviceError } from '../../../tensor/error.ts';
 import type { Op } from '../../../tensor/op.ts';
@@ -92,32 +92,29 @@ export async function simd(wantedThreads: number): Promise<Driver> {
     for (const offset of [at, ...parts.values()]) heap.free(offset);
   }
 
-  /** Runs `work` with a host whose temporaries are freed afterwards. */
-  function withHost(work: (host: Host) => void): void {
-    const temporaries = new Set<number>();
-    try {
-      work({
-        heap,
-        run(kernel, given, units, operations = units) {
-          const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
-          team.run(kernel.name, values, units, operations >= WORTH_THREADS);
-        },
-        temporary(bytes) {
-          const offset = heap.allocate(bytes);
-          temporaries.add(offset);
-          return offset;
-        },
-        release(offset) {
-          temporaries.delete(offset);
-          heap.free(offset);
-        },
-        floats: (at, count) => new Float32Array(memory.buffer, at, count),
-        integers: (at, count) => new Int32Array(memory.buffer, at, count),
-      });
-    } finally {
-      for (const offset of temporaries) heap.free(offset);
-    }
-  }
+  // One host serves all operations, one at a time: made anew for each, it would cost more than a small kernel.
+  const temporaries = new Set<number>();
+  let listener: OnKernel | undefined;
+  const host: Host = {
+    heap,
+    run(kernel, given, units, operations = units) {
+      const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
+      const start = listener && performance.now();
+      team.run(kernel.name, values, units, operations >= WORTH_THREADS);
+      if (start !== undefined) listener?.(kernel.name, start, performance.now() - start);
+    },
+    temporary(bytes) {
+      const offset = heap.allocate(bytes);
+      temporaries.add(offset);
+      return offset;
+    },
+    release(offset) {
+      temporaries.delete(offset);
+      heap.free(offset);
+    },
+    floats: (at, count) => new Float32Array(memory.buffer, at, count),
+    integers: (at, count) => new Int32Array(memory.buffer, at, count),
+  };
 
   return {
     name: 'simd',
@@ -132,20 +129,22 @@ export async function simd(wantedThreads: number): Promise<Driver> {
       write(memory, stored.at, data);
       return stored;
     },
-    run(op: Op, inputs, sizes, shape) {
+    run(op: Op, inputs, sizes, shape, onKernel) {
       const given = inputs as readonly Stored[];
       const output = allocate(shape, op.signature.output.dtype);
       try {
-        withHost((host) => {
-          const wide = TAKE_BFLOAT16.has(op.name) ? given : given.map((input) => input && widened(host, input));
-          const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
-          if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
-          twin(host, wide, sizes, output);
-        });
+        const wide = TAKE_BFLOAT16.has(op.name) ? given : given.map((input) => input && widened(host, input));
+        const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
+        if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
+        listener = onKernel;
+        twin(host, wide, sizes, output);
         return output;
       } catch (error) {
         release(output);
         throw error;
+      } finally {
+        for (const offset of temporaries) heap.free(offset);
+        temporaries.clear();
       }
     },
     read(storage, shape) {
