@@ -60,7 +60,8 @@ async function measureRung(rung: Rung, threads: number, roofs: Roofs): Promise<R
     stderr.write(`${prefill.rate.toFixed(2).padStart(8)} GFLOP/s`);
     const decode = await measure(rung, process, 'decode', { ...SHAPE, M: 1 }, threads, roofs);
     stderr.write(`${decode.rate.toFixed(2).padStart(8)} GB/s\n`);
-    return { name: rung.name, instructions: rung.instructions, prefill, decode };
+    const used = rung.threads === 'all' ? threads : 1;
+    return { name: rung.name, instructions: rung.instructions, threads: used, prefill, decode };
   } finally {
     process.close();
   }

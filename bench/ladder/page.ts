@@ -6,6 +6,7 @@ import type { Instructions, ProductName, Rung } from './rung.ts';
 export interface RungResult extends Readonly<Record<ProductName, Measurement>> {
   readonly name: string;
   readonly instructions: Instructions;
+  readonly threads: number;
 }
 
 /** A run of the ladder: what `--json` writes. */
@@ -54,8 +55,8 @@ export function page(result: LadderResult, rungs: readonly Rung[], code: Readonl
     'Between two runs more memory is swept than caches hold, as all other layers are read before a weight is needed again.',
     table(result, rungs, 'decode'),
     chart(result, rungs, 'decode'),
-    '# The rungs',
-    ...result.rungs.map((measured, i) => section(result, rungs[i], measured, result.rungs[i - 1], code)),
+    '## The rungs',
+    ...result.rungs.map((measured, i) => section(rungs[i], measured, result.rungs[i - 1], code)),
   ]
     .join('\n\n')
     .concat('\n');
@@ -64,27 +65,28 @@ export function page(result: LadderResult, rungs: readonly Rung[], code: Readonl
 const rowsOfAll = ({ rungs }: LadderResult): number => Math.max(...rungs.map(({ prefill }) => prefill.rows));
 
 /** The roofs of the run, each as it was highest. */
-function roofTable({ rungs, threads }: LadderResult): string {
-  const highest = new Map<string, number>();
-  const note = (name: string, rate: number) => highest.set(name, Math.max(rate, highest.get(name) ?? 0));
-  for (const { instructions, prefill, decode } of rungs) {
-    note(`${NAMES[instructions]}, GFLOP/s`, prefill.roof);
-    note('all threads, best instructions, GFLOP/s', prefill.machine);
-    note('memory sweep, GB/s', decode.roof);
-    note(`memory sweep, ${threads} threads, GB/s`, decode.machine);
-  }
+function roofTable({ rungs }: LadderResult): string {
+  const highest = new Map<string, readonly [unit: string, rate: number]>();
+  const note = (name: string, threads: number, unit: string, rate: number) => {
+    const key = `${name}, ${count(threads)}`;
+    highest.set(key, [unit, Math.max(rate, highest.get(key)?.[1] ?? 0)]);
+  };
+  for (const { instructions, threads, prefill } of rungs) note(NAMES[instructions], threads, 'GFLOP/s', prefill.roof);
+  for (const { threads, decode } of rungs) note('memory sweep', threads, 'GB/s', decode.roof);
   return markdown(
     ['roof', 'highest'],
-    [...highest].map(([name, rate]) => [name, digits(rate)]),
+    [...highest].map(([name, [unit, rate]]) => [name, `${digits(rate)} ${unit}`]),
   );
 }
+
+const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
 
 function table({ rungs: results }: LadderResult, rungs: readonly Rung[], product: ProductName): string {
   const unit = product === 'prefill' ? 'GFLOP/s' : 'GB/s';
   const head = ['rung', ...(product === 'prefill' ? ['rows'] : []), 'ms', 'from – to', unit];
   const rows = results.map((result, i) => {
     const { rows, timing, rate, roof, machine } = result[product];
-    const { predicted, title, name } = rungs[i];
+    const { predicted, title } = rungs[i];
     return [
       `[${title}](#${anchor(rungs[i])})`,
       ...(product === 'prefill' ? [`${rows}`] : []),
@@ -93,12 +95,11 @@ function table({ rungs: results }: LadderResult, rungs: readonly Rung[], product
       digits(rate),
       percent(rate / roof),
       percent(rate / machine),
-      predicted ? `${digits(predicted[product])} ×` : '',
-      i > 0 ? `${digits(faster(result[product], results[i - 1][product]))} ×` : '',
-      `[${name.slice(0, 2)}](ladder/rungs/${name}.ts)`,
+      predicted ? ratio(predicted[product]) : '',
+      i > 0 ? ratio(faster(result[product], results[i - 1][product])) : '',
     ];
   });
-  return markdown([...head, 'own roof', 'machine', 'predicted', 'measured', 'file'], rows);
+  return markdown([...head, 'own roof', 'machine', 'predicted', 'measured'], rows);
 }
 
 /** How many times as fast as the rung before; time counts by row. */
@@ -121,23 +122,22 @@ function chart({ rungs: results }: LadderResult, rungs: readonly Rung[], product
 }
 
 function section(
-  result: LadderResult,
   rung: Rung,
-  { prefill, decode }: RungResult,
+  { threads, prefill, decode }: RungResult,
   before: RungResult | undefined,
   code: Readonly<Record<string, string>>,
 ): string {
   const factor = (product: ProductName, measured: Measurement): string =>
-    before
-      ? `, ${digits(faster(measured, before[product]))} × the rung before (predicted ${digits(rung.predicted?.[product] ?? 1)})`
+    before && rung.predicted
+      ? `, ${ratio(faster(measured, before[product]))} the rung before (predicted: ${ratio(rung.predicted[product])})`
       : '';
-  const count = rung.threads === 'all' ? `${result.threads} threads` : 'one thread';
   return [
-    `## ${heading(rung)}`,
-    `*Prediction.* ${rung.prediction}`,
+    `### ${heading(rung)}`,
+    `**Prediction.** ${rung.prediction}`,
+    `**Code**, in [${rung.name}.ts](ladder/rungs/${rung.name}.ts):`,
     `\`\`\`ts\n${code[rung.name]}\n\`\`\``,
-    `*Measured*, ${count}, ${NAMES[rung.instructions]}. Prefill of ${prefill.rows} rows: ${digits(prefill.rate)} GFLOP/s, ${percent(prefill.rate / prefill.roof)} of its own roof${factor('prefill', prefill)}. Decode: ${digits(decode.rate)} GB/s, ${percent(decode.rate / decode.roof)} of the sweep${factor('decode', decode)}.`,
-    `*Why.* ${rung.why}`,
+    `**Measured**, ${NAMES[rung.instructions]}, ${count(threads)}. Prefill of ${prefill.rows} rows: ${digits(prefill.rate)} GFLOP/s, ${percent(prefill.rate / prefill.roof)} of its own roof${factor('prefill', prefill)}. Decode: ${digits(decode.rate)} GB/s, ${percent(decode.rate / decode.roof)} of the sweep${factor('decode', decode)}.`,
+    `**Why.** ${rung.why}`,
   ].join('\n\n');
 }
 
@@ -157,5 +157,7 @@ const markdown = (head: readonly string[], rows: readonly (readonly string[])[])
 
 /** Three significant digits. */
 const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(value < 0.1 ? 2 : 3));
+/** How many times as fast: two significant digits. */
+const ratio = (value: number): string => `${Number(value.toPrecision(2))} ×`;
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 const spread = ({ least, most }: Timing): string => `${digits(least)} – ${digits(most)}`;

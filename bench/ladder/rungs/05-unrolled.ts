@@ -31,7 +31,7 @@ export const rung: Rung = {
   prediction:
     'Four chains of additions instead of one: up to four times as fast. Now loads count: two for each multiply-add, each with a conversion and a check of bounds. So rather twice.',
   predicted: { prefill: 2, decode: 2 },
-  why: '',
+  why: "A third faster, not twice. So the chain of additions was not what limited the loop: each multiply-add still takes two loads, two widenings, two index additions with a check of overflow and two checks of bounds, some fifteen instructions, and the processor is busy with them. What unrolling saves is the loop's own counting.",
   instructions: 'scalar',
   threads: 'one',
   rows: 28,

@@ -13,7 +13,7 @@ export const rung: Rung = {
   prediction:
     'Results are independent, so two threads are nearly twice as fast: 1.9 times. With one row there are 1,024 threads of four results, below the 4,096 from which GPU.js splits: nothing.',
   predicted: { prefill: 1.9, decode: 1 },
-  why: '',
+  why: 'Twice as fast: the work has no order and shares nothing but its input. Decode has 1,024 threads of GPU.js, too few for it to wake its workers, as expected.',
   instructions: 'simd',
   threads: 'all',
   rows: 28,

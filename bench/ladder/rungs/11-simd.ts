@@ -40,7 +40,7 @@ export const rung: Rung = {
   prediction:
     'Emitted by hand: four float32 in one instruction, no conversion, no check of bounds. It is the dot product of the first rungs, so it is one chain of additions again, four lanes wide: 4 × 1.5 = 6 GFLOP/s, on one thread twice what GPU.js does on all. For one row nothing is copied: five times.',
   predicted: { prefill: 2, decode: 5 },
-  why: '',
+  why: 'Five times all of GPU.js on two threads, on one. The prediction took 4 cycles for an addition; this processor adds in 2 when the sum stays in the same unit, so the chain allows 12 GFLOP/s, and most of that is reached: a third of the roof, limited by the chain and by little else. Decode needs 8 GB/s, and comes near to what memory gives one thread.',
   instructions: 'simd',
   threads: 'one',
   rows: 56,

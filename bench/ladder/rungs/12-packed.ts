@@ -51,7 +51,7 @@ export const rung: Rung = {
   prediction:
     'Weights are laid out once in the order in which they are read. A vector then holds four columns instead of four terms, sums need no adding up, and four rows share it: five loads for four vector multiply-adds instead of eight, four chains instead of one. Three times. One row is one chain still, but without the sum at its end: a little better.',
   predicted: { prefill: 3, decode: 1.1 },
-  why: '',
+  why: 'Over twice as fast instead of three times, because the rung before was better than predicted; three quarters of the roof. Four chains of 2 cycles would allow more than the units can do; but five loads, five pointers and a counter go with every eight operations, and the processor takes six instructions a cycle. Packing happens once, when weights are loaded.',
   instructions: 'simd',
   threads: 'one',
   weightBytes: 4,

@@ -16,7 +16,7 @@ export const rung: Rung = {
   prediction:
     'One instruction instead of two, rounded once. The roof rises by half; loads, widening and the ends of the tiles stay: 1.3 times. One row waits for memory as before.',
   predicted: { prefill: 1.3, decode: 1 },
-  why: '',
+  why: 'Nearly half as much again: as much as the roof rises, so the share of it stays what it was, and widening still costs its fifth. The result is rounded once where it was rounded twice, so it is closer to the equation, and no longer the same bytes on every machine. Decode waits for memory as before.',
   instructions: 'fused',
   threads: 'all',
   weightBytes: 2,
