@@ -30,9 +30,9 @@ export function attention(
 const op: Op = {
   name: 'attention',
   signature: parseSignature('q[N,H*d], k[M,H*d], v[M,H*d], span[N,2]:i32 -> y[N,H*d]'),
-  cost: (sizes) => ({
+  cost: (sizes, given) => ({
     operations: [attentionScoresOp, softmaxOp, attentionValuesOp].reduce(
-      (sum, { cost }) => sum + cost(sizes).operations,
+      (sum, { cost }) => sum + cost(sizes, given).operations,
       0,
     ),
   }),

@@ -16,7 +16,7 @@ export function embedding(table: Tensor, ids: Tensor): Tensor {
 const op: Op = {
   name: 'embedding',
   signature: parseSignature('table[V,D], ids[T]:i32 -> y[T,D]'),
-  cost: ({ T, D }) => ({ operations: 0, bytes: 4 * (2 * T * D + T) }),
+  cost: ({ T, D }, { weightBytes }) => ({ operations: 0, bytes: 4 * (T * D + T) + weightBytes * T * D }),
   kernels: (run, [table, ids], { T, D }) => run(gather, [T, D], table, ids),
 };
 

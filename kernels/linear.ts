@@ -23,7 +23,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, rows?: { start:
 const op: Op = {
   name: 'linear',
   signature: parseSignature('x[N,K], weight[R,K], bias[R]? -> y[N,M]'),
-  cost: ({ N, K, M }) => ({ operations: 2 * N * K * M, bytes: 4 * (N * K + M * K + N * M) }),
+  cost: ({ N, K, M }, { inputs: [, , bias], weightBytes }) => ({
+    operations: 2 * N * K * M,
+    bytes: 4 * (N * K + N * M + (bias ? M : 0)) + weightBytes * M * K,
+  }),
   kernels: (run, [x, weight, bias], { N, K, R, M, start }) =>
     run(product, [N, M], x, weight, bias ?? run(zeros, [1, R]), K, start),
 };

@@ -16,7 +16,10 @@ export function matmul(x: Tensor, weight: Tensor): Tensor {
 const op: Op = {
   name: 'matmul',
   signature: parseSignature('x[N,K], weight[K,M] -> y[N,M]'),
-  cost: ({ N, K, M }) => ({ operations: 2 * N * K * M }),
+  cost: ({ N, K, M }, { weightBytes }) => ({
+    operations: 2 * N * K * M,
+    bytes: 4 * (N * K + N * M) + weightBytes * K * M,
+  }),
   kernels: (run, [x, weight], { N, K, M }) => run(product, [N, M], x, weight, K),
 };
 

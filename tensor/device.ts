@@ -21,6 +21,8 @@ export interface Driver {
   readonly description: string;
   /** Keeps weights in bfloat16 that are given so; others widen them. */
   readonly bfloat16?: boolean;
+  /** Whether what is stored is in bfloat16. */
+  isBfloat16?(storage: unknown): boolean;
   /** How many bytes of weights it can hold, where that is not up to the machine's memory alone. */
   readonly mostWeights?: number;
   /** `load` gives the elements; a driver without data never calls it. */
@@ -47,8 +49,8 @@ export interface Launch {
   readonly shape: readonly number[];
   /** Floating-point operations the algorithm needs. */
   readonly operations: number;
-  /** Bytes that must move once. */
-  readonly bytes: number;
+  /** Bytes that must move once; known when it has run where weights may be kept in bfloat16. */
+  bytes: number;
   /** When it began to run, by `performance.now()`. */
   start?: number;
   milliseconds?: number;

@@ -35,9 +35,17 @@ export interface Op {
   readonly name: string;
   readonly signature: Signature;
   /** Floating-point operations the algorithm needs; bytes that must move once (by default every input and the output). */
-  cost(sizes: Sizes): { operations: number; bytes?: number };
+  cost(sizes: Sizes, given: Given): { operations: number; bytes?: number };
   /** The kernels, in order; the last one makes the result. An optional input that was left out is undefined. */
   kernels(run: Run, inputs: readonly Handle[], sizes: Sizes): Handle;
+}
+
+/** What a cost depends on beside the sizes. */
+export interface Given {
+  /** An optional input that was left out is undefined. */
+  readonly inputs: readonly unknown[];
+  /** Bytes of an element of a weight, as the device keeps it. */
+  readonly weightBytes: number;
 }
 
 /** Kernels that do so much arithmetic that a device should spread them over its threads. */
@@ -66,11 +74,16 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const stranger = present.find((input) => input.device !== device);
   if (stranger) throw new TypeError(`${op.name}: its inputs live on ${device.name} and on ${stranger.device.name}`);
 
-  const { operations, bytes } = op.cost(sizes);
   const output = allocate(device, op.name, shape, op.signature.output.dtype);
-  const moved = bytes ?? 4 * [output, ...present].reduce((sum, { shape }) => sum + elements(shape), 0);
+  const costWith = (weightBytes: number) => {
+    const { operations, bytes } = op.cost(sizes, { inputs, weightBytes });
+    return {
+      operations,
+      bytes: bytes ?? 4 * [output, ...present].reduce((sum, { shape }) => sum + elements(shape), 0),
+    };
+  };
   const shapes = inputs.map((input) => input?.shape);
-  const event: Launch = { op: op.name, path: path(), inputs: shapes, shape, operations, bytes: moved };
+  const event: Launch = { op: op.name, path: path(), inputs: shapes, shape, ...costWith(4) };
   device.onLaunch?.(event);
   const { kernels } = event;
   const onKernel: OnKernel | undefined =
@@ -78,6 +91,10 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   device.queue.push(
     settling(output, async () => {
       const storages = inputs.map((input) => input && storageOf(input));
+      // Only now is it known how the device keeps its weights.
+      if (device.onLaunch && storages.some((storage) => storage && device.driver.isBfloat16?.(storage))) {
+        event.bytes = costWith(2).bytes;
+      }
       event.start = performance.now();
       try {
         return await device.driver.run(op, storages, sizes, shape, onKernel);

@@ -120,6 +120,7 @@ export async function simd(wantedThreads: number): Promise<Driver> {
     name: 'simd',
     description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
     bfloat16: true,
+    isBfloat16: (storage) => (storage as Stored).type === 'bfloat16',
     mostWeights: MOST_WEIGHTS,
     async upload(load, shape) {
       const given = await load();
