@@ -3,6 +3,7 @@ import { closeDevice } from '../../tensor/device.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { free, read, tensor } from '../../tensor/tensor.ts';
+import { settled } from '../bench.ts';
 import type { Prepared, Problem } from './rung.ts';
 
 /** The product as the model runs it: `linear` on the device `simd`. */
@@ -18,7 +19,7 @@ export async function prepareLinear({ M, K, N, x, w, bias }: Problem, threads: n
     async run() {
       free(y);
       y = linear(...given);
-      await device.queue.idle();
+      await settled(device);
     },
     result: () => read(y),
     close: () => closeDevice(device),

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { stderr } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -6,17 +6,15 @@ import { parseArgs } from 'node:util';
 import { InputError } from '../../src/error.ts';
 import { machine } from '../../src/profile/machine.ts';
 import { measure } from './measure.ts';
-import { type LadderResult, page, type RungResult, regionOf } from './page.ts';
+import { type LadderResult, page, type RungResult } from './page.ts';
 import { openRoofs, type Roofs } from './roofs.ts';
 import type { Rung } from './rung.ts';
 import { startRung } from './rung-process.ts';
 import { RUNGS } from './rungs/index.ts';
+import { codeOf } from './source.ts';
 
 const SHAPE = { M: 280, K: 4096, N: 4096 };
 const PAGE = fileURLToPath(new URL('../ladder.md', import.meta.url));
-
-/** The text of a rung's file. */
-const sourceOf = ({ name }: Rung): Promise<string> => readFile(new URL(`rungs/${name}.ts`, import.meta.url), 'utf8');
 
 /**
  * Climbs the ladder: measures every rung, and writes bench/ladder.md. Progress goes to standard error.
@@ -46,7 +44,7 @@ export async function ladder(words: readonly string[]): Promise<void> {
   };
   if (json) await writeFile(json, `${JSON.stringify(result, null, 1)}\n`);
   if (rungs.length < RUNGS.length) return;
-  const codes = await Promise.all(RUNGS.map(async (rung) => [rung.name, regionOf(await sourceOf(rung))] as const));
+  const codes = await Promise.all(RUNGS.map(async (rung) => [rung.name, await codeOf(rung)] as const));
   await writeFile(PAGE, page(result, RUNGS, Object.fromEntries(codes)));
   console.error(`written: ${relative(process.cwd(), PAGE)}`);
 }

@@ -21,12 +21,8 @@ export interface LadderResult {
   readonly rungs: readonly RungResult[];
 }
 
-/** What a rung's file shows: the lines between `#region kernel` and `#endregion`. */
-export function regionOf(source: string): string {
-  const found = /^\/\/ #region kernel\n(.*?)^\/\/ #endregion$/ms.exec(source);
-  if (!found) throw new Error('a rung has no "// #region kernel" … "// #endregion"');
-  return found[1].trimEnd();
-}
+/** What a rung shows, by file: see `codeOf`. */
+export type Code = readonly (readonly [file: string, code: string])[];
 
 const NAMES: Readonly<Record<Instructions, string>> = {
   scalar: 'scalar JavaScript',
@@ -40,7 +36,7 @@ const NAMES: Readonly<Record<Instructions, string>> = {
  * @param rungs those that were measured, in the same order
  * @param code what each of them shows, by name
  */
-export function page(result: LadderResult, rungs: readonly Rung[], code: Readonly<Record<string, string>>): string {
+export function page(result: LadderResult, rungs: readonly Rung[], code: Readonly<Record<string, Code>>): string {
   const { K, N, threads } = result;
   return [
     '# The ladder',
@@ -56,7 +52,7 @@ export function page(result: LadderResult, rungs: readonly Rung[], code: Readonl
     table(result, rungs, 'decode'),
     chart(result, rungs, 'decode'),
     '## The rungs',
-    ...result.rungs.map((measured, i) => section(rungs[i], measured, result.rungs[i - 1], code)),
+    ...result.rungs.map((measured, i) => section(rungs[i], measured, result.rungs[i - 1], code[measured.name])),
   ]
     .join('\n\n')
     .concat('\n');
@@ -125,7 +121,7 @@ function section(
   rung: Rung,
   { threads, prefill, decode }: RungResult,
   before: RungResult | undefined,
-  code: Readonly<Record<string, string>>,
+  code: Code,
 ): string {
   const factor = (product: ProductName, measured: Measurement): string =>
     before && rung.predicted
@@ -134,8 +130,7 @@ function section(
   return [
     `### ${heading(rung)}`,
     `**Prediction.** ${rung.prediction}`,
-    `**Code**, in [${rung.name}.ts](ladder/rungs/${rung.name}.ts):`,
-    `\`\`\`ts\n${code[rung.name]}\n\`\`\``,
+    ...code.map(([file, text]) => `**Code** in [${file}](../${file}):\n\n\`\`\`ts\n${text}\n\`\`\``),
     `**Measured**, ${NAMES[rung.instructions]}, ${count(threads)}. Prefill of ${prefill.rows} rows: ${digits(prefill.rate)} GFLOP/s, ${percent(prefill.rate / prefill.roof)} of its own roof${factor('prefill', prefill)}. Decode: ${digits(decode.rate)} GB/s, ${percent(decode.rate / decode.roof)} of the sweep${factor('decode', decode)}.`,
     `**Why.** ${rung.why}`,
   ].join('\n\n');

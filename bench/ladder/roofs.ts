@@ -3,6 +3,7 @@ import { features } from '../../kernels/simd/wasm/features.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { settled } from '../bench.ts';
 import { timed } from '../measure.ts';
 import { withFused } from './fused.ts';
 import type { Instructions, Rung } from './rung.ts';
@@ -57,7 +58,7 @@ async function fastest(rate: () => number | Promise<number>): Promise<number> {
 async function secondsOn(device: Device, work: () => Tensor): Promise<number> {
   const milliseconds = await timed(async () => {
     free(work());
-    await device.queue.idle();
+    await settled(device);
   });
   return milliseconds / 1000;
 }

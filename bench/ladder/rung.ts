@@ -25,7 +25,7 @@ export type Instructions = 'scalar' | 'simd' | 'fused';
 /** The two products of the ladder: many rows, bound by arithmetic, and one row, bound by memory. */
 export type ProductName = 'prefill' | 'decode';
 
-/** One way to compute the product. It stands in `rungs/<name>.ts`; what is between its `#region kernel` and `#endregion` is shown. */
+/** One way to compute the product. It stands in `rungs/<name>.ts`, which shows what is between its `#region kernel` and `#endregion`. */
 export interface Rung {
   readonly name: string;
   readonly title: string;
@@ -35,6 +35,8 @@ export interface Rung {
   readonly predicted?: Readonly<Record<ProductName, number>>;
   /** What the measurement showed, and why. */
   readonly why: string;
+  /** Functions of other files that are its code as well: the file, from the root of the project, and the name. */
+  readonly shows?: readonly (readonly [file: string, name: string])[];
   readonly instructions: Instructions;
   readonly threads: 'one' | 'all';
   /** Rows of x that a slow rung takes for prefill, where all would take too long; all by default. */

@@ -36,7 +36,8 @@ export const rung: Rung = {
   prediction:
     'Six loads for eight vector multiply-adds instead of five for four, and eight chains. Eight sums, two weights, four x and one product are 15 registers, all there are. 1.4 times. One row has two chains: 1.5 times, if memory gives as much.',
   predicted: { prefill: 1.4, decode: 1.5 },
-  why: "Nearly the whole roof: V8's code for this loop keeps everything in registers, and the multiply and add units never wait. The panel of 128 KB comes from the second-level cache for each tile, 32 bytes in five cycles, which is no effort for it. Decode is faster by a sixth, not by half: two chains help, but memory begins to be the limit.",
+  why: "Nearly the whole roof: V8's code for this loop keeps everything in registers, and the multiply and add units never wait. The panel of 128 KB comes from the second-level cache for each tile, 32 bytes in five cycles, which is no effort for it. Decode gains less than predicted: two chains help, but one stream does not keep memory busy.",
+  shows: [['kernels/simd/tile.ts', 'tile']],
   instructions: 'simd',
   threads: 'one',
   weightBytes: 4,

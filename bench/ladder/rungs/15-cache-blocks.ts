@@ -1,15 +1,8 @@
 import { prepareProduct } from '../product.ts';
-import type { Rung } from '../rung.ts';
+import type { Problem, Rung } from '../rung.ts';
 
 // #region kernel
-/*
- * kernels/simd/product.ts, tiles of 4 × 8 again:
- *
- * for each block of 128 rows                x and y of the block: second-level cache
- *   for each panel of 8 columns             its weights are read from memory once a block
- *     for each block of 256 k               8 KB of weights: first-level cache
- *       for each tile of 4 rows             4 × 8 sums: registers
- */
+const prepare = (problem: Problem) => prepareProduct('float32', problem);
 // #endregion
 
 export const rung: Rung = {
@@ -19,8 +12,9 @@ export const rung: Rung = {
     'Back to 4 × 8. A panel is 128 KB, so each tile read it from the second-level cache; in blocks of 256 k it is 8 KB and stays in the first. The tile asks for 32 bytes of weights in a step of 8 cycles, which the second level delivers too: 1.4 times the rung before, a tenth more than the tile alone. One row takes three panels at a time, six chains: 1.3 times.',
   predicted: { prefill: 1.45, decode: 1.3 },
   why: 'Back to the speed of the tile alone, and no tenth more: the second-level cache of this processor (2 MB, 48 bytes a cycle) did not hold the tile up, so there was nothing to gain. The blocks stay for longer sums (K = 11,008 makes a panel of 352 KB) and smaller caches. Decode gains what was predicted, from three panels side by side: nine tenths of the sweep.',
+  shows: [['kernels/simd/product.ts', 'product']],
   instructions: 'simd',
   threads: 'one',
   weightBytes: 4,
-  prepare: (problem) => prepareProduct('float32', problem),
+  prepare,
 };

@@ -1,12 +1,8 @@
 import { prepareProduct } from '../product.ts';
-import type { Rung } from '../rung.ts';
+import type { Problem, Rung } from '../rung.ts';
 
 // #region kernel
-/*
- * In the tile, instead of `v128.load(address)`: four bfloat16 become float32 by a shift.
- *
- *   i32x4.shl(v128.load16x4_u(address), 16)
- */
+const prepare = (problem: Problem) => prepareProduct('bfloat16', problem);
 // #endregion
 
 export const rung: Rung = {
@@ -16,8 +12,9 @@ export const rung: Rung = {
     'Half the bytes. One row is bound by memory, so nearly twice as fast: 1.8 times. Many rows are bound by arithmetic, and each weight costs a shuffle and a shift more in every tile: 0.8 times.',
   predicted: { prefill: 0.8, decode: 1.8 },
   why: 'Both as predicted. Decode takes not much more than half the time, at nearly the same bytes a second: this is what bound by memory means. Prefill pays for widening: two vectors of weights cost two shuffles and two shifts more, on units that multiply and add otherwise, for every tile of four rows anew.',
+  shows: [['kernels/simd/weights.ts', 'loadWeights']],
   instructions: 'simd',
   threads: 'one',
   weightBytes: 2,
-  prepare: (problem) => prepareProduct('bfloat16', problem),
+  prepare,
 };

@@ -22,7 +22,7 @@ export const rung: Rung = {
   prediction:
     'What a layer does to its products: 1.1 million results are read, some 40 operations each, and written. 46 million operations beside 9.4 thousand million, at half the speed: 1 % slower. For one row nothing that could be seen.',
   predicted: { prefill: 0.99, decode: 1 },
-  why: '2 to 3 %, not 1: GELU by erf is two polynomials and an exponential, near 60 operations, and the pass reads and writes 4.6 MB outside the second-level cache. Next to the product that is little; next to the other passes of a model it is one of many.',
+  why: 'More than 1 %, if not by much: GELU by erf is two polynomials and an exponential, near 60 operations, and the pass reads and writes 4.6 MB outside the second-level cache. Next to the product that is little; next to the other passes of a model it is one of many.',
   instructions: 'simd',
   threads: 'one',
   weightBytes: 2,

@@ -2,12 +2,8 @@ import { prepareLinear } from '../device.ts';
 import type { Rung } from '../rung.ts';
 
 // #region kernel
-/*
- * In the tile, instead of `f32x4.add(f32x4.mul(value, weights), sum)`, wherever the engine has it (Node 20: with
- * --experimental-wasm-relaxed-simd, in a process of its own):
- *
- *   f32x4.relaxed_madd(value, weights, sum)
- */
+/** The same again, in an engine that has fused multiply-adds: Node 20 with --experimental-wasm-relaxed-simd. */
+const prepare = prepareLinear;
 // #endregion
 
 export const rung: Rung = {
@@ -17,9 +13,10 @@ export const rung: Rung = {
     'One instruction instead of two, rounded once. The roof rises by half; loads, widening and the ends of the tiles stay: 1.3 times. One row waits for memory as before.',
   predicted: { prefill: 1.3, decode: 1 },
   why: 'Nearly half as much again: as much as the roof rises, so the share of it stays what it was, and widening still costs its fifth. The result is rounded once where it was rounded twice, so it is closer to the equation, and no longer the same bytes on every machine. Decode waits for memory as before.',
+  shows: [['kernels/simd/wasm/code.ts', 'multiplyAdd']],
   instructions: 'fused',
   threads: 'all',
   weightBytes: 2,
   epilogue: 'bias',
-  prepare: prepareLinear,
+  prepare,
 };
