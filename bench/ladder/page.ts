@@ -1,7 +1,8 @@
 import { describeMachine, type Machine } from '../../src/profile/machine.ts';
-import type { Timing } from '../measure.ts';
 import type { Measurement } from './measure.ts';
-import type { Instructions, ProductName, Rung } from './rung.ts';
+import { digits, markdown, percent, ratio, spread } from './page-format.ts';
+import { gpuSection } from './page-gpu.ts';
+import type { GpuResults, Instructions, ProductName, Rung } from './rung.ts';
 
 export interface RungResult extends Readonly<Record<ProductName, Measurement>> {
   readonly name: string;
@@ -19,6 +20,7 @@ export interface LadderResult {
   readonly K: number;
   readonly N: number;
   readonly rungs: readonly RungResult[];
+  readonly gpu?: GpuResults | undefined;
 }
 
 /** What a rung shows, by file: see `codeOf`. */
@@ -53,6 +55,7 @@ export function page(result: LadderResult, rungs: readonly Rung[], code: Readonl
     chart(result, rungs, 'decode'),
     '## The rungs',
     ...result.rungs.map((measured, i) => section(rungs[i], measured, result.rungs[i - 1], code[measured.name])),
+    ...(result.gpu ? gpuSection(result.gpu) : []),
   ]
     .join('\n\n')
     .concat('\n');
@@ -144,15 +147,3 @@ const anchor = (rung: Rung): string =>
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-');
-
-const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
-
-/** Three significant digits. */
-const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(value < 0.1 ? 2 : 3));
-/** How many times as fast: two significant digits. */
-const ratio = (value: number): string => `${Number(value.toPrecision(2))} ×`;
-const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-const spread = ({ least, most }: Timing): string => `${digits(least)} – ${digits(most)}`;

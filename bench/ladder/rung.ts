@@ -1,3 +1,5 @@
+import type { Timing } from '../measure.ts';
+
 /** What a rung computes: `y[M, N] = x[M, K] · w[N, K]ᵀ`, with weights as PyTorch stores them. */
 export interface Problem {
   readonly M: number;
@@ -48,6 +50,32 @@ export interface Rung {
   /** Lays the problem out as the rung needs it, which is not timed. */
   prepare(problem: Problem, threads: number): Prepared | Promise<Prepared>;
 }
+
+/** What was measured of a rung that runs in a browser: a GPU's API, with a GPU behind it or a processor. */
+export interface GpuRungResult {
+  readonly name: string;
+  readonly title: string;
+  readonly prediction: string;
+  readonly why: string;
+  /** What the rung is written as. */
+  readonly code: string;
+  /** What runs: as GPU.js generated it, or as it was written by hand. */
+  readonly shader: { readonly language: 'wgsl' | 'glsl'; readonly text: string };
+  /** What the browser says of what renders. */
+  readonly adapter: string;
+  /** Whether that is a processor: then its times say nothing about GPUs. */
+  readonly softwareRendered: boolean;
+  readonly runs: readonly {
+    readonly product: ProductName;
+    readonly M: number;
+    readonly K: number;
+    readonly N: number;
+    readonly timing: Timing;
+  }[];
+}
+
+/** The rungs in a browser, or why there are none. */
+export type GpuResults = readonly GpuRungResult[] | { readonly unavailable: string };
 
 /** A product over typed arrays, as it is prepared. */
 export const overArrays =

@@ -139,6 +139,33 @@ test('the page has every rung: in both tables and charts, and a section that its
   }
 });
 
+test('the page marks what a processor rendered in place of a GPU, and says why there is nothing', () => {
+  const timing = { median: 4, least: 3, most: 5, runs: 3 };
+  const rung = {
+    name: 'webgpu',
+    title: 'WebGPU',
+    prediction: 'Fast.',
+    why: 'It is.',
+    code: 'return sum;',
+    shader: { language: 'wgsl', text: '@compute fn main() {}' },
+    adapter: 'SwiftShader',
+    softwareRendered: true,
+    runs: [{ product: 'prefill', M: 70, K: 1000, N: 20, timing }],
+  } as const;
+  const codes = Object.fromEntries(RUNGS.map(({ name }) => [name, []]));
+  const software = page({ ...result, gpu: [rung] }, RUNGS, codes);
+  expect(software).toContain('**Rendered in software.**');
+  expect(software).toContain(
+    '| WebGPU | prefill | 70 × 1000 → 20 | 4.00 | 3.00 – 5.00 | 0.700 | software (SwiftShader) |',
+  );
+  for (const part of [rung.prediction, rung.why, rung.code, rung.shader.text]) expect(software).toContain(part);
+  const hardware = page({ ...result, gpu: [{ ...rung, adapter: 'Abacus 9', softwareRendered: false }] }, RUNGS, codes);
+  expect(hardware).toContain('| Abacus 9 |');
+  expect(hardware).not.toContain('software');
+  expect(page({ ...result, gpu: { unavailable: 'no Chromium' } }, RUNGS, codes)).toContain('no Chromium.');
+  expect(page(result, RUNGS, codes)).not.toContain('## In a browser');
+});
+
 test('rungs are in order, each in the file of its name, with a prediction after the first', async () => {
   expect(RUNGS.map(({ name }) => Number(name.slice(0, 2)))).toEqual(RUNGS.map((_, i) => i + 1));
   for (const [i, rung] of RUNGS.entries()) {

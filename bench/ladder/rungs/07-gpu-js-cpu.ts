@@ -1,5 +1,5 @@
 import type { Matrix, Thread } from '../../../tensor/op.ts';
-import { prepareGpuJs } from '../gpu-js.ts';
+import { prepareGpuJs } from '../prepare-gpu-js.ts';
 import type { Rung } from '../rung.ts';
 
 // #region kernel
@@ -18,7 +18,7 @@ export const rung: Rung = {
     'GPU.js writes the loops around the kernel in plain JavaScript, over rows of typed arrays: the rung of typed arrays again, with an index of a row more in each step. Half of its 1.3 GFLOP/s, a sixth of the tiles.',
   predicted: { prefill: 0.17, decode: 0.3 },
   why: 'As expected. The kernel is the innermost loop of the first rungs, and every access finds a row of the matrix first. It is meant as a fallback and as a reference, not for speed.',
-  shows: [['bench/ladder/gpu-js.ts', 'prepareGpuJs']],
+  shows: [['bench/ladder/prepare-gpu-js.ts', 'prepareGpuJs']],
   instructions: 'scalar',
   threads: 'one',
   rows: 14,

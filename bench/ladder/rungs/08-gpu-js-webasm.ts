@@ -1,5 +1,5 @@
 import type { Matrix, Thread } from '../../../tensor/op.ts';
-import { prepareGpuJs } from '../gpu-js.ts';
+import { prepareGpuJs } from '../prepare-gpu-js.ts';
 import type { Rung } from '../rung.ts';
 
 // #region kernel

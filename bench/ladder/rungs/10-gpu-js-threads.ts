@@ -1,4 +1,4 @@
-import { prepareGpuJs } from '../gpu-js.ts';
+import { prepareGpuJs } from '../prepare-gpu-js.ts';
 import type { Rung } from '../rung.ts';
 import { kernel } from './09-gpu-js-array4.ts';
 

@@ -1,0 +1,40 @@
+import { digits, markdown, spread } from './page-format.ts';
+import type { GpuResults, GpuRungResult } from './rung.ts';
+
+/** The rungs in a browser, as parts of the page. */
+export function gpuSection(results: GpuResults): string[] {
+  const heading = '## In a browser: rungs of a GPU';
+  if ('unavailable' in results) return [heading, `Not measured in this run: ${results.unavailable}.`];
+  const software = results.some(({ softwareRendered }) => softwareRendered);
+  return [
+    heading,
+    ...(software
+      ? [
+          '**Rendered in software.** A processor does the work of a GPU here: these times compare with each other, and say nothing about GPUs.',
+        ]
+      : []),
+    markdown(
+      ['rung', 'product', 'shape', 'ms', 'from – to', 'GFLOP/s', 'rendered by'],
+      results.flatMap((result) => result.runs.map((run) => row(result, run))),
+    ),
+    ...results.flatMap(section),
+  ];
+}
+
+function row(
+  { title, adapter, softwareRendered }: GpuRungResult,
+  { product, M, K, N, timing }: GpuRungResult['runs'][number],
+): string[] {
+  const rate = (2 * M * N * K) / timing.median / 1e6;
+  const shape = `${M} × ${K} → ${N}`;
+  const rendered = softwareRendered ? `software (${adapter})` : adapter;
+  return [title, product, shape, digits(timing.median), spread(timing), digits(rate), rendered];
+}
+
+const section = ({ title, prediction, why, code, shader }: GpuRungResult): string[] => [
+  `### ${title}`,
+  `**Prediction.** ${prediction}`,
+  `\`\`\`ts\n${code.trimEnd()}\n\`\`\``,
+  `<details><summary>${shader.language.toUpperCase()}</summary>\n\n\`\`\`${shader.language}\n${shader.text.trimEnd()}\n\`\`\`\n\n</details>`,
+  `**Why.** ${why}`,
+];
