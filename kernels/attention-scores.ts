@@ -1,6 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { seenBy } from './span.ts';
 
 /**
  * `score[h, i, j] = q[i, h] · k[first(i) + j, h] / divisor` for the keys that query row i sees, 0 beyond (Vaswani et al. 2017,
@@ -24,11 +25,14 @@ export function attentionScores(
   return launch(attentionScoresOp, [q, k, span], { H: heads, C: columns, divisor });
 }
 
-/** Counts every column, also those that a causal mask leaves at 0. */
+/** Keys that no row sees need not be read; the zeros beyond what a row sees are written. */
 export const attentionScoresOp: Op = {
   name: 'attentionScores',
   signature: parseSignature('q[N,H*d], k[M,H*d], span[N,2]:i32 -> scores[H*N,C]'),
-  cost: ({ N, H, d, C }) => ({ operations: H * N * C * (2 * d + 1) }),
+  cost({ N, M, H, d, C }, { inputs: [, , span] }) {
+    const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
+    return { operations: H * pairs * (2 * d + 1), bytes: 4 * (N * H * d + keys * H * d + 2 * N + H * N * C) };
+  },
   kernels: (run, [q, k, span], { N, H, d, C, divisor }) => run(scores, [H * N, C], q, k, span, N, d, divisor),
 };
 

@@ -1,6 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { seenBy } from './span.ts';
 
 /**
  * `y[i, h] = Σⱼ p[h, i, j] · v[first(i) + j, h]` over the keys that query row i sees: the values, mixed by the attention
@@ -18,7 +19,10 @@ export function attentionValues(probabilities: Tensor, v: Tensor, span: Tensor):
 export const attentionValuesOp: Op = {
   name: 'attentionValues',
   signature: parseSignature('span[N,2]:i32, probabilities[H*N,C], v[M,H*d] -> y[N,H*d]'),
-  cost: ({ N, H, d, C }) => ({ operations: 2 * H * N * C * d }),
+  cost({ N, M, H, d, C }, { inputs: [span] }) {
+    const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
+    return { operations: 2 * H * pairs * d, bytes: 4 * (2 * N + H * pairs + keys * H * d + N * H * d) };
+  },
   kernels: (run, [span, probabilities, v], { N, H, d }) => run(mix, [N, H * d], probabilities, v, span, N, d),
 };
 

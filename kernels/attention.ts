@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { attentionScoresOp } from './attention-scores.ts';
 import { attentionValuesOp } from './attention-values.ts';
 import { softmaxOp } from './softmax.ts';
+import { seenBy } from './span.ts';
 
 /**
  * `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762, equation 1): `attentionScores`, `softmax`
@@ -30,12 +31,11 @@ export function attention(
 const op: Op = {
   name: 'attention',
   signature: parseSignature('q[N,H*d], k[M,H*d], v[M,H*d], span[N,2]:i32 -> y[N,H*d]'),
-  cost: (sizes, given) => ({
-    operations: [attentionScoresOp, softmaxOp, attentionValuesOp].reduce(
-      (sum, { cost }) => sum + cost(sizes, given).operations,
-      0,
-    ),
-  }),
+  /** The operations of the three: for each pair of a query and a key that it sees 2·d + 1, 5 and 2·d. */
+  cost({ N, M, H, d, C }, { inputs: [, , , span] }) {
+    const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
+    return { operations: H * pairs * (4 * d + 6), bytes: 4 * (2 * N * H * d + 2 * keys * H * d + 2 * N) };
+  },
   kernels(run, [q, k, v, span], sizes) {
     const scores = attentionScoresOp.kernels(run, [q, k, span], sizes);
     const probabilities = softmaxOp.kernels(run, [span, scores], sizes);

@@ -16,7 +16,10 @@ export function embedding(table: Tensor, ids: Tensor): Tensor {
 const op: Op = {
   name: 'embedding',
   signature: parseSignature('table[V,D], ids[T]:i32 -> y[T,D]'),
-  cost: ({ T, D }, { weightBytes }) => ({ operations: 0, bytes: 4 * (T * D + T) + weightBytes * T * D }),
+  cost({ T, D }, { inputs: [, ids], weightBytes }) {
+    const rows = ids?.known ? new Set(ids.known).size : T; // a row that several positions take is read once
+    return { operations: 0, bytes: 4 * (T * D + T) + weightBytes * rows * D };
+  },
   kernels: (run, [table, ids], { T, D }) => run(gather, [T, D], table, ids),
 };
 

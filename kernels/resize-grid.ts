@@ -19,9 +19,19 @@ export function resizeGrid(x: Tensor, from: number, to: number): Tensor {
 const op: Op = {
   name: 'resizeGrid',
   signature: parseSignature('x[from*from,D] -> y[to*to,D]'),
-  cost: ({ to, D }) => ({ operations: 40 * to * to * D }),
+  cost: ({ from, to, D }) => ({ operations: 40 * to * to * D, bytes: 4 * D * (readLines(from, to) ** 2 + to * to) }),
   kernels: (run, [x], { from, to, D }) => run(interpolate, [to * to, D], x, from, to),
 };
+
+/** How many rows, or columns, of a grid are read: where it shrinks, not all. */
+function readLines(from: number, to: number): number {
+  const read = new Set<number>();
+  for (let i = 0; i < to; i++) {
+    const top = Math.floor(((i + 0.5) * from) / to - 0.5);
+    for (let j = top - 1; j <= top + 2; j++) read.add(Math.max(0, Math.min(from - 1, j)));
+  }
+  return read.size;
+}
 
 /** Weights over distances 1 + t, t, 1 − t, 2 − t; the farther two from the outer cubic, the nearer two from the inner one. */
 const interpolate = function (this: Thread, x: Matrix, from: number, to: number) {

@@ -35,7 +35,7 @@ export function memoryRoof(x: Tensor, rows: number, turns: number): Tensor {
 const multiplyAddOp: Op = {
   name: 'multiplyAddRoof',
   signature: parseSignature('x[N,D] -> y[N,D]'),
-  cost: ({ N, D, turns }) => ({ operations: CHAINS * N * D * (2 * turns + 2) - N * D }),
+  cost: ({ N, D, turns }) => ({ operations: N * D * (CHAINS * (2 * turns + 2) - 2) }),
   kernels: (run, [x], { N, D, turns }) => run(chains, [N, D], x, turns),
 };
 

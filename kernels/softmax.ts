@@ -1,6 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { seenBy } from './span.ts';
 
 /**
  * `y[j] = exp(x[j] − max) / Σ exp(x − max)` over the keys that a row sees, 0 over the rest. Subtracting the row's largest
@@ -14,10 +15,14 @@ export function softmax(x: Tensor, span: Tensor): Tensor {
   return launch(softmaxOp, [span, x]);
 }
 
+/** Of a span only the counts matter. */
 export const softmaxOp: Op = {
   name: 'softmax',
   signature: parseSignature('span[N,2]:i32, x[H*N,C] -> y[H*N,C]'),
-  cost: ({ H, N, C }) => ({ operations: 5 * H * N * C }),
+  cost({ H, N, C }, { inputs: [span] }) {
+    const { pairs } = seenBy(span!, { pairs: N * C, keys: 0 });
+    return { operations: 5 * H * pairs, bytes: 4 * (H * pairs + N + H * N * C) };
+  },
   kernels(run, [span, x], { H, N, C }) {
     const rows = H * N;
     const largest = run(rowMaximum, [1, rows], x, span, N);

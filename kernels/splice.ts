@@ -17,7 +17,11 @@ export function splice(x: Tensor, rows: Tensor, source: Tensor): Tensor {
 const op: Op = {
   name: 'splice',
   signature: parseSignature('x[T,D], rows[R,D], source[T]:i32 -> y[T,D]'),
-  cost: ({ T, D }) => ({ operations: 0, bytes: 4 * (2 * T * D + T) }),
+  cost({ T, D }, { inputs: [, , source] }) {
+    const { known } = source!;
+    const read = known ? known.filter((row) => row < 0).length + new Set(known.filter((row) => row >= 0)).size : T;
+    return { operations: 0, bytes: 4 * (read * D + T * D + T) };
+  },
   kernels: (run, [x, rows, source], { T, D }) => run(choose, [T, D], x, rows, source),
 };
 

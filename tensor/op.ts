@@ -42,8 +42,8 @@ export interface Op {
 
 /** What a cost depends on beside the sizes. */
 export interface Given {
-  /** An optional input that was left out is undefined. */
-  readonly inputs: readonly unknown[];
+  /** Their shapes, and what is `known` of them; an optional input that was left out is undefined. */
+  readonly inputs: readonly (Tensor | undefined)[];
   /** Bytes of an element of a weight, as the device keeps it. */
   readonly weightBytes: number;
 }
@@ -75,35 +75,45 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   if (stranger) throw new TypeError(`${op.name}: its inputs live on ${device.name} and on ${stranger.device.name}`);
 
   const output = allocate(device, op.name, shape, op.signature.output.dtype);
-  const costWith = (weightBytes: number) => {
-    const { operations, bytes } = op.cost(sizes, { inputs, weightBytes });
-    return {
-      operations,
-      bytes: bytes ?? 4 * [output, ...present].reduce((sum, { shape }) => sum + elements(shape), 0),
-    };
+  const block = path();
+  const priced = (weightBytes: number) => price(op, sizes, { inputs, weightBytes }, output);
+  // What nobody hears of is neither priced nor timed.
+  const heard: Launch | undefined = device.onLaunch && {
+    ...{ op: op.name, path: block, inputs: inputs.map((input) => input?.shape), shape },
+    ...priced(4),
   };
-  const shapes = inputs.map((input) => input?.shape);
-  const event: Launch = { op: op.name, path: path(), inputs: shapes, shape, ...costWith(4) };
-  device.onLaunch?.(event);
-  const { kernels } = event;
-  const onKernel: OnKernel | undefined =
-    kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }));
+  if (heard) device.onLaunch?.(heard);
   device.queue.push(
     settling(output, async () => {
       const storages = inputs.map((input) => input && storageOf(input));
-      // Only now is it known how the device keeps its weights.
-      if (device.onLaunch && storages.some((storage) => storage && device.driver.isBfloat16?.(storage))) {
-        event.bytes = costWith(2).bytes;
-      }
-      event.start = performance.now();
       try {
-        return await device.driver.run(op, storages, sizes, shape, onKernel);
+        if (!heard) return await device.driver.run(op, storages, sizes, shape);
+        // Only now is it known how the device keeps its weights.
+        const bfloat16 = storages.some((storage) => storage && device.driver.isBfloat16?.(storage));
+        if (bfloat16) heard.bytes = priced(2).bytes;
+        return await timed(heard, (onKernel) => device.driver.run(op, storages, sizes, shape, onKernel));
       } catch (error) {
-        throw new Error(`${event.path ? `${event.path}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
-      } finally {
-        event.milliseconds = performance.now() - event.start;
+        throw new Error(`${block ? `${block}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
       }
     }),
   );
   return output;
+}
+
+/** The declared cost, with every input and the output where it says nothing of bytes. */
+function price(op: Op, sizes: Sizes, given: Given, output: Tensor): { operations: number; bytes: number } {
+  const all = [output, ...given.inputs].reduce((sum, tensor) => sum + (tensor ? elements(tensor.shape) : 0), 0);
+  const { operations, bytes = 4 * all } = op.cost(sizes, given);
+  return { operations, bytes };
+}
+
+/** Runs a launch, and notes when and for how long, and that of its kernels if somebody wants it. */
+async function timed(launch: Launch, run: (onKernel?: OnKernel) => unknown): Promise<unknown> {
+  const { kernels } = launch;
+  launch.start = performance.now();
+  try {
+    return await run(kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds })));
+  } finally {
+    launch.milliseconds = performance.now() - launch.start;
+  }
 }

@@ -23,6 +23,8 @@ export interface Tensor {
   readonly dtype: 'float32' | 'int32';
   /** Who made it: an operation, or a weight's name. Errors say it. */
   readonly label: string;
+  /** What counts and points, as long as the host has it: the numbers of an int32 tensor that came as such. Costs depend on them. */
+  readonly known: Int32Array | undefined;
   /** For the engine alone: operations and drivers go through `launch`, `read` and `free`. */
   readonly internal: { slot: Slot; freedBy: string | undefined };
 }
@@ -38,9 +40,11 @@ export function allocate(
   label: string,
   shape: readonly number[],
   dtype: 'float32' | 'int32' = 'float32',
+  known?: Int32Array,
 ): Tensor {
   if (device.closed) throw new DeviceError(`${label}: the device ${device.name} is closed`);
-  const tensor: Tensor = { device, shape, dtype, label, internal: { slot: { state: 'pending' }, freedBy: undefined } };
+  const internal: Tensor['internal'] = { slot: { state: 'pending' }, freedBy: undefined };
+  const tensor: Tensor = { device, shape, dtype, label, known, internal };
   (device.live as Set<Tensor>).add(tensor);
   device.memory.bytes += 4 * elements(shape);
   device.memory.peakBytes = Math.max(device.memory.peakBytes, device.memory.bytes);
@@ -72,7 +76,7 @@ export function tensor(
   };
   if (typeof data !== 'function') check(data);
   const dtype = options.dtype ?? (data instanceof Int32Array ? 'int32' : 'float32');
-  const made = allocate(device, label, [...shape], dtype);
+  const made = allocate(device, label, [...shape], dtype, data instanceof Int32Array ? data : undefined);
   const load = typeof data === 'function' ? async () => check(await data()) : () => data;
   device.queue.push(settling(made, () => upload(made, load)));
   return made;
@@ -100,7 +104,8 @@ async function upload({ device, label, shape }: Tensor, load: Load): Promise<unk
  * takes no memory and need not be freed.
  */
 export function absent(device: Device, load: Load, shape: readonly number[], label: string): Tensor {
-  return { device, shape, dtype: 'float32', label, internal: { slot: { state: 'absent', load }, freedBy: undefined } };
+  const internal: Tensor['internal'] = { slot: { state: 'absent', load }, freedBy: undefined };
+  return { device, shape, dtype: 'float32', label, known: undefined, internal };
 }
 
 /** The tensor itself, or a loaded copy of one that is absent. */

@@ -1,17 +1,22 @@
 import * as acorn from 'acorn';
 import type { Driver } from '../../tensor/device.ts';
 import type { Handle, Kernel, Op, Run } from '../../tensor/op.ts';
+import type { Sizes } from '../../tensor/signature.ts';
 
 type Rows = number[][];
 type Count = <Value>(value: Value) => Value;
 
 /**
  * A driver that runs kernels as the JavaScript they are, and counts: every `+ − · /` and every function of `Math` whose
- * value depends on an element of a float32 input. Index and loop arithmetic, comparisons and signs do not count.
+ * value depends on an element of a float32 input (index and loop arithmetic, comparisons and signs do not count), and every
+ * element of an operation's inputs that is read, once however often, and of its output.
  */
-export function countingDriver(): Driver & { counted: number } {
+export function countingDriver(): Driver & { counted: number; moved: number; sizes: Sizes } {
   const driver = {
     counted: 0,
+    moved: 0,
+    /** Of the last operation. */
+    sizes: {} as Sizes,
     name: 'counting',
     description: 'counts operations',
     async upload(load: Parameters<Driver['upload']>[0], shape: readonly number[]): Promise<Rows> {
@@ -19,7 +24,8 @@ export function countingDriver(): Driver & { counted: number } {
       const columns = shape.at(-1)!;
       return Array.from({ length: data.length / columns }, (_, row) => data.slice(row * columns, (row + 1) * columns));
     },
-    run(op: Op, inputs: readonly unknown[], sizes: Readonly<Record<string, number>>): unknown {
+    run(op: Op, inputs: readonly unknown[], sizes: Sizes): unknown {
+      driver.sizes = sizes;
       const count: Count = (value) => {
         driver.counted++;
         return value;
@@ -31,13 +37,29 @@ export function countingDriver(): Driver & { counted: number } {
         const result = Array.from({ length: rows }, (_, y) => Array.from({ length: columns }, (_, x) => element(y, x)));
         return result as unknown as Handle; // this driver's storages are rows of numbers
       };
-      return op.kernels(run, inputs as Handle[], sizes);
+      const noted = (inputs as (Rows | undefined)[]).map((rows) => rows && noting(rows, () => driver.moved++));
+      const result = op.kernels(run, noted as unknown as Handle[], sizes) as unknown as Rows;
+      driver.moved += result.length * result[0].length;
+      return result;
     },
     read: () => new Float32Array(),
     free: () => undefined,
     close: () => undefined,
   };
   return driver;
+}
+
+/** The same rows; whoever reads an element for the first time is noted. */
+function noting(rows: Rows, note: () => void): Rows {
+  return rows.map((row) => {
+    const unread = new Set(row.keys());
+    return new Proxy(row, {
+      get(elements, key) {
+        if (unread.delete(Number(key))) note();
+        return elements[Number(key)];
+      },
+    });
+  });
 }
 
 /** What is looked at of a syntax tree; every node has more. */
