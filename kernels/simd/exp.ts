@@ -51,9 +51,12 @@ export function emitExp(code: Code, x: Local<'v128'>): Local<'v128'> {
 /** 2ⁿ for −126 ≤ n ≤ 127: n plus the bias, where a float32 has its exponent. */
 const powerOfTwo = (n: Value<'v128'>): Value<'v128'> => i32x4.shl(i32x4.add(n, i32x4.const(127)), 23);
 
-/** `c₀ + c₁·x + c₂·x² + …` by Horner's rule. */
+/**
+ * `c₀ + c₁·x + c₂·x² + …` by Horner's rule. Nothing is fused, where the engine could: so `exp` and `erf` have the same bytes
+ * everywhere, and one analysis of their errors holds.
+ */
 export function polynomial(code: Code, x: Local<'v128'>, coefficients: readonly number[]): Value<'v128'> {
   return coefficients
     .map((coefficient): Value<'v128'> => f32x4.const(coefficient))
-    .reduceRight((sum, coefficient) => code.multiplyAdd(code.let(sum), x, coefficient));
+    .reduceRight((sum, coefficient) => f32x4.add(f32x4.mul(code.let(sum), x), coefficient));
 }

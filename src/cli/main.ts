@@ -7,6 +7,7 @@ import { runChat } from './chat.ts';
 import { runCompare } from './compare.ts';
 import { runDemo } from './demo.ts';
 import { runExplain } from './explain.ts';
+import { fuseMultiplyAdds } from './fused.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
 import { runTokenizer } from './tokenizer.ts';
@@ -67,6 +68,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parse();
   if (values.help) return console.log(HELP);
   const [command = 'demo', ...words] = positionals;
+  fuseMultiplyAdds();
   const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (!run) throw new InputError(`qvl ${command}`, 'there is no such command', 'see "qvl help"');
   await run(words, values);
