@@ -10,6 +10,7 @@ import { openDevice } from '../tensor/open.ts';
 import type { Bench, Row } from './bench.ts';
 import { benchBlocks } from './blocks.ts';
 import { benchKernels } from './kernels.ts';
+import { ladder } from './ladder/main.ts';
 import type { EngineName } from './peer-engines.ts';
 import { installPeers, PEERS_FILE } from './peers.ts';
 import { benchProducts, type Peers } from './products.ts';
@@ -29,7 +30,8 @@ Measures this machine's roofs, then what the kernels reach of them, beside other
   kernels    every other operation at the model's shapes; GPU.js
   blocks     a vision block, the adapter, a decoder block of the published size
   tiny       the shipped model from its start to its last token
-  ladder     one product, from nested arrays to SIMD on all threads, rung by rung: writes bench/ladder.md
+  ladder     two products, from nested arrays to SIMD on all threads, rung by rung: writes bench/ladder.md; takes
+             --threads, --json, and names of rungs to measure alone
 
   --threads N       of simd and of the other engines (default: 2)
   --runs N          of which medians are taken (default: 7)
@@ -55,6 +57,8 @@ await main().catch((error: unknown) => {
 });
 
 async function main(): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'ladder') return ladder(rest);
   const { sections, threads, runs, options } = readWords();
   if (options.help) return console.log(HELP);
   const before = options.compare ? await readReport(options.compare) : undefined;
