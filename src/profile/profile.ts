@@ -1,0 +1,67 @@
+import type { Model } from '../model/qwen-vl.ts';
+import { forwardPass, type Workload } from './pass.ts';
+import type { PassRecord } from './record.ts';
+import { type DeviceClock, watch } from './watch.ts';
+
+/** A pass that was run several times, and one that was run before anything was compiled. */
+export interface Profile {
+  /** The first of all: kernels are compiled, weights packed, pages touched. */
+  readonly first: PassRecord;
+  /** Every operation awaited by itself, with its activation's name. */
+  readonly stepwise: PassRecord;
+  /** As it runs when nobody looks. */
+  readonly fused: PassRecord;
+  /** How often either was run; of each the run of median length is given. */
+  readonly runs: number;
+  /** The tokens that every run made. */
+  readonly tokens: readonly number[];
+}
+
+export interface ProfileOptions {
+  /** The device's own clock, started before the device was opened. */
+  readonly clock?: DeviceClock | undefined;
+  /** No new run is begun after so long; there is at least one of each kind. */
+  readonly patienceMilliseconds?: number;
+  readonly mostRuns?: number;
+  /** Told before each pass. */
+  readonly onPass?: (kind: 'first' | PassRecord['kind'], run: number) => void;
+}
+
+/**
+ * Profiles a forward pass and the steps behind it: once as the device is found, then stepwise and fused in turns.
+ *
+ * @throws what the device throws
+ */
+export async function profile(model: Model, work: Workload, options: ProfileOptions = {}): Promise<Profile> {
+  const { clock, patienceMilliseconds = 4000, mostRuns = 15, onPass = () => undefined } = options;
+  let tokens: readonly number[] = [];
+  async function pass(kind: PassRecord['kind']): Promise<PassRecord> {
+    const watching = watch(model.device, kind, clock);
+    try {
+      tokens = await forwardPass(model, work, watching);
+    } catch (error) {
+      watching.stop();
+      throw error;
+    }
+    return watching.stop();
+  }
+  onPass('first', 0);
+  const first = await pass('stepwise');
+  const records: Record<PassRecord['kind'], PassRecord[]> = { stepwise: [], fused: [] };
+  const begin = performance.now();
+  let runs = 0;
+  while (runs === 0 || (runs < mostRuns && performance.now() - begin < patienceMilliseconds)) {
+    for (const kind of ['fused', 'stepwise'] as const) {
+      onPass(kind, runs);
+      records[kind].push(await pass(kind));
+    }
+    runs++;
+  }
+  return { first, stepwise: median(records.stepwise), fused: median(records.fused), runs, tokens };
+}
+
+/** The pass of median length. Early ones are longer: engines go on compiling what is called often. */
+function median(passes: readonly PassRecord[]): PassRecord {
+  const sorted = [...passes].sort((a, b) => a.milliseconds - b.milliseconds);
+  return sorted[(sorted.length - 1) >> 1];
+}

@@ -1,0 +1,50 @@
+import type { Roofs } from './roofs.ts';
+
+/** What a piece of work needs. */
+export interface Work {
+  readonly operations: number;
+  readonly bytes: number;
+}
+
+export type Limit = 'arithmetic' | 'memory';
+
+/** How fast work was done. What could not be measured is null, and so is what follows from it. */
+export interface Rates {
+  /** GFLOP/s. */
+  readonly arithmetic: number | null;
+  /** GB/s. */
+  readonly bandwidth: number | null;
+  /** Operations a byte: how high the roof is. */
+  readonly intensity: number;
+  /** The share of the roof that was reached: above 1, something was counted or measured wrongly. */
+  readonly share: number | null;
+  /** Which roof it stands under. */
+  readonly limit: Limit | null;
+}
+
+export function ratesOf(work: Work, milliseconds: number | null, roofs: Roofs | undefined): Rates {
+  const { operations, bytes } = work;
+  return {
+    arithmetic: milliseconds === null ? null : operations / milliseconds / 1e6,
+    bandwidth: milliseconds === null ? null : bytes / milliseconds / 1e6,
+    intensity: operations / bytes,
+    share: milliseconds === null || !roofs ? null : leastMilliseconds(work, roofs) / milliseconds,
+    limit: roofs ? limitOf(work, roofs) : null,
+  };
+}
+
+/**
+ * The shortest time that the roofs allow, in milliseconds: for the arithmetic or for the data, whichever takes longer (Williams,
+ * Waterman and Patterson 2009, "Roofline").
+ */
+export function leastMilliseconds({ operations, bytes }: Work, roofs: Roofs): number {
+  return Math.max(operations / roofs.multiplyAdd, bytes / bandwidthOf(bytes, roofs)) / 1e6;
+}
+
+const limitOf = ({ operations, bytes }: Work, roofs: Roofs): Limit =>
+  operations / roofs.multiplyAdd >= bytes / bandwidthOf(bytes, roofs) ? 'arithmetic' : 'memory';
+
+/** GB/s at best, for data that may lie in a cache that holds all of it: caches were measured by reading all that they hold. */
+export function bandwidthOf(bytes: number, { caches, memory }: Pick<Roofs, 'caches' | 'memory'>): number {
+  return Math.max(memory, ...caches.filter((cache) => cache.bytes >= bytes).map(({ rate }) => rate));
+}

@@ -1,0 +1,99 @@
+import { type Limit, leastMilliseconds, type Rates, ratesOf } from './rates.ts';
+import type { LaunchRecord, PassRecord } from './record.ts';
+import type { Roofs } from './roofs.ts';
+
+/** Launches that have something in common. Times are null where one of them could not be measured. */
+export interface Group extends Rates {
+  readonly name: string;
+  readonly launches: number;
+  readonly operations: number;
+  readonly bytes: number;
+  readonly milliseconds: number | null;
+}
+
+/** Where the time of a stage went. */
+export interface StageSummary {
+  readonly name: string;
+  /** How often it was entered: the steps of decoding. */
+  readonly times: number;
+  readonly milliseconds: number;
+  readonly launches: number;
+  readonly operations: number;
+  /** In launches, by the host's clock. */
+  readonly kernels: number;
+  readonly uploads: number;
+  readonly reads: number;
+  /** What is left: the host's own work, and what lies between kernels. */
+  readonly host: number;
+}
+
+const sum = <Item>(items: readonly Item[], value: (item: Item) => number): number =>
+  items.reduce((total, item) => total + value(item), 0);
+
+function byKey<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  return groups;
+}
+
+/** The sum of what was measured; null when something was not. */
+function sumMeasured(launches: readonly LaunchRecord[]): number | null {
+  return launches.some(({ milliseconds }) => milliseconds === null)
+    ? null
+    : sum(launches, ({ milliseconds }) => milliseconds ?? 0);
+}
+
+/** Groups launches, the longest first. A group's share of the roof is the time that the roofs allow against the time it took. */
+export function groupBy(
+  launches: readonly LaunchRecord[],
+  key: (launch: LaunchRecord) => string,
+  roofs: Roofs | undefined,
+): Group[] {
+  return [...byKey(launches, key)]
+    .map(([name, own]) => groupOf(name, own, roofs))
+    .sort((a, b) => (b.milliseconds ?? 0) - (a.milliseconds ?? 0));
+}
+
+export function groupOf(name: string, launches: readonly LaunchRecord[], roofs: Roofs | undefined): Group {
+  const work = { operations: sum(launches, (own) => own.operations), bytes: sum(launches, (own) => own.bytes) };
+  const milliseconds = sumMeasured(launches);
+  const rates = ratesOf(work, milliseconds, undefined);
+  if (!roofs || launches.length === 0) return { name, launches: launches.length, ...work, milliseconds, ...rates };
+  // Launch by launch, as each has a roof of its own: together they would lie under another one.
+  const least = (limit?: Limit) =>
+    sum(launches, (own) => (limit && ratesOf(own, null, roofs).limit !== limit ? 0 : leastMilliseconds(own, roofs)));
+  return {
+    ...{ name, launches: launches.length, ...work, milliseconds, ...rates },
+    share: milliseconds === null ? null : least() / milliseconds,
+    limit: 2 * least('arithmetic') >= least() ? 'arithmetic' : 'memory',
+  };
+}
+
+/** The stages of a pass, those of one name together. */
+export function stagesOf({ stages, launches, transfers }: PassRecord): StageSummary[] {
+  return [...byKey(stages, ({ name }) => name)].map(([name, entered]) => {
+    const own = launches.filter(({ stage }) => stage === name);
+    const moved = (kind: string) =>
+      sum(
+        transfers.filter((transfer) => transfer.stage === name && transfer.kind === kind),
+        (transfer) => transfer.milliseconds,
+      );
+    const milliseconds = sum(entered, (stage) => stage.milliseconds);
+    const kernels = sum(own, ({ awaited }) => awaited.milliseconds);
+    const [uploads, reads] = [moved('upload'), moved('read')];
+    return {
+      ...{ name, times: entered.length, milliseconds, launches: own.length },
+      operations: sum(own, (launch) => launch.operations),
+      ...{ kernels, uploads, reads, host: milliseconds - kernels - uploads - reads },
+    };
+  });
+}
+
+/** The share of a pass's time that belongs to a launch, and so to a named kernel. */
+export const attributed = ({ launches, milliseconds }: PassRecord): number =>
+  sum(launches, ({ awaited }) => awaited.milliseconds) / milliseconds;
+
+/** Launches that were faster than the roofs allow: their operations, bytes or time cannot be right. */
+export function impossible({ launches }: PassRecord, roofs: Roofs | undefined): LaunchRecord[] {
+  return launches.filter((launch) => (ratesOf(launch, launch.milliseconds, roofs).share ?? 0) > 1);
+}

@@ -1,0 +1,107 @@
+import type { Device, Launch, Transfer } from '../../tensor/device.ts';
+import type { Listener } from '../../tensor/tap.ts';
+import { measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
+
+/** The device's own clock, where it has one: how long what was submitted between start and stop took there. */
+export interface DeviceClock {
+  readonly source: Exclude<TimeSource, 'awaited'>;
+  start(): void;
+  stop(): Promise<{ readonly compute: number | null }>;
+}
+
+/** Records a pass while it runs. */
+export interface Watch {
+  readonly kind: PassRecord['kind'];
+  /** What follows belongs to this stage. The device must be idle: launches of the stage before have run. */
+  enter(stage: string): void;
+  /** Hears the activations: it is they that name launches. */
+  readonly hear: Listener;
+  /** Call when the device is idle; it is as it was before. */
+  stop(): PassRecord;
+}
+
+/** A launch as it was heard of, with what is added once it has run. */
+interface Entry {
+  readonly launch: Launch;
+  readonly stage: string;
+  tap: string | null;
+  compute: number | null;
+}
+
+/** Whose results stay on the device: a launch returns before it is done, and only the device's clock knows how long it took. */
+const RESIDENT: ReadonlySet<string> = new Set(['webgpu', 'webgl2', 'headlessgl']);
+
+/** Watches all that a device does. One watcher a device: whoever watched before goes on afterwards. */
+export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceClock): Watch {
+  const { driver, onLaunch, onTransfer } = device;
+  const { run } = driver;
+  const entries: Entry[] = [];
+  const transfers: (Transfer & { readonly stage: string })[] = [];
+  const stages: { readonly name: string; readonly start: number }[] = [];
+  let stage = '';
+  let ran = 0; // launches run in the order in which they were made
+  device.onLaunch = (launch) => {
+    launch.kernels = [];
+    entries.push({ launch, stage, tap: null, compute: null });
+  };
+  device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
+  if (kind === 'stepwise') {
+    driver.run = async (...given) => {
+      const entry = entries[ran++];
+      clock?.start();
+      const storage = await run.apply(driver, given);
+      if (clock) entry.compute = (await clock.stop()).compute;
+      return storage;
+    };
+  }
+
+  const begin = performance.now();
+  const span = ({ start = begin, milliseconds = 0 }: Partial<Span>): Span => ({ start: start - begin, milliseconds });
+
+  function record({ launch, stage, tap, compute }: Entry) {
+    const { op, path, inputs, shape, operations, bytes, kernels = [] } = launch;
+    const source: TimeSource | null = clock?.source ?? (RESIDENT.has(device.name) ? null : 'awaited');
+    const milliseconds = measured(clock ? compute : source && launch.milliseconds);
+    return {
+      ...{ stage, op, path, tap, inputs, shape, operations, bytes },
+      awaited: span(launch),
+      milliseconds,
+      source: milliseconds === null ? null : source,
+      kernels: kernels.map((kernel) => ({ name: kernel.name, ...span(kernel) })),
+    };
+  }
+
+  return {
+    kind,
+    enter(name) {
+      stage = name;
+      stages.push({ name, start: performance.now() });
+    },
+    hear(name, { label, shape }) {
+      const made = entries.findLast(({ launch }) => launch.op === label && String(launch.shape) === String(shape));
+      if (made) made.tap ??= name; // the innermost name: modules that end with it are heard after it
+      return undefined;
+    },
+    stop() {
+      const over = performance.now();
+      Object.assign(device, { onLaunch, onTransfer });
+      driver.run = run;
+      const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;
+      return {
+        kind,
+        milliseconds: over - begin,
+        stages: stages.map(
+          ({ name, start }, i): StageRecord => ({
+            name,
+            ...span({ start, milliseconds: lasting(start, i) }),
+          }),
+        ),
+        launches: entries.map(record),
+        transfers: transfers.map(({ stage, kind, label, bytes, ...when }) => ({
+          ...{ stage, kind, label, bytes },
+          ...span(when),
+        })),
+      };
+    },
+  };
+}
