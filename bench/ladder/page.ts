@@ -44,7 +44,7 @@ export function page(result: LadderResult, rungs: readonly Rung[], code: Readonl
     '# The ladder',
     `One matrix product, y = x · wᵀ, climbed rung by rung: \`x[M, ${K}]\`, \`w[${N}, ${K}]\` as PyTorch stores it, the size of the decoder's layers. Prefill has ${rowsOfAll(result)} rows and is bound by arithmetic; a slow rung takes fewer of them, and GFLOP/s compare. Decode has one row: every weight is read once and used once, so it is bound by memory, and GB/s count the bytes of the weights as the rung keeps them. Each rung was compared with float64 before it was timed. Rungs that got slower stay.`,
     `Written by \`npm run bench -- ladder\` on ${result.date}: ${describeMachine(result.machine)}. Medians, and from the fastest to the slowest run. Predictions were written before anything was measured, with two threads in mind, and stay as they were.`,
-    `A share is of a roof that was measured beside, in the same seconds: for arithmetic a loop of multiply-adds from register to register, for memory a sweep through 512 MB. *Own roof* has the rung's instructions and threads. *Machine* has the best instructions (${NAMES[result.best]}) and all threads (${threads}).`,
+    `A share is of a roof that was measured beside, in the same seconds: for arithmetic a loop of multiply-adds from register to register, for memory a sweep through 512 MB. *Own roof* has the rung's instructions and threads. *Machine* has the best instructions (${NAMES[result.best]}) and all threads (${threads}), and is the highest of the whole run.`,
     roofTable(result),
     '## Prefill',
     table(result, rungs, 'prefill'),
@@ -83,8 +83,10 @@ const count = (threads: number): string => (threads === 1 ? 'one thread' : `${th
 function table({ rungs: results }: LadderResult, rungs: readonly Rung[], product: ProductName): string {
   const unit = product === 'prefill' ? 'GFLOP/s' : 'GB/s';
   const head = ['rung', ...(product === 'prefill' ? ['rows'] : []), 'ms', 'from – to', unit];
+  // A roof is what is never exceeded: the highest of the whole run.
+  const machine = Math.max(...results.map((result) => result[product].machine));
   const rows = results.map((result, i) => {
-    const { rows, timing, rate, roof, machine } = result[product];
+    const { rows, timing, rate, roof } = result[product];
     const { predicted, title } = rungs[i];
     return [
       `[${title}](#${anchor(rungs[i])})`,

@@ -13,7 +13,7 @@ process.on('message', async (request: Request) => {
     (milliseconds) => ({ milliseconds }),
     (error: unknown) => ({ failed: error instanceof Error ? error.message : String(error) }),
   );
-  process.send?.(answer);
+  process.send?.(answer, () => undefined); // nobody listens any more when the whole run was stopped
 });
 
 async function work(request: Request): Promise<number> {
