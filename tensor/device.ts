@@ -51,7 +51,10 @@ export interface Launch {
   readonly operations: number;
   /** Bytes that must move once; known when it has run where weights may be kept in bfloat16. */
   bytes: number;
-  /** When it began to run, by `performance.now()`. */
+  /** When the program asked for it, by `performance.now()`, and how long it took to check, to price and to queue it. */
+  readonly asked: number;
+  launching?: number;
+  /** When it began to run, and how long that took. */
   start?: number;
   milliseconds?: number;
   /** Whoever wants to know the kernels that it ran puts an empty list here when it is launched. */
@@ -79,8 +82,8 @@ export interface Device {
   /** Every tensor that has not been freed. */
   readonly live: ReadonlySet<Tensor>;
   readonly memory: { bytes: number; peakBytes: number };
-  /** Called at every launch; when it has run, its times are filled in. */
-  onLaunch: ((launch: Launch) => void) | undefined;
+  /** Called at every launch, with what it will make; when it has run, its times are filled in. */
+  onLaunch: ((launch: Launch, output: Tensor) => void) | undefined;
   /** Called after every upload and read. */
   onTransfer: ((transfer: Transfer) => void) | undefined;
   closed: boolean;

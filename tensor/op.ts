@@ -66,11 +66,13 @@ export const isParallel = (kernel: Kernel): boolean => parallelKernels.has(kerne
  */
 export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attributes: Sizes = {}): Tensor {
   const present = inputs.filter((input) => input !== undefined);
+  const device = present[0]!.device;
+  const { onLaunch } = device;
+  const asked = onLaunch ? performance.now() : 0;
   for (const [index, input] of inputs.entries()) {
     if (input) requireLive(op.name, op.signature.inputs[index]?.name ?? `input ${index}`, input);
   }
   const { sizes, shape } = bind(op.name, op.signature, inputs, attributes);
-  const device = present[0]!.device;
   const stranger = present.find((input) => input.device !== device);
   if (stranger) throw new TypeError(`${op.name}: its inputs live on ${device.name} and on ${stranger.device.name}`);
 
@@ -78,11 +80,11 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const block = path();
   const priced = (weightBytes: number) => price(op, sizes, { inputs, weightBytes }, output);
   // What nobody hears of is neither priced nor timed.
-  const heard: Launch | undefined = device.onLaunch && {
-    ...{ op: op.name, path: block, inputs: inputs.map((input) => input?.shape), shape },
+  const heard: Launch | undefined = onLaunch && {
+    ...{ op: op.name, path: block, inputs: inputs.map((input) => input?.shape), shape, asked },
     ...priced(4),
   };
-  if (heard) device.onLaunch?.(heard);
+  if (heard) onLaunch?.(heard, output);
   device.queue.push(
     settling(output, async () => {
       const storages = inputs.map((input) => input && storageOf(input));
@@ -97,6 +99,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
       }
     }),
   );
+  if (heard) heard.launching = performance.now() - asked;
   return output;
 }
 

@@ -21,6 +21,8 @@ export interface LaunchRecord {
   readonly operations: number;
   /** Bytes that must move once: what a kernel really moves is not known. */
   readonly bytes: number;
+  /** What it cost the program to launch it: shapes are checked, the price is computed, the work is queued. */
+  readonly launching: Span;
   /** From its turn in the queue until it was done, by the host's clock. */
   readonly awaited: Span;
   /** On the device; null where that could not be measured. */

@@ -1,5 +1,6 @@
 import type { Device, Launch, Transfer } from '../../tensor/device.ts';
 import type { Listener } from '../../tensor/tap.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
 import { measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
 
 /** The device's own clock, where it has one: how long what was submitted between start and stop took there. */
@@ -36,13 +37,16 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   const { driver, onLaunch, onTransfer } = device;
   const { run } = driver;
   const entries: Entry[] = [];
+  const makers = new WeakMap<Tensor, Entry>();
   const transfers: (Transfer & { readonly stage: string })[] = [];
   const stages: { readonly name: string; readonly start: number }[] = [];
   let stage = '';
   let ran = 0; // launches run in the order in which they were made
-  device.onLaunch = (launch) => {
+  device.onLaunch = (launch, output) => {
     launch.kernels = [];
-    entries.push({ launch, stage, tap: null, compute: null });
+    const entry = { launch, stage, tap: null, compute: null };
+    entries.push(entry);
+    makers.set(output, entry);
   };
   device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
   if (kind === 'stepwise') {
@@ -59,11 +63,12 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   const span = ({ start = begin, milliseconds = 0 }: Partial<Span>): Span => ({ start: start - begin, milliseconds });
 
   function record({ launch, stage, tap, compute }: Entry) {
-    const { op, path, inputs, shape, operations, bytes, kernels = [] } = launch;
+    const { op, path, inputs, shape, operations, bytes, asked, launching, kernels = [] } = launch;
     const source: TimeSource | null = clock?.source ?? (RESIDENT.has(device.name) ? null : 'awaited');
     const milliseconds = measured(clock ? compute : source && launch.milliseconds);
     return {
       ...{ stage, op, path, tap, inputs, shape, operations, bytes },
+      launching: span({ start: asked, milliseconds: launching ?? 0 }),
       awaited: span(launch),
       milliseconds,
       source: milliseconds === null ? null : source,
@@ -77,9 +82,9 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
       stage = name;
       stages.push({ name, start: performance.now() });
     },
-    hear(name, { label, shape }) {
-      const made = entries.findLast(({ launch }) => launch.op === label && String(launch.shape) === String(shape));
-      if (made) made.tap ??= name; // the innermost name: modules that end with it are heard after it
+    hear(name, tensor) {
+      const maker = makers.get(tensor);
+      if (maker) maker.tap ??= name; // the innermost name: modules that end with it are heard after it
       return undefined;
     },
     stop() {

@@ -1,6 +1,6 @@
 import type { Launch } from '../../tensor/device.ts';
 import type { Listener } from '../../tensor/tap.ts';
-import { read } from '../../tensor/tensor.ts';
+import { read, type Tensor } from '../../tensor/tensor.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
 import type { Model } from '../model/qwen-vl.ts';
@@ -95,9 +95,9 @@ export async function compareGolden(
 function watchingLaunches({ device }: Model, work: (operations: string[]) => void): void {
   const operations: string[] = [];
   const before = device.onLaunch;
-  device.onLaunch = (launch: Launch) => {
+  device.onLaunch = (launch: Launch, output: Tensor) => {
     operations.push(launch.op);
-    before?.(launch);
+    before?.(launch, output);
   };
   try {
     work(operations);
