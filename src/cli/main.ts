@@ -10,6 +10,7 @@ import { runExplain } from './explain.ts';
 import { fuseMultiplyAdds } from './fused.ts';
 import { runInspect } from './inspect.ts';
 import { OPTIONS, type Options } from './options.ts';
+import { runProfile } from './profile.ts';
 import { runTokenizer } from './tokenizer.ts';
 import { runTrace } from './trace.ts';
 import { runVerify } from './verify.ts';
@@ -25,6 +26,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl verify [GOLDEN…]             compares every activation with the original's (default: all goldens, all devices)
   qvl trace PICTURE… "QUESTION"    records every activation in the safetensors file of -o (also: qvl trace GOLDEN)
   qvl compare A B                  measures one such file against another, ours or not
+  qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl help
 
@@ -33,15 +35,17 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
                       verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
   --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)
   --memory GB         what the weights may take (default: 60 % of the machine's); a larger model is streamed from its files
+  --resident          ask, chat: the decoder has to stay in memory, or it is an error (default: it stays where it fits)
   --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
   --temperature X     0: always the likeliest token; above, tokens are drawn
   --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)
                       how they are drawn and where an answer ends (default: all as the checkpoint says)
   --boxes FILE        where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/)
-  --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens)
+  --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced  verify: running free, every block from the original's input (default: both)
-  --html FILE, --json FILE          verify, compare: a page to look at; the measurements, for --judge
+  --html FILE, --json FILE          verify, compare, profile: a page to look at; the measurements, for --judge
+  --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
   --resume FILE       verify at full size: keeps its progress there, and takes it up again
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
@@ -59,6 +63,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   tokenizer: runTokenizer,
   verify: runVerify,
   trace: runTrace,
+  profile: runProfile,
   compare: runCompare,
   explain: runExplain,
   help: async () => console.log(HELP),

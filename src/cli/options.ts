@@ -15,6 +15,7 @@ export const OPTIONS = {
   device: { type: 'string' },
   threads: { type: 'string' },
   memory: { type: 'string' },
+  resident: { type: 'boolean' },
   'max-new-tokens': { type: 'string' },
   'min-new-tokens': { type: 'string' },
   temperature: { type: 'string' },
@@ -37,6 +38,8 @@ export const OPTIONS = {
   resume: { type: 'string' },
   tolerances: { type: 'string' },
   golden: { type: 'string' },
+  roofs: { type: 'boolean' },
+  trace: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -47,6 +50,7 @@ export interface Options {
   device?: string;
   threads?: string;
   memory?: string;
+  resident?: boolean;
   'max-new-tokens'?: string;
   'min-new-tokens'?: string;
   temperature?: string;
@@ -69,6 +73,8 @@ export interface Options {
   resume?: string;
   tolerances?: string;
   golden?: string;
+  roofs?: boolean;
+  trace?: string;
   debug?: boolean;
   help?: boolean;
 }
@@ -90,14 +96,17 @@ export function wholeNumber(options: Options, name: 'threads' | 'tokens', most: 
   throw new InputError(`--${name}`, `"${text}", expected a whole number from 1 to ${most}`, 'give such a number');
 }
 
+/** How many threads a device is opened with. @throws InputError */
+export const threadsOf = (options: Options): number =>
+  wholeNumber(options, 'threads', MOST_THREADS) ?? Math.min(MOST_DEFAULT_THREADS, availableParallelism());
+
 /** @throws InputError for a name that is no device, DeviceError for one that is not to be had here */
 export async function openDeviceFor(options: Options): Promise<OpenedDevice> {
   const name = options.device ?? 'auto';
   if (!DEVICE_NAMES.includes(name as DeviceName)) {
     throw new InputError('--device', `"${name}", expected one of ${DEVICE_NAMES.join(', ')}`, 'choose one of them');
   }
-  const threads = wholeNumber(options, 'threads', MOST_THREADS);
-  return openDevice(name as DeviceName, threads ?? Math.min(MOST_DEFAULT_THREADS, availableParallelism()));
+  return openDevice(name as DeviceName, threadsOf(options));
 }
 
 /** `--memory` in bytes; undefined leaves it to the machine. @throws InputError for what is no number of gigabytes */

@@ -1,15 +1,14 @@
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { openSystem } from '../generate/system.ts';
-import { chatPrompt, rawPrompt } from '../input/prompt.ts';
 import { readPicture } from '../input/read-picture.ts';
-import { pixels } from '../input/resize.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { glob } from '../verify/glob.ts';
 import { findGoldens } from '../verify/open.ts';
 import { recordTrace } from '../verify/trace.ts';
 import { save } from './files.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { pixelsOf, promptFor } from './question.ts';
 import { dim, say, thousands } from './terminal.ts';
 
 /** `qvl trace PICTURE… "QUESTION" -o FILE`, or `qvl trace GOLDEN -o FILE`: writes a pass's activations. */
@@ -62,20 +61,12 @@ const traceGolden: Trace = async ([path], device, wanted, options) => {
 const traceQuestion: Trace = async (words, device, wanted, options) => {
   const question = words[words.length - 1];
   const pictures = await Promise.all(words.slice(0, -1).map((path) => readPicture(path))); // bad input is known before any work starts
-  const system = await openSystem(options.model ?? SHIPPED_MODEL, device, memoryBytes(options));
+  const system = await openSystem(options.model ?? SHIPPED_MODEL, device, { memory: memoryBytes(options) });
   try {
-    const { checkpoint, tokenizer, model } = system;
-    const content = [...pictures.map(() => ({ image: '' })), { text: question }];
-    const limits = { maximumLength: checkpoint.config.max_position_embeddings };
-    const { ids, images } =
-      checkpoint.generation.chat_format === 'raw'
-        ? rawPrompt(tokenizer, content, limits)
-        : chatPrompt(tokenizer, { query: content }, limits);
-    const size = checkpoint.config.visual.image_size;
-    const input = new Float32Array(images.length * 3 * size * size);
-    for (const [i, { picture }] of images.entries())
-      input.set(pixels(pictures[picture - 1], size), i * 3 * size * size);
-    const inputs = { ids, pixels: input, images: images.length, size, tokens: new Int32Array(0) };
+    const { model } = system;
+    const { ids, shown } = promptFor(system, question, pictures);
+    const { image_size: size } = model.config.visual;
+    const inputs = { ids, pixels: pixelsOf(shown, size), images: shown.length, size, tokens: new Int32Array(0) };
     return await recordTrace(model, { name: 'the question', inputs }, wanted, {
       producer: 'qwen-vl-ts',
       device: device.name,

@@ -19,12 +19,14 @@ export interface StageSummary {
   readonly milliseconds: number;
   readonly launches: number;
   readonly operations: number;
-  /** In launches, by the host's clock. */
+  /** In kernels, from the turn of each launch until it was done, by the host's clock. */
   readonly kernels: number;
+  /** In the program, until they were queued. */
+  readonly launching: number;
   readonly uploads: number;
   readonly reads: number;
-  /** What is left: the host's own work, and what lies between kernels. */
-  readonly host: number;
+  /** What is left: the host's other work, and what lies between kernels. */
+  readonly between: number;
 }
 
 const sum = <Item>(items: readonly Item[], value: (item: Item) => number): number =>
@@ -80,18 +82,19 @@ export function stagesOf({ stages, launches, transfers }: PassRecord): StageSumm
       );
     const milliseconds = sum(entered, (stage) => stage.milliseconds);
     const kernels = sum(own, ({ awaited }) => awaited.milliseconds);
+    const launching = sum(own, (launch) => launch.launching.milliseconds);
     const [uploads, reads] = [moved('upload'), moved('read')];
     return {
       ...{ name, times: entered.length, milliseconds, launches: own.length },
       operations: sum(own, (launch) => launch.operations),
-      ...{ kernels, uploads, reads, host: milliseconds - kernels - uploads - reads },
+      ...{ kernels, launching, uploads, reads, between: milliseconds - kernels - launching - uploads - reads },
     };
   });
 }
 
-/** The share of a pass's time that belongs to a launch, and so to a named kernel. */
+/** The share of a pass's time that belongs to a launch, and so to a kernel by name: launching it, and running it. */
 export const attributed = ({ launches, milliseconds }: PassRecord): number =>
-  sum(launches, ({ awaited }) => awaited.milliseconds) / milliseconds;
+  sum(launches, ({ launching, awaited }) => launching.milliseconds + awaited.milliseconds) / milliseconds;
 
 /** Launches that were faster than the roofs allow: their operations, bytes or time cannot be right. */
 export function impossible({ launches }: PassRecord, roofs: Roofs | undefined): LaunchRecord[] {

@@ -1,0 +1,78 @@
+import { relative } from 'node:path';
+import { InputError } from '../error.ts';
+import { readPicture } from '../input/read-picture.ts';
+import { type ProfileContext, profileJson } from '../profile/json.ts';
+import { describeMachine, machine } from '../profile/machine.ts';
+import type { Workload } from '../profile/pass.ts';
+import { profile } from '../profile/profile.ts';
+import { roofsOf } from '../profile/roof-cache.ts';
+import { profileLines } from '../profile/table.ts';
+import { scaled } from '../profile/text.ts';
+import { traceEvents } from '../profile/trace-events.ts';
+import { imageRows } from '../verify/capture.ts';
+import { openSystemFor } from './ask.ts';
+import { save } from './files.ts';
+import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
+import { madeHere } from './publish.ts';
+import { pixelsOf, promptFor } from './question.ts';
+import { bold, dim, say } from './terminal.ts';
+
+const DEFAULT_TOKENS = 8;
+const MOST_TOKENS = 4096;
+
+/** `qvl profile PICTURE… "QUESTION"`: where the time of a forward pass goes, kernel by kernel. */
+export async function runProfile(words: string[], options: Options): Promise<void> {
+  const question = words.at(-1);
+  const paths = words.slice(0, -1);
+  if (question === undefined || paths.length === 0) {
+    const remedy = 'as in: qvl profile cat.jpg "What is in it?" --html cat.html';
+    throw new InputError('qvl profile', 'a picture and a question are needed', remedy);
+  }
+  const tokens = wholeNumber(options, 'tokens', MOST_TOKENS) ?? DEFAULT_TOKENS;
+  const pictures = await Promise.all(paths.map((path) => readPicture(path))); // bad input is known before any work starts
+  const { system, report, close } = await openSystemFor(options);
+  try {
+    report.stop();
+    const { model } = system;
+    const { ids, shown } = promptFor(system, question, pictures);
+    const order = shown.map((picture) => paths[pictures.indexOf(picture)]);
+    const work: Workload = {
+      pixels: async () =>
+        pixelsOf(await Promise.all(order.map((path) => readPicture(path))), model.config.visual.image_size),
+      images: shown.length,
+      ids,
+      source: imageRows(ids, model.config),
+      tokens,
+    };
+    const { device } = model;
+    const found = await profile(model, work, {
+      onPass: (kind, run) => progress(kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`),
+    });
+    progress('');
+    const roofs = await roofsOf(device, threadsOf(options), {
+      refresh: options.roofs === true,
+      measuring: () => say(dim('  the roofs of this machine are measured, which takes some seconds')),
+    });
+    const context: ProfileContext = {
+      made: await madeHere(),
+      machine: describeMachine(machine()),
+      device: { name: device.name, description: device.description },
+      ...{ roofs, question, prompt: ids.length },
+      model: relative('', options.model ?? SHIPPED_MODEL) || '.',
+    };
+    console.log(`${bold(question)}  ${ids.length} tokens in, ${tokens} out · median of ${found.runs} runs`);
+    console.log(
+      `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs\n`,
+    );
+    for (const line of profileLines(found, roofs)) console.log(line);
+    if (options.trace) await save(options.trace, JSON.stringify(traceEvents(found, device.description)), '--trace');
+    if (options.json) await save(options.json, profileJson(context, found), '--json');
+  } finally {
+    await close();
+  }
+}
+
+/** One line that is overwritten, on a terminal alone. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text && dim(`  ${text}`)}`);
+}
