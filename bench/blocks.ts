@@ -106,7 +106,7 @@ const input = (device: Device, rows: number, columns: number): Tensor =>
 
 /** The weights of one part of the model, held. */
 function held<Weights extends object>(device: Device, config: Config, part: (model: Model) => Weights) {
-  const model = loadModel(device, config, proceduralCheckpoint(config, true), { streamed: true });
+  const model = loadModel(device, config, proceduralCheckpoint(config, true), { resident: 'none' });
   const weights = Object.fromEntries(
     Object.entries(part(model) as Record<string, Tensor>).map(([name, weight]) => [name, keep(present(weight))]),
   ) as Weights;

@@ -3,7 +3,7 @@ import { closeDevice } from '../tensor/device.ts';
 import { type DeviceName, openDevice } from '../tensor/open.ts';
 import { type AnswerOptions, type AnswerPiece, answer, answers, type Question } from './generate/answer.ts';
 import { createSight, type Sight } from './generate/sight.ts';
-import { openSystem, type System } from './generate/system.ts';
+import { type MemoryOptions, openSystem, type System } from './generate/system.ts';
 import type { Region } from './input/grounding.ts';
 import type { Picture } from './input/image.ts';
 import { openPicture, type PictureSource as Source } from './input/picture-source.ts';
@@ -42,16 +42,17 @@ export interface ChatOptions extends AnswerOptions {
  * Loads a checkpoint as it is published: `config.json`, weights, `qwen.tiktoken`.
  *
  * @param options.device `auto` (the default) takes WebGPU where there is a GPU
- * @param options.memory how many bytes the weights may take; a model that needs more is streamed from its files
+ * @param options.memory how many bytes the weights may take; what does not fit is streamed from its files
+ * @param options.resident the decoder has to fit
  * @throws CheckpointError, TextError; DeviceError when there is no such device here
  */
 export async function load(
   folder: string,
-  options: { readonly device?: DeviceName; readonly threads?: number; readonly memory?: number } = {},
+  options: { readonly device?: DeviceName; readonly threads?: number } & MemoryOptions = {},
 ): Promise<QwenVL> {
   const { device } = await openDevice(options.device ?? 'auto', options.threads);
   try {
-    const system = await openSystem(folder, device, options.memory);
+    const system = await openSystem(folder, device, options);
     const sight = createSight(system.model);
     return {
       ...system,

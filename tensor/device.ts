@@ -23,8 +23,6 @@ export interface Driver {
   readonly bfloat16?: boolean;
   /** Whether what is stored is in bfloat16. */
   isBfloat16?(storage: unknown): boolean;
-  /** How many bytes of weights it can hold, where that is not up to the machine's memory alone. */
-  readonly mostWeights?: number;
   /** `load` gives the elements; a driver without data never calls it. */
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
   run(

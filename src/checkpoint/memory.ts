@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
 import type { Driver } from '../../tensor/device.ts';
 import { elementCount } from '../../tensor/dtype.ts';
+import { isVision, type Residence } from '../model/weights.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 /** What is left for activations, copies on the way to the device, and everybody else. */
@@ -9,14 +10,26 @@ const SHARE_FOR_WEIGHTS = 0.6;
 /** How many bytes of this machine weights may take. */
 export const defaultMemory = (): number => SHARE_FOR_WEIGHTS * totalmem();
 
+/** Bytes that the weights of a checkpoint take on a device: all of them, and those of the decoder. */
+export function weightBytes(
+  { tensors }: Checkpoint,
+  driver: Driver,
+): { readonly all: number; readonly decoder: number } {
+  const sum = (wanted: (name: string) => boolean) =>
+    [...tensors].reduce((total, [name, { shape, dtype }]) => {
+      const bytes = driver.bfloat16 && dtype === 'bfloat16' ? 2 : 4;
+      return wanted(name) ? total + bytes * elementCount(shape) : total;
+    }, 0);
+  return { all: sum(() => true), decoder: sum((name) => !isVision(name)) };
+}
+
 /**
- * Whether all weights of a checkpoint fit at once.
+ * Which weights can stay on the device: all; or those of the decoder, which every token needs, where a picture is seen once; or
+ * none.
  *
  * @param bytes how many they may take
  */
-export function fitsMemory({ tensors }: Checkpoint, driver: Driver, bytes = defaultMemory()): boolean {
-  const sizes = [...tensors.values()].map(
-    ({ shape, dtype }) => elementCount(shape) * (driver.bfloat16 && dtype === 'bfloat16' ? 2 : 4),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0) <= Math.min(bytes, driver.mostWeights ?? Number.POSITIVE_INFINITY);
+export function residence(checkpoint: Checkpoint, driver: Driver, bytes = defaultMemory()): Residence {
+  const { all, decoder } = weightBytes(checkpoint, driver);
+  return all <= bytes ? 'all' : decoder <= bytes ? 'decoder' : 'none';
 }

@@ -8,7 +8,7 @@ import { readPicture } from '../input/read-picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
 import { answerOptions } from './sampling.ts';
-import { bold, dim, reportStages, type StageReport, say, thousands } from './terminal.ts';
+import { bold, dim, peakMemory, reportStages, type StageReport, say, thousands } from './terminal.ts';
 
 /** `qvl ask PICTURE… "QUESTION"` */
 export async function runAsk(words: string[], options: Options): Promise<void> {
@@ -33,6 +33,12 @@ export interface OpenedSystem {
   close(): Promise<void>;
 }
 
+const STREAMED = {
+  decoder:
+    'the weights do not all fit the memory: the decoder stays there, and what sees pictures is read when it runs',
+  none: 'the weights do not fit the memory: every block reads its own whenever it runs',
+};
+
 /** Opens the device and the checkpoint, and says which. */
 export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   const folder = options.model ?? SHIPPED_MODEL;
@@ -40,14 +46,14 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   try {
     const report = reportStages(device);
     report.enter('load weights');
-    const system = await openSystem(folder, device, memoryBytes(options));
+    const system = await openSystem(folder, device, { memory: memoryBytes(options), resident: options.resident });
     const parameters = [...system.checkpoint.tensors.values()].reduce(
       (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
       0,
     );
     say(`${bold('Qwen-VL')} · ${relative('', folder) || '.'} · ${thousands(parameters)} parameters`);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
-    if (system.streamed) say(dim('the weights do not fit the memory: every block reads its own whenever it runs'));
+    if (system.resident !== 'all') say(dim(STREAMED[system.resident]));
     await device.queue.idle();
     report.end();
     return {
@@ -87,7 +93,7 @@ export async function ask(
     process.stdout.write(piece.text);
   }
   process.stdout.write('\n');
-  report.end((seconds) => ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second`);
+  report.end((seconds) => ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second · peak ${peakMemory()}`);
   if (pictures.length === 1) await drawBoxes(text, paths[0], pictures[0], options);
   return text;
 }

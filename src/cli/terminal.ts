@@ -11,6 +11,9 @@ export const dim = (text: string): string => styleText('dim', text);
 /** Progress and timings go to standard error, so that standard output holds answers alone. */
 export const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
+/** The most memory that the process has had so far. */
+export const peakMemory = (): string => thousands(process.resourceUsage().maxRSS * 1024, 'B');
+
 /** A number with a unit in thousands: 1234567 → `1.23 M`. */
 export function thousands(value: number, unit = ''): string {
   const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));

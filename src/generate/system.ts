@@ -1,30 +1,38 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Device } from '../../tensor/device.ts';
+import type { Device, Driver } from '../../tensor/device.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
-import { fitsMemory } from '../checkpoint/memory.ts';
-import { CheckpointError } from '../error.ts';
+import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
+import { CheckpointError, InputError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
+import type { Residence } from '../model/weights.ts';
 
 /** A checkpoint that is ready to answer: its model on a device and its tokenizer. */
 export interface System {
   readonly checkpoint: Checkpoint;
   readonly model: Model;
   readonly tokenizer: Tokenizer;
-  /** Its weights do not fit the memory: every block reads its own from the files whenever it runs. */
-  readonly streamed: boolean;
+  /** Which weights are in memory: of the others every block reads its own from the files whenever it runs. */
+  readonly resident: Residence;
   close(): Promise<void>;
+}
+
+export interface MemoryOptions {
+  /** In bytes; by default a share of the machine's. */
+  readonly memory?: number | undefined;
+  readonly resident?: boolean | undefined;
 }
 
 /**
  * Opens a model folder as the original is published, weights and `qwen.tiktoken`. The weights are read when the device
  * gets to them; the device stays the caller's.
  *
- * @param memory how many bytes the weights may take; a model that needs more is streamed
- * @throws CheckpointError, TextError
+ * @param options.memory how many bytes the weights may take; what does not fit is streamed
+ * @param options.resident the decoder has to fit
+ * @throws CheckpointError, TextError; InputError when the decoder has to fit and does not
  */
-export async function openSystem(folder: string, device: Device, memory?: number): Promise<System> {
+export async function openSystem(folder: string, device: Device, options: MemoryOptions = {}): Promise<System> {
   const checkpoint = await openCheckpoint(folder);
   try {
     const vocabulary = join(folder, 'qwen.tiktoken');
@@ -42,13 +50,13 @@ export async function openSystem(folder: string, device: Device, memory?: number
         'use the vocabulary that belongs to the checkpoint',
       );
     }
-    const streamed = !fitsMemory(checkpoint, device.driver, memory);
-    const model = loadModel(device, config, (name) => checkpoint.load(name, device.driver.bfloat16), { streamed });
+    const resident = residenceOf(checkpoint, device.driver, options);
+    const model = loadModel(device, config, (name) => checkpoint.load(name, device.driver.bfloat16), { resident });
     return {
       checkpoint,
       model,
       tokenizer,
-      streamed,
+      resident,
       async close() {
         if (!device.closed) freeModel(model);
         await checkpoint.close();
@@ -58,4 +66,21 @@ export async function openSystem(folder: string, device: Device, memory?: number
     await checkpoint.close();
     throw error;
   }
+}
+
+/** @throws InputError */
+function residenceOf(
+  checkpoint: Checkpoint,
+  driver: Driver,
+  { memory = defaultMemory(), resident }: MemoryOptions,
+): Residence {
+  const found = residence(checkpoint, driver, memory);
+  if (!resident || found !== 'none') return found;
+  const needed = (weightBytes(checkpoint, driver).decoder / 1e9).toPrecision(3);
+  const allowed = (memory / 1e9).toPrecision(3);
+  throw new InputError(
+    '--resident',
+    `the decoder takes ${needed} GB on ${driver.name}, expected at most ${allowed}`,
+    'give more --memory, or leave it out',
+  );
 }

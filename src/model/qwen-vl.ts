@@ -15,7 +15,7 @@ import { type Config, patchGrid } from './config.ts';
 import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
 import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
-import { weightShapes } from './weights.ts';
+import { isVision, type Residence, weightShapes } from './weights.ts';
 
 export { type Cache, createCache, freeCache } from './cache.ts';
 
@@ -40,8 +40,8 @@ export interface PlacedImages {
 }
 
 export interface LoadOptions {
-  /** Weights do not stay on the device: each block loads its own whenever it runs. For a model that is larger than the memory. */
-  readonly streamed?: boolean;
+  /** Which weights stay on the device, for a model that is larger than the memory; all by default. */
+  readonly resident?: Residence;
 }
 
 /**
@@ -53,15 +53,16 @@ export function loadModel(
   device: Device,
   config: Config,
   load: (name: string) => Promise<HostData>,
-  { streamed = false }: LoadOptions = {},
+  { resident = 'all' }: LoadOptions = {},
 ): Model {
   const weights: Record<string, Tensor> = {};
   for (const [name, shape] of weightShapes(config)) {
     // A convolution's kernel is a matrix whose rows are flattened patches.
     const matrix = shape.length > 2 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : shape;
-    weights[name] = streamed
-      ? absent(device, () => load(name), matrix, name)
-      : keep(tensor(device, () => load(name), matrix, { label: name }));
+    weights[name] =
+      resident === 'all' || (resident === 'decoder' && !isVision(name))
+        ? keep(tensor(device, () => load(name), matrix, { label: name }))
+        : absent(device, () => load(name), matrix, name);
   }
   const visual = below<PatchEmbeddingWeights & Model['afterPool']>(weights, 'transformer.visual');
   const attnPool = below<AdapterWeights>(weights, 'transformer.visual.attn_pool');

@@ -3,6 +3,12 @@ import { type Config, mlpWidth, visionMlpWidth } from './config.ts';
 /** The learned positions of the vision encoder always fill a grid of 16 × 16 cells, whatever the image's size. */
 const POSITION_CELLS = 16 * 16;
 
+/** Which weights stay on a device; the others are loaded by each block whenever it runs. */
+export type Residence = 'all' | 'decoder' | 'none';
+
+/** Whether a weight is needed for pictures alone: once a picture, where the decoder's are needed for every token. */
+export const isVision = (name: string): boolean => name.startsWith('transformer.visual.');
+
 /**
  * Every tensor of a checkpoint with its shape: the one place that knows the names. Matrices are `[out, in]`, as PyTorch
  * stores them, except `visual.proj`.

@@ -54,7 +54,9 @@ export async function openFullSize(path: string): Promise<FullSizeCase> {
     provenance: { file: basename(path), sha256, weights: 'procedural', ...producer(json) },
     async measure(device, { wanted, resume, onStage }) {
       const config = parseConfig(JSON.parse(await readFile(CONFIG, 'utf8')), 'golden/published/config.json');
-      const model = loadModel(device, config, proceduralCheckpoint(config, device.driver.bfloat16), { streamed: true });
+      const model = loadModel(device, config, proceduralCheckpoint(config, device.driver.bfloat16), {
+        resident: 'none',
+      });
       const what = { golden: sha256, device: device.name };
       try {
         const measured = await runStages(model, stagesOf, {

@@ -122,7 +122,7 @@ function placeOf(index: number, shape: readonly number[]): number[] {
 async function operationsOf(config: Config, stagesOf: (model: Model) => readonly Stage[]): Promise<number[]> {
   const device = createDevice(nullDriver);
   const model = loadModel(device, config, () => Promise.reject(new Error('the null device loads no weights')), {
-    streamed: true,
+    resident: 'none',
   });
   let x: Tensor | undefined;
   const costs: number[] = [];

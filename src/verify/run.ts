@@ -1,6 +1,6 @@
 import type { Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
-import { fitsMemory } from '../checkpoint/memory.ts';
+import { residence } from '../checkpoint/memory.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
 import type { FullSizeCase } from './full-size-case.ts';
@@ -63,9 +63,8 @@ async function measureModes(
   device: Device,
   { modes, wanted, onProgress, memory }: RunOptions,
 ) {
-  const streamed = !fitsMemory(checkpoint, device.driver, memory);
   const model = loadModel(device, checkpoint.config, (name) => checkpoint.load(name, device.driver.bfloat16), {
-    streamed,
+    resident: residence(checkpoint, device.driver, memory),
   }); // one upload for both modes
   try {
     const measured: Partial<Record<Mode, TapMeasurement[]>> = {};

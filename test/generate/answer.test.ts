@@ -116,18 +116,31 @@ test('a conversation looks at each picture once', async () => {
   expect(device.live.size).toBe(before);
 });
 
-test('a checkpoint that does not fit the memory answers the same from its files', async () => {
+test.each([
+  [2_000_000, 'none'],
+  [8_500_000, 'decoder'],
+] as const)('with %d bytes for its weights a checkpoint answers the same from its files', async (bytes, resident) => {
   const { device, system } = devices.get('simd')!;
   const before = device.live.size;
-  const streamed = await openSystem('golden/tiny', device, 4_000_000);
-  expect([system.streamed, streamed.streamed]).toEqual([false, true]);
+  const streamed = await openSystem('golden/tiny', device, { memory: bytes });
+  expect([system.resident, streamed.resident]).toEqual(['all', resident]);
   const question = asked('What is in the picture?', pictures[0]);
   expect(await said(streamed, question, { maxNewTokens: 3 })).toEqual(
     await said(system, question, { maxNewTokens: 3 }),
   );
-  expect(device.live.size).toBe(before + 2); // the position tables
   await streamed.close();
   expect(device.live.size).toBe(before);
+});
+
+test('a decoder that has to be resident and does not fit is refused', async () => {
+  const { device } = devices.get('simd')!;
+  const options = { memory: 7_000_000, resident: true };
+  await expect(openSystem('golden/tiny', device, options)).rejects.toThrow(
+    '--resident: the decoder takes 0.00712 GB on simd, expected at most 0.00700',
+  );
+  const fitting = await openSystem('golden/tiny', device, { ...options, memory: 8_000_000 });
+  expect(fitting.resident).toBe('decoder');
+  await fitting.close();
 });
 
 test('impossible questions are refused before any work', async () => {

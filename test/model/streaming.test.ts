@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, encodeImages, freeModel, loadModel, logits, type Model } from '../../src/model/qwen-vl.ts';
+import type { Residence } from '../../src/model/weights.ts';
 import { closeDevice, type Device, type HostData } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -24,13 +25,13 @@ async function pass(model: Model): Promise<HostData[]> {
   return Promise.all([features, scores]);
 }
 
-async function measured(opened: OpenedCase, device: Device, streamed: boolean) {
+async function measured(opened: OpenedCase, device: Device, resident: Residence) {
   const loads: string[] = [];
   const load = (name: string) => {
     loads.push(name);
     return opened.checkpoint.load(name);
   };
-  const model = loadModel(device, opened.checkpoint.config, load, { streamed });
+  const model = loadModel(device, opened.checkpoint.config, load, { resident });
   await device.queue.idle();
   const loadedAtFirst = loads.length;
   const results = await pass(model);
@@ -55,8 +56,8 @@ test.each([
   const opened = await openCase(wanted);
   const { device } = await openDevice('cpu');
   const { device: other } = await openDevice('cpu');
-  const resident = await measured(opened, device, false);
-  const streamed = await measured(opened, other, true);
+  const resident = await measured(opened, device, 'all');
+  const streamed = await measured(opened, other, 'none');
 
   expect(streamed.results).toEqual(resident.results);
   expect(resident.loadedAtFirst).toBe(resident.loads);

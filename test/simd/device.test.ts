@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
 import { createHeap } from '../../kernels/simd/device/heap.ts';
-import { createTeam } from '../../kernels/simd/device/team.ts';
+import { createTeam, type Setup } from '../../kernels/simd/device/team.ts';
 import { compileKernels, KERNELS } from '../../kernels/simd/kernels.ts';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, freeModel, loadModel, logits } from '../../src/model/qwen-vl.ts';
@@ -24,7 +24,7 @@ describe('the heap', () => {
     });
     fc.assert(
       fc.property(steps, (list) => {
-        const heap = createHeap(shared(1));
+        const heap = createHeap(shared(1), 65_536);
         const held: { offset: number; bytes: number }[] = [];
         for (const { bytes, free } of list) {
           if (free < held.length) heap.free(held.splice(free, 1)[0].offset);
@@ -47,9 +47,9 @@ describe('the heap', () => {
   });
 
   test('ends with an error that says what to do', () => {
-    const heap = createHeap(shared(1, 4));
+    const heap = createHeap(shared(1, 4), 4);
     expect(() => heap.allocate(1e6)).toThrow(DeviceError);
-    expect(() => createHeap(shared(1)).allocate(5e9)).toThrow('do not fit 4 GiB; give less --memory');
+    expect(() => createHeap(shared(1), 65_536).allocate(5e9)).toThrow('do not fit 4 GiB; give less --memory');
     expect(() => heap.free(64)).toThrow(RangeError);
   });
 });
@@ -77,6 +77,22 @@ describe('the team', () => {
     const outside = 4 * 65_536; // beyond the memory: every thread that gets a unit fails
     expect(() => team.run('divide', [outside, outside, 2], 1000, true)).toThrow();
     team.run('divide', [64, 1024, 2], 4, false);
+    await team.close();
+  });
+
+  test.each(['inside a kernel', 'between two'])('a worker that is lost %s is an error, not a hang', async (when) => {
+    let end: () => void = () => undefined;
+    const start = async ({ control, words }: Setup, lost: () => void) => {
+      end = lost;
+      if (when === 'inside a kernel') Atomics.add(control, words.inside, 1); // and it never comes out
+      return { terminate: () => undefined };
+    };
+    const names = KERNELS.map(({ name }) => name);
+    const team = await createTeam(compileKernels(true), shared(1), names, 2, { start, patience: 50 });
+    if (when === 'between two') end();
+    for (let again = 0; again < 2; again++) {
+      expect(() => team.run('divide', [64, 1024, 2], 1000, true)).toThrow('a worker was lost; open the device again');
+    }
     await team.close();
   });
 });

@@ -123,7 +123,7 @@ describe('a pass stage by stage', () => {
   test('has the activations of the pass in one go, wherever it was interrupted', async () => {
     const fingerprints = await wholePass();
     expect(fingerprints.size).toBeGreaterThan(50);
-    const model = loadModel(device, config, proceduralCheckpoint(config), { streamed: true });
+    const model = loadModel(device, config, proceduralCheckpoint(config), { resident: 'none' });
     const stagesOf = (of: typeof model) => passStages(of, prompt());
     const shares: number[] = [];
     const path = join(folder, 'progress');
@@ -150,7 +150,7 @@ describe('a pass stage by stage', () => {
 
   test('leaves out what no wanted activation needs', async () => {
     const fingerprints = await wholePass();
-    const model = loadModel(device, config, proceduralCheckpoint(config), { streamed: true });
+    const model = loadModel(device, config, proceduralCheckpoint(config), { resident: 'none' });
     const ran: string[] = [];
     const taps = await runStages(model, (of) => passStages(of, prompt()), {
       fingerprints,

@@ -1,19 +1,18 @@
-import type { Driver, HostData, OnKernel } from '../../../tensor/device.ts';
+import type { Driver, HostData } from '../../../tensor/device.ts';
 import { widenBfloat16 } from '../../../tensor/dtype.ts';
 import { DeviceError } from '../../../tensor/error.ts';
 import type { Op } from '../../../tensor/op.ts';
 import type { Sizes } from '../../../tensor/signature.ts';
 import { elements } from '../../../tensor/tensor.ts';
-import { compileKernels, inOrder, KERNELS } from '../kernels.ts';
-import type { Func, Parameters } from '../wasm/code.ts';
+import { compileKernels } from '../kernels.ts';
 import { features } from '../wasm/features.ts';
-import { createHeap, type Heap } from './heap.ts';
-import { createTeam } from './team.ts';
-import { TAKE_BFLOAT16, TWINS } from './twins.ts';
+import { type Bank, createBank, type Host } from './bank.ts';
+import { HOMES, TAKE_BFLOAT16, TWINS } from './twins.ts';
 import { type MatrixLayout, widen } from './weights.ts';
 
 /** Where a tensor's elements lie. */
 export interface Stored {
+  readonly bank: Bank;
   at: number;
   readonly shape: readonly number[];
   readonly type: 'float32' | 'int32' | 'bfloat16';
@@ -23,37 +22,15 @@ export interface Stored {
   readonly parts: Map<string, number>;
 }
 
-/** A memory ends at 4 GiB: what weights leave of it is for activations and for packing. */
-const MOST_WEIGHTS = 3 * 2 ** 30;
-
-/** Waking another thread takes as long as about so many operations. */
-const WORTH_THREADS = 2_000_000;
-
-/** What a twin works with. */
-export interface Host {
-  readonly heap: Heap;
-  /**
-   * Runs a kernel over `units` units, on all threads if that pays.
-   *
-   * @param given all its parameters but the last two, `start` and `end`
-   * @param operations about how much there is to do, by default one operation a unit
-   */
-  run<P extends Parameters>(
-    kernel: Func<P>,
-    given: Readonly<Record<Exclude<keyof P, 'start' | 'end'>, number>>,
-    units: number,
-    operations?: number,
-  ): void;
-  /** So many bytes until they are released, or the operation ends. */
-  temporary(bytes: number): number;
-  release(offset: number): void;
-  /** Elements in the memory. The view is good until something is allocated. */
-  floats(at: number, count: number): Float32Array;
-  integers(at: number, count: number): Int32Array;
-}
-
 /** An operation on the `simd` device: writes the output, of which the place is given. */
 export type Twin = (host: Host, inputs: readonly Stored[], sizes: Sizes, output: Stored) => void;
+
+/** A 32-bit memory ends at 4 GiB. */
+const MOST_PAGES = 65_536;
+const PAGE = 65_536;
+
+/** What is uploaded may take so much of a bank: the rest is for activations, and for packing the largest weight, 1.2 GB. */
+const SHARE_FOR_UPLOADS = 0.6;
 
 /** Where threads share memory: in Node, and in pages that are isolated from other origins. */
 const canShare = (): boolean =>
@@ -61,104 +38,99 @@ const canShare = (): boolean =>
   (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
 
 /**
- * WebAssembly kernels with SIMD over one memory, on several threads where it can be shared. Results are the same bytes for any
- * number of threads.
+ * WebAssembly kernels with SIMD, on several threads where memory can be shared. Results are the same bytes for any number of
+ * threads, and of memories: an operation runs in the memory of its weight, or of its largest input, and what lies elsewhere is
+ * copied there while it runs.
  *
+ * @param mostPages that a memory may have; tests make it small
  * @throws DeviceError where WebAssembly has no SIMD
  */
-export async function simd(wantedThreads: number): Promise<Driver> {
+export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promise<Driver> {
   const shared = canShare();
   const threads = shared ? wantedThreads : 1;
   const { simd: supported, relaxed } = features();
   if (!supported) throw new DeviceError('simd: this JavaScript engine has no WebAssembly SIMD; choose another device');
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536, shared });
-  const heap = createHeap(memory);
-  const team = await createTeam(
-    compileKernels(shared, relaxed),
-    memory,
-    KERNELS.map(({ name }) => name),
-    threads,
-  );
+  const module = compileKernels(shared, relaxed);
+  const open = () => createBank(module, { threads, shared, mostPages });
+  const banks = [await open()];
 
-  const allocate = (shape: readonly number[], type: Stored['type']): Stored => ({
-    at: heap.allocate(elements(shape) * (type === 'bfloat16' ? 2 : 4)),
-    shape,
-    type,
-    packed: undefined,
-    parts: new Map(),
-  });
-
-  function release({ at, parts }: Stored): void {
-    for (const offset of [at, ...parts.values()]) heap.free(offset);
+  function allocate(bank: Bank, shape: readonly number[], type: Stored['type']): Stored {
+    const at = bank.host.heap.allocate(elements(shape) * (type === 'bfloat16' ? 2 : 4));
+    return { bank, at, shape, type, packed: undefined, parts: new Map() };
   }
 
-  // One host serves all operations, one at a time: made anew for each, it would cost more than a small kernel.
-  const temporaries = new Set<number>();
-  let listener: OnKernel | undefined;
-  const host: Host = {
-    heap,
-    run(kernel, given, units, operations = units) {
-      const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
-      const start = listener && performance.now();
-      team.run(kernel.name, values, units, operations >= WORTH_THREADS);
-      if (start !== undefined) listener?.(kernel.name, start, performance.now() - start);
-    },
-    temporary(bytes) {
-      const offset = heap.allocate(bytes);
-      temporaries.add(offset);
-      return offset;
-    },
-    release(offset) {
-      temporaries.delete(offset);
-      heap.free(offset);
-    },
-    floats: (at, count) => new Float32Array(memory.buffer, at, count),
-    integers: (at, count) => new Int32Array(memory.buffer, at, count),
-  };
+  function release({ bank, at, parts }: Stored): void {
+    for (const offset of [at, ...parts.values()]) bank.host.heap.free(offset);
+  }
+
+  /** The first bank with room, or a new one. */
+  async function bankFor(bytes: number): Promise<Bank> {
+    const found = banks.find(({ host }) => host.heap.used + bytes <= SHARE_FOR_UPLOADS * mostPages * PAGE);
+    if (found) return found;
+    const opened = await open();
+    banks.push(opened);
+    return opened;
+  }
 
   return {
     name: 'simd',
     description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
     bfloat16: true,
     isBfloat16: (storage) => (storage as Stored).type === 'bfloat16',
-    mostWeights: MOST_WEIGHTS,
     async upload(load, shape) {
       const given = await load();
       // Biases and the weights of norms are small, and added to float32.
       const data = given instanceof Uint16Array && shape.length === 1 ? widenBfloat16(given) : given;
-      const stored = allocate(shape, typeOf(data));
-      write(memory, stored.at, data);
+      const stored = allocate(await bankFor(data.byteLength), shape, typeOf(data));
+      bytesOf(stored).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       return stored;
     },
     run(op: Op, inputs, sizes, shape, onKernel) {
+      const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
+      if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
       const given = inputs as readonly Stored[];
-      const output = allocate(shape, op.signature.output.dtype);
+      const bank = homeOf(op, given);
+      const output = allocate(bank, shape, op.signature.output.dtype);
       try {
-        const wide = TAKE_BFLOAT16.has(op.name) ? given : given.map((input) => input && widened(host, input));
-        const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
-        if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
-        listener = onKernel;
-        twin(host, wide, sizes, output);
+        bank.during(onKernel, (host) => {
+          const narrow = TAKE_BFLOAT16.has(op.name);
+          const here = given.map((input) => input && brought(bank, host, input));
+          twin(host, narrow ? here : here.map((input) => input && widened(host, input)), sizes, output);
+        });
         return output;
       } catch (error) {
         release(output);
         throw error;
-      } finally {
-        for (const offset of temporaries) heap.free(offset);
-        temporaries.clear();
       }
     },
     read(storage, shape) {
-      const { at, type, packed } = storage as Stored;
+      const { bank, at, type, packed } = storage as Stored;
       if (packed || type === 'bfloat16')
         throw new DeviceError('simd: weights cannot be read back; read them from their file');
       const count = elements(shape);
-      if (type === 'int32') return Float32Array.from(new Int32Array(memory.buffer, at, count));
-      return new Float32Array(memory.buffer, at, count).slice();
+      if (type === 'int32') return Float32Array.from(bank.host.integers(at, count));
+      return bank.host.floats(at, count).slice();
     },
     free: (storage) => release(storage as Stored),
-    close: () => team.close(),
+    async close() {
+      await Promise.all(banks.map((bank) => bank.close()));
+    },
   };
+}
+
+/** Where an operation runs: weights are never copied, and of the rest the largest is not. */
+function homeOf({ name }: Op, inputs: readonly (Stored | undefined)[]): Bank {
+  const present = inputs.filter((input) => input !== undefined);
+  const home = HOMES.has(name) ? inputs[HOMES.get(name)!]! : present.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
+  return home.bank;
+}
+
+/** A tensor in the memory of an operation, until it ends. */
+function brought(bank: Bank, host: Host, stored: Stored): Stored {
+  if (stored.bank === bank) return stored;
+  const at = host.temporary(sizeOf(stored));
+  host.bytes(at, sizeOf(stored)).set(bytesOf(stored));
+  return { ...stored, bank, at };
 }
 
 /** A tensor in float32, until the operation ends. */
@@ -166,14 +138,14 @@ function widened(host: Host, stored: Stored): Stored {
   if (stored.type !== 'bfloat16') return stored;
   const count = elements(stored.shape);
   const at = host.temporary(4 * count);
-  widen(new Uint16Array(host.heap.memory.buffer, stored.at, count), host.integers(at, count));
+  const bits = host.bytes(stored.at, 2 * count);
+  widen(new Uint16Array(bits.buffer, bits.byteOffset, count), host.integers(at, count));
   return { ...stored, at, type: 'float32' };
 }
 
+const sizeOf = ({ shape, type }: Stored): number => elements(shape) * (type === 'bfloat16' ? 2 : 4);
+
+const bytesOf = (stored: Stored): Uint8Array => stored.bank.host.bytes(stored.at, sizeOf(stored));
+
 const typeOf = (data: HostData): Stored['type'] =>
   data instanceof Int32Array ? 'int32' : data instanceof Uint16Array ? 'bfloat16' : 'float32';
-
-function write(memory: WebAssembly.Memory, at: number, data: HostData): void {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  new Uint8Array(memory.buffer, at, data.byteLength).set(bytes);
-}

@@ -41,8 +41,8 @@ const MOST_ARGUMENTS = 24;
 const PORTIONS = 8;
 /** Portions begin at multiples of it where units are many: they may be single elements of vectors. */
 const ALIGNED = 16;
-/** A worker that has been inside a run for so long without a sign is taken to be lost. */
-const LOST_MILLISECONDS = 120_000;
+/** A portion of a kernel takes far less: a worker that has been inside a run for so long without a sign is lost. */
+const LOST_MILLISECONDS = 10_000;
 
 type Exports = Readonly<Record<string, (...given: number[]) => void>>;
 
@@ -51,12 +51,14 @@ type Exports = Readonly<Record<string, (...given: number[]) => void>>;
  *
  * @param module whose exports are kernels
  * @param names the exports, by number
+ * @param options.start starts a worker; it calls `lost` when the worker has ended by itself
  */
 export async function createTeam(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
   names: readonly string[],
   threads: number,
+  { start = startWorker, patience = LOST_MILLISECONDS }: TeamOptions = {},
 ): Promise<Team> {
   const exports = new WebAssembly.Instance(module, { environment: { memory } }).exports as Exports;
   const alone = (kernel: string, given: readonly number[], units: number) => exports[kernel](...given, 0, units);
@@ -66,7 +68,11 @@ export async function createTeam(
   const control = new Int32Array(buffer, 0, WORDS);
   const values = new Float64Array(buffer, 4 * WORDS);
   const setup = { module, memory, names, control, values, words: CONTROL };
-  const workers = await Promise.all(Array.from({ length: threads - 1 }, () => startWorker(setup)));
+  let alive = true;
+  const lost = () => {
+    alive = false;
+  };
+  const workers = await Promise.all(Array.from({ length: threads - 1 }, () => start(setup, lost)));
   let runs = 0;
 
   /** Waits until no worker is inside the run. */
@@ -78,7 +84,10 @@ export async function createTeam(
       if (inside === 0) return;
       const next = Atomics.load(control, CONTROL.next);
       if (next !== last) [last, since] = [next, performance.now()];
-      if (performance.now() - since > LOST_MILLISECONDS) throw new DeviceError('simd: a worker does not answer');
+      if (performance.now() - since > patience) {
+        alive = false;
+        throw lostWorker();
+      }
       if (CAN_WAIT) Atomics.wait(control, CONTROL.inside, inside, 100);
     }
   }
@@ -86,6 +95,7 @@ export async function createTeam(
   return {
     threads,
     run(kernel, given, units, parallel) {
+      if (!alive) throw lostWorker();
       if (units < 2 || !parallel) return alone(kernel, given, units);
       const share = Math.max(
         1,
@@ -114,11 +124,23 @@ export async function createTeam(
       }
     },
     async close() {
+      alive = false; // from now on workers end as they should
       Atomics.store(control, CONTROL.run, -1);
       Atomics.notify(control, CONTROL.run);
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
+}
+
+/** A worker takes no part any more, and what it was computing is missing. */
+const lostWorker = () =>
+  new DeviceError('simd: a worker was lost; open the device again, with one thread if it repeats');
+
+type StartWorker = (setup: Setup, lost: () => void) => Promise<StartedWorker>;
+export interface TeamOptions {
+  readonly start?: StartWorker;
+  /** In milliseconds. */
+  readonly patience?: number;
 }
 
 interface StartedWorker {
@@ -139,7 +161,7 @@ export interface Setup {
 const CAN_WAIT = typeof window === 'undefined';
 
 /** A worker is made of its function's text, so that it needs no file of its own in a page and no loader in Node. */
-async function startWorker(setup: Setup): Promise<StartedWorker> {
+async function startWorker(setup: Setup, lost: () => void): Promise<StartedWorker> {
   // The TypeScript loader wraps inner functions in a call of __name.
   const text = `const __name = (value) => value; const work = ${work};`;
   if (typeof window === 'undefined') {
@@ -148,11 +170,13 @@ async function startWorker(setup: Setup): Promise<StartedWorker> {
       eval: true,
       workerData: setup,
     });
+    worker.on('error', lost).on('exit', lost);
     worker.unref();
     return worker;
   }
   const url = URL.createObjectURL(new Blob([`${text} onmessage = ({ data }) => work(data);`]));
   const worker = new Worker(url);
+  worker.onerror = lost;
   worker.postMessage(setup);
   return worker;
 }

@@ -24,6 +24,14 @@ import { linear, matmul, weightType } from './weights.ts';
 /** Operations that take weights in bfloat16; for others they are widened. */
 export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', 'embedding']);
 
+/** The input in whose memory an operation has to run: a weight that it packs, or what it writes into. */
+export const HOMES: ReadonlyMap<string, number> = new Map([
+  ['linear', 1],
+  ['matmul', 1],
+  ['embedding', 0],
+  ['append', 0],
+]);
+
 /** Of attention: each has room for the scores of a few queries. */
 const MOST_CHUNKS = 64;
 

@@ -1,7 +1,8 @@
 import { pack } from '../pack.ts';
 import { ACTIVATION, product } from '../product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../weights.ts';
-import type { Host, Stored, Twin } from './driver.ts';
+import type { Host } from './bank.ts';
+import type { Stored, Twin } from './driver.ts';
 
 export const linear: Twin = (host, [x, weight, bias], { N, K, M, start }, y) => {
   const w = packedRows(host, weight, start, M, K);
