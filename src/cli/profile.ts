@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
+import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';
 import { describeMachine, machine } from '../profile/machine.ts';
 import type { Workload } from '../profile/pass.ts';
@@ -60,12 +61,13 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       ...{ roofs, question, prompt: ids.length },
       model: relative('', options.model ?? SHIPPED_MODEL) || '.',
     };
-    console.log(`${bold(question)}  ${ids.length} tokens in, ${tokens} out · median of ${found.runs} runs`);
+    console.log(`${bold(question)}  ${ids.length} tokens in, ${tokens} out · the shortest of ${found.runs} runs`);
     console.log(
       `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs\n`,
     );
     for (const line of profileLines(found, roofs)) console.log(line);
     if (options.trace) await save(options.trace, JSON.stringify(traceEvents(found, device.description)), '--trace');
+    if (options.html) await save(options.html, profilePage(context, found), '--html');
     if (options.json) await save(options.json, profileJson(context, found), '--json');
   } finally {
     await close();

@@ -1,3 +1,4 @@
+import { DECODE, IMAGE } from './pass.ts';
 import { type Limit, leastMilliseconds, type Rates, ratesOf } from './rates.ts';
 import type { LaunchRecord, PassRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
@@ -92,9 +93,14 @@ export function stagesOf({ stages, launches, transfers }: PassRecord): StageSumm
   });
 }
 
-/** The share of a pass's time that belongs to a launch, and so to a kernel by name: launching it, and running it. */
-export const attributed = ({ launches, milliseconds }: PassRecord): number =>
-  sum(launches, ({ launching, awaited }) => launching.milliseconds + awaited.milliseconds) / milliseconds;
+/** The host's own stage, and what comes behind the forward pass. */
+const AROUND: ReadonlySet<string> = new Set([IMAGE, DECODE]);
+
+/** The share of a forward pass's time that belongs to a launch, and so to a kernel by name: launching it, and running it. */
+export function attributed(pass: PassRecord): number {
+  const stages = stagesOf(pass).filter(({ name }) => !AROUND.has(name));
+  return sum(stages, ({ launching, kernels }) => launching + kernels) / sum(stages, (stage) => stage.milliseconds);
+}
 
 /** Launches that were faster than the roofs allow: their operations, bytes or time cannot be right. */
 export function impossible({ launches }: PassRecord, roofs: Roofs | undefined): LaunchRecord[] {

@@ -1,6 +1,7 @@
+import { DECODE } from './pass.ts';
 import type { Profile } from './profile.ts';
 import { type Limit, ratesOf } from './rates.ts';
-import type { LaunchRecord } from './record.ts';
+import type { LaunchRecord, PassRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
 import { attributed, type Group, groupBy, groupOf, impossible, stagesOf } from './summary.ts';
 import { digits, milliseconds, percent, scaled, shapeText, UNKNOWN } from './text.ts';
@@ -93,8 +94,18 @@ function stageLines({ stepwise, fused }: Profile): string[] {
   ];
   return [
     ...columns([header, ...rows, total]),
-    `${percent(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percent(attributed(fused))} as it runs`,
+    `from the picture on the device to the first token, ${percent(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percent(attributed(fused))} as it runs`,
+    ...decodeLines(stepwise),
   ];
+}
+
+/** Steps of decoding differ: the cache grows, and engines have their own ideas. */
+function decodeLines({ stages }: PassRecord): string[] {
+  const steps = stages.filter(({ name }) => name === DECODE).map((stage) => stage.milliseconds);
+  if (steps.length < 2) return [];
+  const sorted = [...steps].sort((a, b) => a - b);
+  const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]].map(milliseconds);
+  return [`a step of decoding: ${median} ms in the median, ${least} to ${most}`];
 }
 
 const rateCells = ({
@@ -134,7 +145,7 @@ function groupLines(
     [title, 'launches', 'share', ...RATES, 'ms as it runs'],
     ...[...groups, total].map((group) => {
       const other = group === total ? groupOf('all', unwatched, roofs) : known.get(group.name);
-      const time = other ? milliseconds(other.milliseconds) : 'in another';
+      const time = other ? milliseconds(other.milliseconds) : '';
       return [group.name, String(group.launches), share(group), ...rateCells(group), time];
     }),
     ...only.map((group) => [

@@ -1,0 +1,91 @@
+import { STYLE } from '../verify/html-style.ts';
+import { html, type Markup } from '../verify/markup.ts';
+import { PROFILE_STYLE } from './html-style.ts';
+import { groupTable, launchTable, stageTable } from './html-tables.ts';
+import type { ProfileContext } from './json.ts';
+import type { Profile } from './profile.ts';
+import type { PassRecord } from './record.ts';
+import { type Point, rooflinePlot } from './roofline.ts';
+import { attributed, groupBy, impossible, stagesOf } from './summary.ts';
+import { digits, milliseconds, percent, scaled } from './text.ts';
+
+/**
+ * A profile as one page that needs nothing else: no script, no font, no picture from anywhere. Its content policy forbids them,
+ * so that not even an oversight in escaping could run anything.
+ */
+export function profilePage(context: ProfileContext, profile: Profile): string {
+  const { made, machine, device, roofs, model, question, prompt } = context;
+  const { stepwise, fused, first, runs, tokens } = profile;
+  const names = [...new Set(stepwise.stages.map(({ name }) => name))];
+  const colour = (stage: string) => `stage-${Math.min(5, names.indexOf(stage))}`;
+  const errors = impossible(stepwise, roofs);
+  const { markup } = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>Qwen-VL, where the time goes</title>
+<style>${{ markup: STYLE + PROFILE_STYLE }}</style></head><body><main>
+<h1>Where the time goes</h1>
+<p class="lead">${question} — ${model} on ${device.description}: ${prompt} tokens in, ${tokens.length} out, in <b>${milliseconds(fused.milliseconds)} ms</b>
+as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: the shortest of ${runs} runs each. The first pass of all took
+${milliseconds(first.milliseconds - stepwise.milliseconds)} ms more: kernels are compiled in it, weights packed, JavaScript is still slow.</p>
+${errors.length > 0 && html`<p class="bad"><b>Accounting error:</b> ${errors.length} launches stand above a roof. Their cost, their time or the roof is wrong; they are marked below.</p>`}
+<section><h2>Stages</h2>
+${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
+${strip('as it runs when nobody looks', fused, stepwise, colour)}
+${stageTable(profile, colour)}
+<p class="dim">${percent(attributed(stepwise))} of the time from the picture on the device to the first token belongs to kernels by name (launching and running them); as it runs, ${percent(attributed(fused))}.</p></section>
+<section><h2>Roofline</h2>
+${
+  roofs
+    ? html`<p class="dim">Each circle is one operation in one stage, its area the time. The lines are what this machine reached when it did nothing else: ${digits(roofs.multiplyAdd)} GFLOP/s, ${digits(roofs.memory)} GB/s from memory; dashed, what lies in a cache of that size. A launch that computes next to nothing takes ${digits(1000 * roofs.launch)} µs.</p>
+${rooflinePlot(pointsOf(stepwise, context), roofs, colour)}
+<figcaption>${names.map((name) => html`<span><span class="swatch ${colour(name)}"></span>${name}</span>`)}</figcaption>`
+    : html`<p class="dim">The roofs of this machine were not measured.</p>`
+}</section>
+<section><h2>Operations</h2>${groupTable(
+    groupBy(stepwise.launches, ({ op }) => op, roofs),
+    groupBy(fused.launches, ({ op }) => op, roofs),
+  )}</section>
+<section><h2>Launches</h2><p class="dim">Stepwise, in the order in which they ran; the kernels of each with their own times.</p>
+${names.map((name) =>
+  launchTable(
+    name,
+    stepwise.launches.filter(({ stage }) => stage === name),
+    roofs,
+  ),
+)}</section>
+<section><h2>What the numbers are</h2><dl>
+<dt>measured</dt><dd>times, by the host’s clock around an awaited launch or by the device’s own; what is divided by them; the roofs</dd>
+<dt>exact</dt><dd>launches, shapes, floating-point operations (${scaled(
+    stepwise.launches.reduce((sum, { operations }) => sum + operations, 0),
+    'FLOP',
+  )} in all): they follow from the shapes</dd>
+<dt>modelled</dt><dd>bytes, and operations a byte: every element of an input and of the output moves once, whatever a kernel really moves</dd>
+<dt>–</dt><dd>could not be measured</dd></dl></section>
+<footer>${made.date} · ${made.project} · ${made.runtime} · ${machine}</footer></main></body></html>
+`;
+  return markup;
+}
+
+/** The stages side by side, as long as they took: what was spent in kernels, and pale what was not. */
+function strip(label: string, pass: PassRecord, other: PassRecord, colour: (stage: string) => string): Markup {
+  const width = (time: number) => ((100 * time) / Math.max(pass.milliseconds, other.milliseconds)).toFixed(3);
+  return html`<p class="label">${label}, ${milliseconds(pass.milliseconds)} ms</p><div class="strip">${stagesOf(
+    pass,
+  ).map(
+    ({ name, milliseconds: time, kernels, launching }) =>
+      html`<i class="${colour(name)}" style="width:${width(kernels)}%" title="${name}, in kernels: ${milliseconds(kernels)} ms"></i><i class="other ${colour(name)}" style="width:${width(time - kernels)}%" title="${name}, on the host: ${milliseconds(time - kernels)} ms, of that launching ${milliseconds(launching)} ms"></i>`,
+  )}</div>`;
+}
+
+/** One point for each operation in each stage. */
+function pointsOf({ launches }: PassRecord, { roofs }: ProfileContext): Point[] {
+  const stages = [...new Set(launches.map(({ stage }) => stage))];
+  return stages.flatMap((stage) =>
+    groupBy(
+      launches.filter((launch) => launch.stage === stage),
+      ({ op }) => op,
+      roofs,
+    ).map((group) => ({ ...group, stage })),
+  );
+}
