@@ -3,6 +3,7 @@ import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
 import { sineCosinePositions } from '../model/positions.ts';
 import { weightShapes } from '../model/weights.ts';
+import { canDraw, drawElements } from './draw.ts';
 
 /**
  * Weights that need no file: every element is a hash of its index and its tensor's name, scaled so that activations keep their
@@ -16,6 +17,9 @@ export function fnv1a(text: string): number {
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
+
+/** Fewer are drawn before other threads are awake. */
+const WORTH_THREADS = 2 ** 16;
 
 /** 2³² divided by the golden ratio: multiples of it spread evenly. */
 const GOLDEN_RATIO = 0x9e3779b1;
@@ -86,6 +90,12 @@ export function proceduralCheckpoint(
       throw new CheckpointError('procedural weights', `no weight "${name}"`, 'use a name of the configuration');
     if (name.endsWith('pos_embed')) return sineCosinePositions(Math.sqrt(shape[0]), shape[1]);
     const count = shape.reduce((a, b) => a * b, 1);
-    return (keepBfloat16 && shape.length > 1 ? drawnBits : drawn)(name, count, proceduralScale(name, shape));
+    const value = proceduralScale(name, shape);
+    const narrow = keepBfloat16 && shape.length > 1;
+    // A matrix's scale is a power of two: it is the value of 1.
+    if (shape.length > 1 && count >= WORTH_THREADS && canDraw()) {
+      return drawElements(fnv1a(name), count, value(1), narrow ? 'bfloat16' : 'float32');
+    }
+    return (narrow ? drawnBits : drawn)(name, count, value);
   };
 }

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
 import { patches } from '../../kernels/patches.ts';
-import { fnv1a, proceduralCheckpoint, proceduralInput } from '../../src/checkpoint/procedural.ts';
+import { canDraw, drawElements } from '../../src/checkpoint/draw.ts';
+import { drawn, fnv1a, proceduralCheckpoint, proceduralInput } from '../../src/checkpoint/procedural.ts';
 import { parseConfig } from '../../src/model/config.ts';
 import { sineCosinePositions } from '../../src/model/positions.ts';
 import { nmse } from '../../src/verify/metrics.ts';
@@ -36,6 +37,21 @@ test('every weight is exact in bfloat16, spread as its kind asks', async () => {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
     expect(spread / deviation).toBeCloseTo(1, values.length > 10_000 ? 2 : 0);
+  }
+});
+
+test('what is drawn in WebAssembly is what is drawn in JavaScript, across chunks and at ragged ends', async () => {
+  expect(canDraw()).toBe(true);
+  for (const [count, scale] of [
+    [70_003, 2 ** -12],
+    [2 ** 24 + 70_001, 2 ** -9], // more than one chunk
+  ] as const) {
+    const expected = drawn('a.weight', count, (b) => b * scale);
+    const found = await drawElements(fnv1a('a.weight'), count, scale, 'float32');
+    expect(Buffer.compare(new Uint8Array(found.buffer), new Uint8Array(expected.buffer))).toBe(0);
+    const bits = await drawElements(fnv1a('a.weight'), count, scale, 'bfloat16');
+    const wide = widenBfloat16(bits as Uint16Array);
+    expect(Buffer.compare(new Uint8Array(wide.buffer), new Uint8Array(expected.buffer))).toBe(0);
   }
 });
 

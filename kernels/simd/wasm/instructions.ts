@@ -64,6 +64,7 @@ export const v128 = {
   store32_lane: storeLane(simd(0x5a)),
   and: plain(simd(0x4e), ['v128', 'v128'], 'v128'),
   or: plain(simd(0x50), ['v128', 'v128'], 'v128'),
+  xor: plain(simd(0x51), ['v128', 'v128'], 'v128'),
   /** `mask ? a : b`, bit by bit. */
   bitselect: plain(simd(0x52), ['v128', 'v128', 'v128'], 'v128'),
 };
@@ -90,6 +91,7 @@ export const f32x4 = {
   pmin: plain(simd(0xea), ['v128', 'v128'], 'v128'),
   /** `a < b ? b : a`, as `pmin`. */
   pmax: plain(simd(0xeb), ['v128', 'v128'], 'v128'),
+  convert_i32x4_s: plain(simd(0xfa), ['v128'], 'v128'),
   /**
    * `a · b + c`, rounded once or twice as the machine likes. Only in engines with relaxed SIMD: see `code.multiplyAdd`.
    */
@@ -102,9 +104,17 @@ export const i32x4 = {
     code: [...simd(0x0c), ...four(lanes).flatMap((lane) => [...new Uint8Array(Int32Array.of(lane).buffer)])],
   }),
   shl: plain(simd(0xab), ['v128', 'i32'], 'v128'),
+  splat: plain(simd(0x11), ['i32'], 'v128'),
   shr_s: plain(simd(0xac), ['v128', 'i32'], 'v128'),
+  shr_u: plain(simd(0xad), ['v128', 'i32'], 'v128'),
   add: plain(simd(0xae), ['v128', 'v128'], 'v128'),
   sub: plain(simd(0xb1), ['v128', 'v128'], 'v128'),
+  mul: plain(simd(0xb5), ['v128', 'v128'], 'v128'),
+};
+
+export const i16x8 = {
+  /** The lanes of two vectors, all from 0 to 65535. */
+  narrow_i32x4_u: plain(simd(0x86), ['v128', 'v128'], 'v128'),
 };
 
 export const i8x16 = {
