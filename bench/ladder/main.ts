@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { stderr } from 'node:process';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { InputError } from '../../src/error.ts';
 import { machine } from '../../src/profile/machine.ts';
@@ -93,12 +93,4 @@ function parse(words: readonly string[]) {
   } catch (cause) {
     throw new InputError('ladder', (cause as Error).message, 'options are --threads N and --json FILE', { cause });
   }
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await ladder(process.argv.slice(2)).catch((error: unknown) => {
-    if (!(error instanceof InputError)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  });
 }
