@@ -1,3 +1,4 @@
+import { after } from './after.ts';
 import type { Launch, OnKernel } from './device.ts';
 import { bind, type Signature, type Sizes } from './signature.ts';
 import { path } from './tap.ts';
@@ -86,17 +87,16 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   };
   if (heard) onLaunch?.(heard, output);
   device.queue.push(
-    settling(output, async () => {
+    settling(output, () => {
+      if (heard) heard.start = performance.now();
       const storages = inputs.map((input) => input && storageOf(input));
-      try {
-        if (!heard) return await device.driver.run(op, storages, sizes, shape);
-        // Only now is it known how the device keeps its weights.
-        const bfloat16 = storages.some((storage) => storage && device.driver.isBfloat16?.(storage));
-        if (bfloat16) heard.bytes = priced(2).bytes;
-        return await timed(heard, (onKernel) => device.driver.run(op, storages, sizes, shape, onKernel));
-      } catch (error) {
+      const run = (onKernel?: OnKernel) => device.driver.run(op, storages, sizes, shape, onKernel);
+      // Only now is it known how the device keeps its weights.
+      const bfloat16 = heard && storages.some((storage) => storage && device.driver.isBfloat16?.(storage));
+      if (bfloat16) heard.bytes = priced(2).bytes;
+      return after(heard ? () => timed(heard, run) : run, itself, (error) => {
         throw new Error(`${block ? `${block}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
-      }
+      });
     }),
   );
   if (heard) heard.launching = performance.now() - asked;
@@ -110,13 +110,25 @@ function price(op: Op, sizes: Sizes, given: Given, output: Tensor): { operations
   return { operations, bytes };
 }
 
-/** Runs a launch, and notes when and for how long, and that of its kernels if somebody wants it. */
-async function timed(launch: Launch, run: (onKernel?: OnKernel) => unknown): Promise<unknown> {
-  const { kernels } = launch;
-  launch.start = performance.now();
-  try {
-    return await run(kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds })));
-  } finally {
-    launch.milliseconds = performance.now() - launch.start;
-  }
+/** Runs a launch whose turn has come, and notes for how long, and that of its kernels if somebody wants it. */
+function timed(launch: Launch, run: (onKernel?: OnKernel) => unknown): unknown {
+  const { kernels, start = performance.now() } = launch;
+  const onKernel: OnKernel | undefined =
+    kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }));
+  const done = () => {
+    launch.milliseconds = performance.now() - start;
+  };
+  return after(
+    () => run(onKernel),
+    (storage) => {
+      done();
+      return storage;
+    },
+    (error) => {
+      done();
+      throw error;
+    },
+  );
 }
+
+const itself = <Value>(value: Value): Value => value;

@@ -1,5 +1,7 @@
+import { after } from './after.ts';
 import type { Device, HostData } from './device.ts';
 import { DeviceError, ShapeError, UseAfterFreeError } from './error.ts';
+import type { Job } from './queue.ts';
 import { track } from './scope.ts';
 
 /** What gives a tensor its elements, when the queue gets there. */
@@ -117,20 +119,15 @@ export function present(wanted: Tensor): Tensor {
 export const isAbsent = ({ internal }: Tensor): boolean => internal.slot.state === 'absent';
 
 /** The job that fills a tensor's slot with what `make` gives, or poisons it with the error it throws. */
-export function settling(made: Tensor, make: () => unknown | Promise<unknown>) {
+export function settling(made: Tensor, make: () => unknown | Promise<unknown>): Job {
   const { internal } = made;
-  return {
-    async run() {
-      try {
-        internal.slot = { state: 'ready', storage: await make() };
-      } catch (error) {
-        internal.slot = { state: 'failed', error };
-      }
-    },
-    cancelled(error: unknown) {
-      internal.slot = { state: 'failed', error };
-    },
+  const fail = (error: unknown) => {
+    internal.slot = { state: 'failed', error };
   };
+  const fill = (storage: unknown) => {
+    internal.slot = { state: 'ready', storage };
+  };
+  return { run: () => after(make, fill, fail), cancelled: fail };
 }
 
 /** @throws UseAfterFreeError naming who wants the tensor, the tensor, and who freed it */

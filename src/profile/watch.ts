@@ -49,12 +49,12 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     makers.set(output, entry);
   };
   device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
-  if (kind === 'stepwise') {
+  if (clock) {
     driver.run = async (...given) => {
       const entry = entries[ran++];
-      clock?.start();
+      clock.start();
       const storage = await run.apply(driver, given);
-      if (clock) entry.compute = (await clock.stop()).compute;
+      entry.compute = (await clock.stop()).compute;
       return storage;
     };
   }
