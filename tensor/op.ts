@@ -79,24 +79,31 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
 
   const output = allocate(device, op.name, shape, op.signature.output.dtype);
   const block = path();
-  const priced = (weightBytes: number) => price(op, sizes, { inputs, weightBytes }, output);
   // What nobody hears of is neither priced nor timed.
   const heard: Launch | undefined = onLaunch && {
     ...{ op: op.name, path: block, inputs: inputs.map((input) => input?.shape), shape, asked },
-    ...priced(4),
+    ...price(op, sizes, { inputs, weightBytes: 4 }, output),
   };
   if (heard) onLaunch?.(heard, output);
+  // No function here has a name of its own: the TypeScript loader would give it one anew at every launch.
   device.queue.push(
     settling(output, () => {
       if (heard) heard.start = performance.now();
       const storages = inputs.map((input) => input && storageOf(input));
-      const run = (onKernel?: OnKernel) => device.driver.run(op, storages, sizes, shape, onKernel);
       // Only now is it known how the device keeps its weights.
-      const bfloat16 = heard && storages.some((storage) => storage && device.driver.isBfloat16?.(storage));
-      if (bfloat16) heard.bytes = priced(2).bytes;
-      return after(heard ? () => timed(heard, run) : run, itself, (error) => {
-        throw new Error(`${block ? `${block}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
-      });
+      if (heard && storages.some((storage) => storage && device.driver.isBfloat16?.(storage))) {
+        heard.bytes = price(op, sizes, { inputs, weightBytes: 2 }, output).bytes;
+      }
+      return after(
+        () =>
+          heard
+            ? timed(heard, (onKernel) => device.driver.run(op, storages, sizes, shape, onKernel))
+            : device.driver.run(op, storages, sizes, shape),
+        itself,
+        (error) => {
+          throw new Error(`${block ? `${block}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
+        },
+      );
     }),
   );
   if (heard) heard.launching = performance.now() - asked;
@@ -113,19 +120,14 @@ function price(op: Op, sizes: Sizes, given: Given, output: Tensor): { operations
 /** Runs a launch whose turn has come, and notes for how long, and that of its kernels if somebody wants it. */
 function timed(launch: Launch, run: (onKernel?: OnKernel) => unknown): unknown {
   const { kernels, start = performance.now() } = launch;
-  const onKernel: OnKernel | undefined =
-    kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }));
-  const done = () => {
-    launch.milliseconds = performance.now() - start;
-  };
   return after(
-    () => run(onKernel),
+    () => run(kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }))),
     (storage) => {
-      done();
+      launch.milliseconds = performance.now() - start;
       return storage;
     },
     (error) => {
-      done();
+      launch.milliseconds = performance.now() - start;
       throw error;
     },
   );

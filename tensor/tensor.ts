@@ -121,13 +121,21 @@ export const isAbsent = ({ internal }: Tensor): boolean => internal.slot.state =
 /** The job that fills a tensor's slot with what `make` gives, or poisons it with the error it throws. */
 export function settling(made: Tensor, make: () => unknown | Promise<unknown>): Job {
   const { internal } = made;
-  const fail = (error: unknown) => {
-    internal.slot = { state: 'failed', error };
+  return {
+    run: () =>
+      after(
+        make,
+        (storage) => {
+          internal.slot = { state: 'ready', storage };
+        },
+        (error) => {
+          internal.slot = { state: 'failed', error };
+        },
+      ),
+    cancelled(error) {
+      internal.slot = { state: 'failed', error };
+    },
   };
-  const fill = (storage: unknown) => {
-    internal.slot = { state: 'ready', storage };
-  };
-  return { run: () => after(make, fill, fail), cancelled: fail };
 }
 
 /** @throws UseAfterFreeError naming who wants the tensor, the tensor, and who freed it */

@@ -29,9 +29,6 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
     const scoped = () => scope<Tensor>(work);
     return watch.kind === 'stepwise' ? withListener(watch.hear, scoped) : scoped();
   };
-  const cache = createCache(model, work.ids.length + work.tokens);
-  await device.queue.idle();
-
   let features: Tensor | undefined;
   if (work.images > 0) {
     const size = config.visual.image_size;
@@ -46,11 +43,13 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
     free(patches);
     await device.queue.idle();
   }
+  watch.enter('prefill');
+  const cache = createCache(model, work.ids.length + work.tokens);
   const made: number[] = [];
   try {
     let fed = work.ids;
     while (made.length < work.tokens) {
-      watch.enter(made.length === 0 ? 'prefill' : DECODE);
+      if (made.length > 0) watch.enter(DECODE);
       const images = made.length === 0 && features ? { features, source: work.source } : undefined;
       const chosen = launch(() => argmax(nextScores(model, [fed], cache, images)));
       const id = read(chosen);

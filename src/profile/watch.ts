@@ -59,7 +59,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     };
   }
 
-  const begin = performance.now();
+  let begin = performance.now();
   const span = ({ start = begin, milliseconds = 0 }: Partial<Span>): Span => ({ start: start - begin, milliseconds });
 
   function record({ launch, stage, tap, compute }: Entry) {
@@ -81,6 +81,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     enter(name) {
       stage = name;
       stages.push({ name, start: performance.now() });
+      begin = stages[0].start;
     },
     hear(name, tensor) {
       const maker = makers.get(tensor);
