@@ -48,3 +48,15 @@ const limitOf = ({ operations, bytes }: Work, roofs: Roofs): Limit =>
 export function bandwidthOf(bytes: number, { caches, memory }: Pick<Roofs, 'caches' | 'memory'>): number {
   return Math.max(memory, ...caches.filter((cache) => cache.bytes >= bytes).map(({ rate }) => rate));
 }
+
+/** Of two measurements of the same roofs what is higher: a roof is what nothing exceeds. */
+export const higher = (a: Roofs, b: Roofs): Roofs => ({
+  device: b.device,
+  multiplyAdd: Math.max(a.multiplyAdd, b.multiplyAdd),
+  caches: b.caches.map(({ bytes, rate }) => ({
+    bytes,
+    rate: Math.max(rate, ...a.caches.filter((cache) => cache.bytes === bytes).map((cache) => cache.rate)),
+  })),
+  memory: Math.max(a.memory, b.memory),
+  launch: Math.min(a.launch, b.launch),
+});

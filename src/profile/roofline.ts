@@ -49,15 +49,25 @@ ${[...shown]
     (point) =>
       html`<circle class="${colours(point.stage)}" cx="${x(point.intensity).toFixed(1)}" cy="${y(point.arithmetic!).toFixed(1)}" r="${radius(point.milliseconds ?? 0).toFixed(1)}"><title>${describe(point)}</title></circle>`,
   )}
-${labels(shown, longest).map(
-  (point) =>
-    html`<text class="name" x="${(x(point.intensity) + radius(point.milliseconds ?? 0) + 4).toFixed(1)}" y="${(y(point.arithmetic!) + 4).toFixed(1)}">${point.name}</text>`,
-)}</svg></figure>`;
+${labels(shown, (point) => ({ x: x(point.intensity), y: y(point.arithmetic!), r: radius(point.milliseconds ?? 0) }))}</svg></figure>`;
 }
 
-/** Only the longest are named: the others would lie on each other. */
-function labels(points: readonly Point[], longest: number): Point[] {
-  return points.filter((point) => (point.milliseconds ?? 0) > longest / 12);
+/** Names beside their circles, the longest first, as far as there is room. */
+function labels(points: readonly Point[], place: (point: Point) => { x: number; y: number; r: number }): Markup {
+  const taken: { from: number; to: number; y: number }[] = [];
+  return html`${[...points]
+    .sort((a, b) => (b.milliseconds ?? 0) - (a.milliseconds ?? 0))
+    .map((point) => {
+      const { x, y, r } = place(point);
+      const width = 6.5 * point.name.length;
+      const sides = [x + r + 4, x - r - 4 - width].filter((from) => from > LEFT && from + width < WIDTH - RIGHT);
+      const from = sides.find((from) =>
+        taken.every((other) => from > other.to || from + width < other.from || Math.abs(y - other.y) > 13),
+      );
+      if (from === undefined) return undefined;
+      taken.push({ from, to: from + width, y });
+      return html`<text class="name" x="${from.toFixed(1)}" y="${(y + 4).toFixed(1)}">${point.name}</text>`;
+    })}`;
 }
 
 const describe = (point: Point): string =>
@@ -84,22 +94,24 @@ function axes(across: Decades, up: Decades, x: Scale, y: Scale): Markup {
 
 /** Memory and each cache, as far as they are lower than the arithmetic, and the arithmetic. */
 function roofLines(roofs: Roofs, across: Decades, up: Decades, x: Scale, y: Scale): Markup {
+  const fastest = bandwidthOf(0, roofs);
   const slants = [
-    { name: `memory, ${digits(roofs.memory)} GB/s`, rate: roofs.memory, className: 'roof' },
+    { name: `memory, ${digits(roofs.memory)} GB/s`, rate: roofs.memory, className: 'roof', named: true },
     ...distinct(roofs).map(({ bytes, rate }) => ({
       name: `${scaled(bytes, 'B')}, ${digits(rate)} GB/s`,
       rate,
       className: 'roof cache',
+      named: rate === fastest,
     })),
   ];
   const top = roofs.multiplyAdd;
-  return html`${slants.map(({ name, rate, className }) => {
+  return html`${slants.map(({ name, rate, className, named }) => {
     const from = Math.max(10 ** across.low, 10 ** up.low / rate);
     const to = Math.min(10 ** across.high, top / rate);
     if (to <= from) return undefined;
     const angle = (Math.atan2(y(rate * from) - y(rate * to), x(to) - x(from)) * 180) / Math.PI;
-    return html`<line class="${className}" x1="${x(from).toFixed(1)}" y1="${y(rate * from).toFixed(1)}" x2="${x(to).toFixed(1)}" y2="${y(rate * to).toFixed(1)}"/><text transform="translate(${(x(from) + 6).toFixed(1)} ${(y(rate * from) - 8).toFixed(1)}) rotate(${(-angle).toFixed(1)})">${name}</text>`;
-  })}<line class="roof" x1="${x(Math.max(10 ** across.low, top / bandwidthOf(0, roofs))).toFixed(1)}" x2="${WIDTH - RIGHT}" y1="${y(top).toFixed(1)}" y2="${y(top).toFixed(1)}"/><text class="tick" x="${WIDTH - RIGHT - 4}" y="${(y(top) - 10).toFixed(1)}">multiply-adds, ${digits(top)} GFLOP/s</text>`;
+    return html`<line class="${className}" x1="${x(from).toFixed(1)}" y1="${y(rate * from).toFixed(1)}" x2="${x(to).toFixed(1)}" y2="${y(rate * to).toFixed(1)}"><title>${name}</title></line>${named && html`<text transform="translate(${(x(from) + 6).toFixed(1)} ${(y(rate * from) - 8).toFixed(1)}) rotate(${(-angle).toFixed(1)})">${name}</text>`}`;
+  })}<line class="roof" x1="${x(Math.max(10 ** across.low, top / bandwidthOf(0, roofs))).toFixed(1)}" x2="${WIDTH - RIGHT}" y1="${y(top).toFixed(1)}" y2="${y(top).toFixed(1)}"/><text x="${(x(top / fastest) + 6).toFixed(1)}" y="${(y(top) - 8).toFixed(1)}">multiply-adds, ${digits(top)} GFLOP/s</text>`;
 }
 
 /** Caches that are faster than the next larger one by a tenth: lines that lie on each other say nothing. */
