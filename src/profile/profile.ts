@@ -33,7 +33,7 @@ export interface ProfileOptions {
  * @throws what the device throws
  */
 export async function profile(model: Model, work: Workload, options: ProfileOptions = {}): Promise<Profile> {
-  const { clock, patienceMilliseconds = 4000, mostRuns = 15, onPass = () => undefined } = options;
+  const { clock, patienceMilliseconds = 5000, mostRuns = 100, onPass = () => undefined } = options;
   let tokens: readonly number[] = [];
   async function pass(kind: PassRecord['kind']): Promise<PassRecord> {
     const watching = watch(model.device, kind, clock);

@@ -24,28 +24,42 @@ export interface Rates {
 
 export function ratesOf(work: Work, milliseconds: number | null, roofs: Roofs | undefined): Rates {
   const { operations, bytes } = work;
+  const least = roofs ? leastMilliseconds(work, roofs) : null;
   return {
     arithmetic: milliseconds === null ? null : operations / milliseconds / 1e6,
     bandwidth: milliseconds === null ? null : bytes / milliseconds / 1e6,
     intensity: operations / bytes,
-    share: milliseconds === null || !roofs ? null : leastMilliseconds(work, roofs) / milliseconds,
+    share: milliseconds === null || least === null ? null : least / milliseconds,
     limit: roofs ? limitOf(work, roofs) : null,
   };
 }
 
 /**
  * The shortest time that the roofs allow, in milliseconds: for the arithmetic or for the data, whichever takes longer (Williams,
- * Waterman and Patterson 2009, "Roofline").
+ * Waterman and Patterson 2009, "Roofline"). Null where no roof is known that matters.
  */
-export function leastMilliseconds({ operations, bytes }: Work, roofs: Roofs): number {
-  return Math.max(operations / roofs.multiplyAdd, bytes / bandwidthOf(bytes, roofs)) / 1e6;
+export function leastMilliseconds(work: Work, roofs: Roofs): number | null {
+  const { operations, bytes } = work;
+  const limit = limitOf(work, roofs);
+  if (limit === null) return null;
+  return (limit === 'arithmetic' ? operations / roofs.multiplyAdd : bytes / bandwidthOf(bytes, roofs)!) / 1e6;
 }
 
-const limitOf = ({ operations, bytes }: Work, roofs: Roofs): Limit =>
-  operations / roofs.multiplyAdd >= bytes / bandwidthOf(bytes, roofs) ? 'arithmetic' : 'memory';
+function limitOf({ operations, bytes }: Work, roofs: Roofs): Limit | null {
+  const bandwidth = bandwidthOf(bytes, roofs);
+  if (bandwidth === null) return operations > 0 ? 'arithmetic' : null;
+  return operations / roofs.multiplyAdd >= bytes / bandwidth ? 'arithmetic' : 'memory';
+}
 
-/** GB/s at best, for data that may lie in a cache that holds all of it: caches were measured by reading all that they hold. */
-export function bandwidthOf(bytes: number, { caches, memory }: Pick<Roofs, 'caches' | 'memory'>): number {
+/** What the memory was measured with where caches were not: less than this may lie in one. */
+const SWEPT_BYTES = 2 ** 26;
+
+/**
+ * GB/s at best, for data that may lie in a cache that holds all of it: caches were measured by reading all that they hold. Null
+ * for what may lie in a cache that was not measured.
+ */
+export function bandwidthOf(bytes: number, { caches, memory }: Pick<Roofs, 'caches' | 'memory'>): number | null {
+  if (caches.length === 0 && bytes < SWEPT_BYTES) return null;
   return Math.max(memory, ...caches.filter((cache) => cache.bytes >= bytes).map(({ rate }) => rate));
 }
 

@@ -94,7 +94,7 @@ function axes(across: Decades, up: Decades, x: Scale, y: Scale): Markup {
 
 /** Memory and each cache, as far as they are lower than the arithmetic, and the arithmetic. */
 function roofLines(roofs: Roofs, across: Decades, up: Decades, x: Scale, y: Scale): Markup {
-  const fastest = bandwidthOf(0, roofs);
+  const fastest = bandwidthOf(0, roofs) ?? roofs.memory;
   const slants = [
     { name: `memory, ${digits(roofs.memory)} GB/s`, rate: roofs.memory, className: 'roof', named: true },
     ...distinct(roofs).map(({ bytes, rate }) => ({
@@ -111,7 +111,7 @@ function roofLines(roofs: Roofs, across: Decades, up: Decades, x: Scale, y: Scal
     if (to <= from) return undefined;
     const angle = (Math.atan2(y(rate * from) - y(rate * to), x(to) - x(from)) * 180) / Math.PI;
     return html`<line class="${className}" x1="${x(from).toFixed(1)}" y1="${y(rate * from).toFixed(1)}" x2="${x(to).toFixed(1)}" y2="${y(rate * to).toFixed(1)}"><title>${name}</title></line>${named && html`<text transform="translate(${(x(from) + 6).toFixed(1)} ${(y(rate * from) - 8).toFixed(1)}) rotate(${(-angle).toFixed(1)})">${name}</text>`}`;
-  })}<line class="roof" x1="${x(Math.max(10 ** across.low, top / bandwidthOf(0, roofs))).toFixed(1)}" x2="${WIDTH - RIGHT}" y1="${y(top).toFixed(1)}" y2="${y(top).toFixed(1)}"/><text x="${(x(top / fastest) + 6).toFixed(1)}" y="${(y(top) - 8).toFixed(1)}">multiply-adds, ${digits(top)} GFLOP/s</text>`;
+  })}<line class="roof" x1="${x(Math.max(10 ** across.low, top / fastest)).toFixed(1)}" x2="${WIDTH - RIGHT}" y1="${y(top).toFixed(1)}" y2="${y(top).toFixed(1)}"/><text x="${(x(top / fastest) + 6).toFixed(1)}" y="${(y(top) - 8).toFixed(1)}">multiply-adds, ${digits(top)} GFLOP/s</text>`;
 }
 
 /** Caches that are faster than the next larger one by a tenth: lines that lie on each other say nothing. */

@@ -63,11 +63,16 @@ export function groupOf(name: string, launches: readonly LaunchRecord[], roofs: 
   const rates = ratesOf(work, milliseconds, undefined);
   if (!roofs || launches.length === 0) return { name, launches: launches.length, ...work, milliseconds, ...rates };
   // Launch by launch, as each has a roof of its own: together they would lie under another one.
+  const limited = launches.filter((launch) => leastMilliseconds(launch, roofs) !== null);
+  if (limited.length === 0) return { name, launches: launches.length, ...work, milliseconds, ...rates };
   const least = (limit?: Limit) =>
-    sum(launches, (own) => (limit && ratesOf(own, null, roofs).limit !== limit ? 0 : leastMilliseconds(own, roofs)));
+    sum(limited, (own) =>
+      limit && ratesOf(own, null, roofs).limit !== limit ? 0 : (leastMilliseconds(own, roofs) ?? 0),
+    );
+  const time = sumMeasured(limited);
   return {
     ...{ name, launches: launches.length, ...work, milliseconds, ...rates },
-    share: milliseconds === null ? null : least() / milliseconds,
+    share: time === null ? null : least() / time,
     limit: 2 * least('arithmetic') >= least() ? 'arithmetic' : 'memory',
   };
 }
