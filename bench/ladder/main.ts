@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { InputError } from '../../src/error.ts';
 import { machine } from '../../src/profile/machine.ts';
+import { runGpuRungs } from './gpu.ts';
 import { measure } from './measure.ts';
 import { type LadderResult, page, type RungResult } from './page.ts';
 import { openRoofs, type Roofs } from './roofs.ts';
@@ -41,6 +42,7 @@ export async function ladder(words: readonly string[]): Promise<void> {
     K: SHAPE.K,
     N: SHAPE.N,
     rungs: results,
+    ...(rungs.length === RUNGS.length ? { gpu: await runGpuRungs() } : {}),
   };
   if (json) await writeFile(json, `${JSON.stringify(result, null, 1)}\n`);
   if (rungs.length < RUNGS.length) return;

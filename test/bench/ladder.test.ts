@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { GPU_RUNGS } from '../../bench/ladder/gpu.ts';
 import type { Measurement } from '../../bench/ladder/measure.ts';
 import { type LadderResult, page, type RungResult } from '../../bench/ladder/page.ts';
 import { checkResult, samples } from '../../bench/ladder/reference.ts';
@@ -196,4 +198,11 @@ test('a region is cut out, and so is a declaration, whatever is inside', () => {
   expect(declaration(source, 'two')).toBe('const two = 2;');
   expect(declaration(source, 'last')).toBe('function last() {\n}');
   expect(() => declaration(source, 'tw')).toThrow('nothing declares tw');
+});
+
+test('every rung of a GPU shows its kernel', async () => {
+  for (const { name } of GPU_RUNGS) {
+    const source = await readFile(new URL(`../../bench/ladder/gpu-rungs/${name}.ts`, import.meta.url), 'utf8');
+    expect(regionOf(source)).toMatch(/kernel|workgroup/);
+  }
 });
