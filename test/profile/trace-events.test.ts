@@ -1,0 +1,70 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { LaunchRecord } from '../../src/profile/record.ts';
+import { traceEvents } from '../../src/profile/trace-events.ts';
+import { launchOf, profileOf } from './sample.ts';
+import { decodeTrace, type Frame } from './trace-decoder.ts';
+
+const decoded = (...launches: LaunchRecord[]) =>
+  decodeTrace(JSON.stringify(traceEvents(profileOf(...launches), 'a device')));
+
+const outline = ({ category, name, inside }: Frame): string =>
+  `${category} ${name}${inside.length > 0 ? ` (${inside.map(outline).join(', ')})` : ''}`;
+
+test('stages hold launching, transfers and blocks, these operations, these kernels', () => {
+  const launches = [launchOf(2), launchOf(4, { op: 'add', kernels: [] }), launchOf(6, { path: 'transformer.h.1' })];
+  const threads = decoded(
+    ...launches.map((launch, i) => ({ ...launch, launching: { start: 1.1 + i / 10, milliseconds: 0.05 } })),
+  );
+  expect(threads.map(({ process }) => process)).toEqual([
+    'stepwise: every operation awaited',
+    'as it runs when nobody looks',
+    'the first call',
+  ]);
+  expect(threads[0].thread).toBe('a device');
+  expect(threads[0].frames.map(outline)).toEqual([
+    'stage image',
+    'stage prefill (launching launch linear, launching launch add, launching launch linear, upload upload token ids, block transformer.h.0 (operation linear (kernel product), operation add), block transformer.h.1 (operation linear (kernel product)))',
+    'stage decode',
+    'stage decode',
+  ]);
+});
+
+test('times are kept, to some nanoseconds', () => {
+  const [, { inside }] = decoded(launchOf(2))[0].frames;
+  const [block] = inside.filter(({ category }) => category === 'block');
+  expect(block.inside[0].start).toBeCloseTo(2000, 1);
+  expect(block.inside[0].end).toBeCloseTo(3000, 1);
+});
+
+test('whatever clocks say, events nest', () => {
+  const time = fc.double({ min: 0, max: 20, noNaN: true });
+  const span = fc.record({
+    start: time,
+    milliseconds: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 3, noNaN: true })),
+  });
+  const launch = fc
+    .record({
+      awaited: span,
+      launching: span,
+      kernels: fc.array(fc.record({ name: fc.constant('k'), start: time, milliseconds: time }), { maxLength: 3 }),
+      path: fc.constantFrom('a', 'b', ''),
+    })
+    .map((more) => launchOf(0, more));
+  const property = fc.property(fc.array(launch, { maxLength: 12 }), (launches) => void decoded(...launches));
+  fc.assert(property, { numRuns: 300 });
+});
+
+test.each([
+  ['[]', 'no traceEvents'],
+  ['{"traceEvents":[{"ph":"X","name":"a","pid":1,"tid":1,"ts":0,"args":{}}]}', 'duration'],
+  ['{"traceEvents":[{"ph":"B","name":"a","pid":1,"tid":1,"ts":0}]}', 'neither'],
+  [
+    '{"traceEvents":[{"ph":"X","name":"a","pid":1,"tid":1,"ts":0,"dur":2,"args":{}},{"ph":"X","name":"b","pid":1,"tid":1,"ts":1,"dur":3,"args":{}}]}',
+    'while another is open',
+  ],
+  [
+    '{"traceEvents":[{"ph":"X","name":"a","pid":1,"tid":1,"ts":0,"dur":2,"args":{}},{"ph":"X","name":"b","pid":1,"tid":1,"ts":1,"dur":1,"args":{}}]}',
+    'fall together',
+  ],
+])('the decoder refuses %s', (text, reason) => expect(() => decodeTrace(text)).toThrow(reason));
