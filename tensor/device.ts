@@ -34,6 +34,11 @@ export interface Driver {
   ): unknown | Promise<unknown>;
   read(storage: unknown, shape: readonly number[]): Float32Array | Promise<Float32Array>;
   free(storage: unknown): void;
+  /**
+   * Runs what `run` has only recorded, where a driver does so; the queue calls it when it has nothing else to do. What fails in it
+   * is thrown by the next `run` or `read`.
+   */
+  flush?(): void;
   close(): void | Promise<void>;
 }
 
@@ -51,12 +56,12 @@ export interface Launch {
   bytes: number;
   /** When the program asked for it, by `performance.now()`, and how long it took to check, to price and to queue it. */
   readonly asked: number;
-  launching?: number;
-  /** When it began to run, and how long that took. */
-  start?: number;
-  milliseconds?: number;
+  launching: number | undefined;
+  /** When it began to run, and how long that took: to record it alone, on a driver that does so and where `kernels` is not wanted. */
+  start: number | undefined;
+  milliseconds: number | undefined;
   /** Whoever wants to know the kernels that it ran puts an empty list here when it is launched. */
-  kernels?: { readonly name: string; readonly start: number; readonly milliseconds: number }[];
+  kernels: { readonly name: string; readonly start: number; readonly milliseconds: number }[] | undefined;
 }
 
 /** Data on its way to a device or back. */
@@ -92,7 +97,7 @@ export function createDevice(driver: Driver): Device {
     name: driver.name,
     description: driver.description,
     driver,
-    queue: createQueue(),
+    queue: createQueue(() => driver.flush?.()),
     live: new Set(),
     memory: { bytes: 0, peakBytes: 0 },
     onLaunch: undefined,

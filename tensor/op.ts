@@ -80,11 +80,8 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const output = allocate(device, op.name, shape, op.signature.output.dtype);
   const block = path();
   // What nobody hears of is neither priced nor timed.
-  const heard: Launch | undefined = onLaunch && {
-    ...{ op: op.name, path: block, inputs: inputs.map((input) => input?.shape), shape, asked },
-    ...price(op, sizes, { inputs, weightBytes: 4 }, output),
-  };
-  if (heard) onLaunch?.(heard, output);
+  const heard = onLaunch && describe(op, inputs, sizes, output, asked);
+  if (heard) onLaunch(heard, output);
   // No function here has a name of its own: the TypeScript loader would give it one anew at every launch.
   device.queue.push(
     settling(output, () => {
@@ -92,7 +89,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
       const storages = inputs.map((input) => input && storageOf(input));
       // Only now is it known how the device keeps its weights.
       if (heard && storages.some((storage) => storage && device.driver.isBfloat16?.(storage))) {
-        heard.bytes = price(op, sizes, { inputs, weightBytes: 2 }, output).bytes;
+        heard.bytes = bytesOf(op.cost(sizes, { inputs, weightBytes: 2 }), inputs, output);
       }
       return after(
         () =>
@@ -110,11 +107,33 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   return output;
 }
 
-/** The declared cost, with every input and the output where it says nothing of bytes. */
-function price(op: Op, sizes: Sizes, given: Given, output: Tensor): { operations: number; bytes: number } {
-  const all = [output, ...given.inputs].reduce((sum, tensor) => sum + (tensor ? elements(tensor.shape) : 0), 0);
-  const { operations, bytes = 4 * all } = op.cost(sizes, given);
-  return { operations, bytes };
+function describe(
+  op: Op,
+  inputs: readonly (Tensor | undefined)[],
+  sizes: Sizes,
+  output: Tensor,
+  asked: number,
+): Launch {
+  const cost = op.cost(sizes, { inputs, weightBytes: 4 });
+  return {
+    op: op.name,
+    path: path(),
+    inputs: inputs.map((input) => input?.shape),
+    shape: output.shape,
+    operations: cost.operations,
+    bytes: bytesOf(cost, inputs, output),
+    asked,
+    launching: undefined,
+    start: undefined,
+    milliseconds: undefined,
+    kernels: undefined,
+  };
+}
+
+/** What a cost declares, or every input and the output. */
+function bytesOf({ bytes }: { bytes?: number }, inputs: readonly (Tensor | undefined)[], output: Tensor): number {
+  if (bytes !== undefined) return bytes;
+  return 4 * inputs.reduce((sum, input) => sum + (input ? elements(input.shape) : 0), elements(output.shape));
 }
 
 /** Runs a launch whose turn has come, and notes for how long, and that of its kernels if somebody wants it. */

@@ -17,18 +17,18 @@ const head = (name: string, provenance: string): Markup =>
 const cell = (text: string): Markup => html`<td class="number">${text}</td>`;
 
 /** Where the time of each stage went, stepwise, and how long it took as it runs. */
-export function stageTable({ stepwise, fused }: Profile, colour: (stage: string) => string): Markup {
-  const unwatched = new Map(stagesOf(fused).map((stage) => [stage.name, stage.milliseconds]));
+export function stageTable({ stepwise, unwatched }: Profile, colour: (stage: string) => string): Markup {
+  const asItRuns = new Map(stagesOf(unwatched).map((stage) => [stage.name, stage.milliseconds]));
   const heads = ['ms', 'kernels', 'launching', 'upload', 'read', 'between', 'as it runs', 'gap'];
   return html`<div class="scroll"><table><thead><tr><th>stage</th>${head('launches', EXACT)}${heads.map((name) => head(name, MEASURED))}</tr></thead>
 <tbody>${stagesOf(stepwise).map((stage) => {
     const { name, times, launches, kernels, launching, uploads, reads, between } = stage;
-    const fast = unwatched.get(name) ?? null;
+    const fast = asItRuns.get(name) ?? null;
     const gap = fast === null ? null : stage.milliseconds - fast;
     return html`<tr><td><span class="swatch ${colour(name)}"></span>${times > 1 ? `${name} × ${times}` : name}</td>${cell(String(launches))}${[
       ...[stage.milliseconds, kernels, launching, uploads, reads, between, fast, gap],
     ].map((time) => cell(milliseconds(time)))}</tr>`;
-  })}<tr class="total"><td>all</td>${cell(String(stepwise.launches.length))}${cell(milliseconds(stepwise.milliseconds))}<td></td><td></td><td></td><td></td><td></td>${cell(milliseconds(fused.milliseconds))}${cell(milliseconds(stepwise.milliseconds - fused.milliseconds))}</tr></tbody></table></div>`;
+  })}<tr class="total"><td>all</td>${cell(String(stepwise.launches.length))}${cell(milliseconds(stepwise.milliseconds))}<td></td><td></td><td></td><td></td><td></td>${cell(milliseconds(unwatched.milliseconds))}${cell(milliseconds(stepwise.milliseconds - unwatched.milliseconds))}</tr></tbody></table></div>`;
 }
 
 const RATES = html`${head('ms', MEASURED)}${head('operations', EXACT)}${head('bytes', MODELLED)}${head('GFLOP/s', MEASURED)}${head('GB/s', MODELLED)}${head('FLOP/B', MODELLED)}<th>of the roof</th>`;

@@ -40,10 +40,10 @@ export function profileJson(context: ProfileContext, profile: Profile): string {
       ...ratesOf(launch, launch.milliseconds, roofs),
     })),
   });
-  const { first, stepwise, fused, runs, tokens } = profile;
+  const { first, stepwise, fused, unwatched, runs, tokens } = profile;
   const whole = {
     ...{ schema: 'qwen-vl-ts profile', version: 1, provenance: PROVENANCE, ...context, runs, tokens },
-    ...{ stepwise: pass(stepwise), fused: pass(fused), first: pass(first) },
+    ...{ stepwise: pass(stepwise), fused: pass(fused), unwatched: pass(unwatched), first: pass(first) },
   };
   return `${JSON.stringify(whole)}\n`;
 }

@@ -46,11 +46,12 @@ export interface StageRecord extends Span {
 }
 
 /**
- * One forward pass: `stepwise`, every operation awaited by itself and every activation heard; or `fused`, as it runs when
- * nobody looks: operations may be one where they were several, and run as a list.
+ * One forward pass: `stepwise`, every operation awaited by itself and every activation heard; `fused`, as it runs when nobody
+ * hears activations: operations may be one where they were several; or `unwatched`, in the same way, but only its stages are
+ * timed: watching launches costs something too.
  */
 export interface PassRecord {
-  readonly kind: 'stepwise' | 'fused';
+  readonly kind: 'stepwise' | 'fused' | 'unwatched';
   readonly milliseconds: number;
   readonly stages: readonly StageRecord[];
   readonly launches: readonly LaunchRecord[];

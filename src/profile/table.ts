@@ -45,11 +45,11 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function stageLines({ stepwise, fused }: Profile): string[] {
-  const unwatched = new Map(stagesOf(fused).map((stage) => [stage.name, stage.milliseconds]));
+function stageLines({ stepwise, fused, unwatched }: Profile): string[] {
+  const asItRuns = new Map(stagesOf(unwatched).map((stage) => [stage.name, stage.milliseconds]));
   const gap = (slow: number, fast: number) => `${slow >= fast ? '+' : ''}${milliseconds(slow - fast)}`;
   const rows = stagesOf(stepwise).map((stage) => {
-    const fast = unwatched.get(stage.name) ?? 0;
+    const fast = asItRuns.get(stage.name) ?? 0;
     return [
       stage.times > 1 ? `${stage.name} × ${stage.times}` : stage.name,
       ...[
@@ -90,12 +90,12 @@ function stageLines({ stepwise, fused }: Profile): string[] {
       sum((s) => s.reads),
       sum((s) => s.between),
     ].map(milliseconds),
-    ...[milliseconds(fused.milliseconds), gap(stepwise.milliseconds, fused.milliseconds)],
+    ...[milliseconds(unwatched.milliseconds), gap(stepwise.milliseconds, unwatched.milliseconds)],
   ];
   return [
     ...columns([header, ...rows, total]),
     `from the picture on the device to the first token, ${percent(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percent(attributed(fused))} as it runs`,
-    ...decodeLines(stepwise),
+    ...decodeLines(unwatched),
   ];
 }
 

@@ -37,7 +37,7 @@ interface Stretch {
 export function traceEvents({ first, stepwise, fused }: Profile, device: string): Trace {
   const passes = [
     { pass: stepwise, name: 'stepwise: every operation awaited' },
-    { pass: fused, name: 'as it runs when nobody looks' },
+    { pass: fused, name: 'as it runs, no activation heard' },
     { pass: first, name: 'the first call' },
   ];
   const events = passes.flatMap(({ pass, name }, i): TraceEvent[] => {

@@ -42,14 +42,16 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   const stages: { readonly name: string; readonly start: number }[] = [];
   let stage = '';
   let ran = 0; // launches run in the order in which they were made
-  device.onLaunch = (launch, output) => {
-    launch.kernels = [];
-    const entry = { launch, stage, tap: null, compute: null };
-    entries.push(entry);
-    makers.set(output, entry);
-  };
-  device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
-  if (clock) {
+  if (kind !== 'unwatched') {
+    device.onLaunch = (launch, output) => {
+      launch.kernels = [];
+      const entry = { launch, stage, tap: null, compute: null };
+      entries.push(entry);
+      if (kind === 'stepwise') makers.set(output, entry);
+    };
+    device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
+  }
+  if (clock && kind !== 'unwatched') {
     driver.run = async (...given) => {
       const entry = entries[ran++];
       clock.start();
@@ -60,19 +62,22 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   }
 
   let begin = performance.now();
-  const span = ({ start = begin, milliseconds = 0 }: Partial<Span>): Span => ({ start: start - begin, milliseconds });
+  const span = ({ start = begin, milliseconds = 0 }: { [part in keyof Span]: number | undefined }): Span => ({
+    start: start - begin,
+    milliseconds,
+  });
 
   function record({ launch, stage, tap, compute }: Entry) {
-    const { op, path, inputs, shape, operations, bytes, asked, launching, kernels = [] } = launch;
+    const { op, path, inputs, shape, operations, bytes, asked, launching, kernels } = launch;
     const source: TimeSource | null = clock?.source ?? (RESIDENT.has(device.name) ? null : 'awaited');
     const milliseconds = measured(clock ? compute : source && launch.milliseconds);
     return {
       ...{ stage, op, path, tap, inputs, shape, operations, bytes },
-      launching: span({ start: asked, milliseconds: launching ?? 0 }),
+      launching: span({ start: asked, milliseconds: launching }),
       awaited: span(launch),
       milliseconds,
       source: milliseconds === null ? null : source,
-      kernels: kernels.map((kernel) => ({ name: kernel.name, ...span(kernel) })),
+      kernels: (kernels ?? []).map((kernel) => ({ name: kernel.name, ...span(kernel) })),
     };
   }
 

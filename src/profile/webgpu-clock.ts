@@ -1,25 +1,26 @@
-import type { DeviceClock } from './watch.ts';
+import { type Activity, type InstalledClock, type Timed, timesOf } from './device-clock.ts';
 
-/** Compute passes between `start` and `stop`: an operation is a few. */
-const MOST_PASSES = 64;
 const FEATURE = 'timestamp-query';
+
+/** What is timed between `start` and `stop`, at most: a query set holds 4,096 timestamps. */
+const MOST_SPANS = 2048;
+
 /** The numbers of GPUBufferUsage and GPUMapMode, which TypeScript does not know as values (webgpu, sections 5.1.1 and 5.2). */
-const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, queryResolve: 0x200 } as const;
+const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, uniform: 0x40, queryResolve: 0x200 } as const;
 const MAP_MODE_READ = 1;
 
-/** A clock that can be taken off again, or why there is none. */
-export type InstalledClock = (DeviceClock & { restore(): void }) | { readonly unavailable: string };
-
-/** What is kept of a device that asked for timestamps. */
-interface Timed {
+/** A device that writes timestamps. */
+interface Watched {
   readonly device: GPUDevice;
   readonly queries: GPUQuerySet;
-  passes: number;
+  /** Span i lies between the timestamps 2·i and 2·i + 1. */
+  spans: Activity[];
 }
 
 /**
- * The GPU's own time of what GPU.js runs on WebGPU: the page's prototypes are wrapped, so that every device asks for timestamps,
- * and every compute pass writes one at its beginning and one at its end. Make it before the device; the library stays as it is.
+ * The GPU's own time of what is done with WebGPU: the page's prototypes are wrapped, so that every device asks for timestamps;
+ * a compute pass writes one at its beginning and one at its end, data that is written or read back has an empty pass before it
+ * and one behind. What is mapped when it is made is not seen. Make the clock before the device; the library stays as it is.
  */
 export async function webgpuClock(): Promise<InstalledClock> {
   if (typeof GPUAdapter === 'undefined') return { unavailable: 'this engine has no WebGPU' };
@@ -29,79 +30,117 @@ export async function webgpuClock(): Promise<InstalledClock> {
 
   const { requestDevice } = GPUAdapter.prototype;
   const { createCommandEncoder } = GPUDevice.prototype;
-  const { beginComputePass } = GPUCommandEncoder.prototype;
-  const encoders = new WeakMap<GPUCommandEncoder, Timed>();
-  const devices = new WeakMap<GPUDevice, Timed>();
-  let current: Timed | undefined;
+  const { beginComputePass, copyBufferToBuffer } = GPUCommandEncoder.prototype;
+  const { writeBuffer } = GPUQueue.prototype;
+  const all = new Set<Watched>();
+  const owners = new WeakMap<GPUDevice | GPUQueue | GPUCommandEncoder, Watched>();
   let measuring = false;
+  let unwatched: Activity[] = []; // on devices that were there before the clock
 
   GPUAdapter.prototype.requestDevice = async function (descriptor = {}) {
+    if (!this.features.has(FEATURE)) return requestDevice.call(this, descriptor);
     const requiredFeatures = [...new Set([...(descriptor.requiredFeatures ?? []), FEATURE])] as GPUFeatureName[];
     const device = await requestDevice.call(this, { ...descriptor, requiredFeatures });
-    const queries = device.createQuerySet({ type: 'timestamp', count: 2 * MOST_PASSES });
-    current = { device, queries, passes: 0 };
-    devices.set(device, current);
+    const queries = device.createQuerySet({ type: 'timestamp', count: 2 * MOST_SPANS });
+    const watched: Watched = { device, queries, spans: [] };
+    all.add(watched);
+    for (const owner of [device, device.queue]) owners.set(owner, watched);
+    void device.lost.then(() => all.delete(watched));
     return device;
   };
   GPUDevice.prototype.createCommandEncoder = function (descriptor) {
     const encoder = createCommandEncoder.call(this, descriptor);
-    const timed = devices.get(this);
-    if (timed) encoders.set(encoder, timed);
+    const watched = owners.get(this);
+    if (watched) owners.set(encoder, watched);
     return encoder;
   };
   GPUCommandEncoder.prototype.beginComputePass = function (descriptor) {
-    const timed = encoders.get(this);
-    if (!measuring || !timed) return beginComputePass.call(this, descriptor);
-    const at = timed.passes++;
-    if (at >= MOST_PASSES) return beginComputePass.call(this, descriptor);
-    const timestampWrites = {
-      querySet: timed.queries,
-      beginningOfPassWriteIndex: 2 * at,
-      endOfPassWriteIndex: 2 * at + 1,
-    };
-    return beginComputePass.call(this, { ...descriptor, timestampWrites });
+    const timestampWrites = span(owners.get(this), 'compute');
+    return beginComputePass.call(this, timestampWrites ? { ...descriptor, timestampWrites } : descriptor);
+  };
+  GPUCommandEncoder.prototype.copyBufferToBuffer = function (...given: unknown[]) {
+    const [, destination] = given.filter((each) => each instanceof GPUBuffer);
+    const copy = () => void (copyBufferToBuffer as (...given: unknown[]) => void).apply(this, given); // it is overloaded
+    const writes = destination.usage & USAGE.mapRead ? span(owners.get(this), 'readBack') : undefined;
+    return writes ? between(writes, copy, (stamp) => stamp(this)) : copy();
+  };
+  GPUQueue.prototype.writeBuffer = function (buffer, ...rest) {
+    const write = () => void writeBuffer.call(this, buffer, ...rest);
+    const watched = owners.get(this);
+    // The arguments of a launch are part of it, and no data.
+    const writes = buffer.usage & USAGE.uniform ? undefined : span(watched, 'upload');
+    if (!watched || !writes) return write();
+    return between(writes, write, (stamp) => {
+      const encoder = createCommandEncoder.call(watched.device);
+      stamp(encoder);
+      this.submit([encoder.finish()]);
+    });
   };
 
-  /** The sum of the passes in milliseconds; waits until they are done. */
-  async function elapsed({ device, queries, passes }: Timed): Promise<number> {
-    const bytes = 16 * passes;
-    const resolved = device.createBuffer({
-      size: bytes,
-      usage: USAGE.queryResolve | USAGE.copySource,
-    });
-    const mapped = device.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyDestination });
-    try {
-      const encoder = createCommandEncoder.call(device);
-      encoder.resolveQuerySet(queries, 0, 2 * passes, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, mapped, 0, bytes);
-      device.queue.submit([encoder.finish()]);
-      await mapped.mapAsync(MAP_MODE_READ);
-      const stamps = new BigUint64Array(mapped.getMappedRange());
-      let nanoseconds = 0n;
-      for (let pass = 0; pass < passes; pass++) nanoseconds += stamps[2 * pass + 1] - stamps[2 * pass];
-      return Number(nanoseconds) / 1e6;
-    } finally {
-      resolved.destroy();
-      mapped.destroy();
-    }
+  /** The timestamps of what comes next; undefined where they cannot be written, or nobody asks. */
+  function span(watched: Watched | undefined, activity: Activity): GPUComputePassTimestampWrites | undefined {
+    if (!measuring) return undefined;
+    const { spans } = watched ?? { spans: unwatched };
+    const at = spans.push(activity) - 1;
+    if (!watched || at >= MOST_SPANS) return undefined;
+    return { querySet: watched.queries, beginningOfPassWriteIndex: 2 * at, endOfPassWriteIndex: 2 * at + 1 };
+  }
+
+  /** Puts work between two passes that do nothing but write timestamps. */
+  function between(
+    { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex }: GPUComputePassTimestampWrites,
+    work: () => undefined,
+    encode: (stamp: (encoder: GPUCommandEncoder) => void) => void,
+  ): undefined {
+    const pass = (timestampWrites: GPUComputePassTimestampWrites) => (encoder: GPUCommandEncoder) =>
+      beginComputePass.call(encoder, { timestampWrites }).end();
+    encode(pass({ querySet, beginningOfPassWriteIndex: beginningOfPassWriteIndex! }));
+    work();
+    encode(pass({ querySet, endOfPassWriteIndex: endOfPassWriteIndex! }));
   }
 
   return {
     source: FEATURE,
     start() {
-      if (current) current.passes = 0;
+      unwatched = [];
+      for (const watched of all) watched.spans = [];
       measuring = true;
     },
     async stop() {
       measuring = false;
-      if (!current || current.passes === 0 || current.passes > MOST_PASSES) return { compute: null };
-      const compute = await elapsed(current);
-      return { compute: compute > 0 ? compute : null };
+      const timed: Timed[] = unwatched.map((activity) => ({ activity, nanoseconds: null }));
+      for (const watched of all) timed.push(...(await timesOn(watched)));
+      return timesOf(timed);
     },
     restore() {
-      GPUAdapter.prototype.requestDevice = requestDevice;
-      GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
-      GPUCommandEncoder.prototype.beginComputePass = beginComputePass;
+      Object.assign(GPUAdapter.prototype, { requestDevice });
+      Object.assign(GPUDevice.prototype, { createCommandEncoder });
+      Object.assign(GPUCommandEncoder.prototype, { beginComputePass, copyBufferToBuffer });
+      Object.assign(GPUQueue.prototype, { writeBuffer });
     },
   };
+}
+
+/** What a device did; waits until it is done. */
+async function timesOn({ device, queries, spans }: Watched): Promise<Timed[]> {
+  const count = Math.min(spans.length, MOST_SPANS);
+  if (count === 0) return [];
+  const bytes = 16 * count;
+  const resolved = device.createBuffer({ size: bytes, usage: USAGE.queryResolve | USAGE.copySource });
+  const mapped = device.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyDestination });
+  try {
+    const encoder = device.createCommandEncoder();
+    encoder.resolveQuerySet(queries, 0, 2 * count, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, mapped, 0, bytes);
+    device.queue.submit([encoder.finish()]);
+    await mapped.mapAsync(MAP_MODE_READ); // which is after everything that was submitted before
+    const stamps = new BigUint64Array(mapped.getMappedRange());
+    return spans.map((activity, i) => {
+      const elapsed = i < count ? Number(stamps[2 * i + 1] - stamps[2 * i]) : -1;
+      return { activity, nanoseconds: elapsed < 0 ? null : elapsed }; // timestamps may run backwards: webgpu says so
+    });
+  } finally {
+    resolved.destroy();
+    mapped.destroy();
+  }
 }

@@ -1,64 +1,140 @@
 import { add } from '../../kernels/add.ts';
 import { linear } from '../../kernels/linear.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { clockFor, type DeviceTimes, type GpuClock } from '../../src/profile/device-clock.ts';
 import { watch } from '../../src/profile/watch.ts';
-import { webglClock } from '../../src/profile/webgl-clock.ts';
-import { type InstalledClock, webgpuClock } from '../../src/profile/webgpu-clock.ts';
-import { closeDevice, type Device } from '../../tensor/device.ts';
+import { closeDevice, type Device, type Launch } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
-import { read, tensor } from '../../tensor/tensor.ts';
+import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 
-export interface Clocked {
-  readonly unavailable?: string;
-  /** By operation: the time on the device, and whose clock it is. */
+type Name = 'webgpu' | 'webgl2';
+
+const data = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+const square = (device: Device, side: number) => tensor(device, data(side * side), [side, side]);
+
+/** A small product, one of 64 times as many operations, a norm of two kernels, and a sum. */
+async function compute(device: Device): Promise<number[]> {
+  const results = scope(() => {
+    const x = square(device, 64);
+    const large = square(device, 256);
+    const norm = rmsNorm(linear(x, x), tensor(device, data(64), [64]), 1e-6);
+    return { all: [read(add(norm, x)), read(linear(large, large))] };
+  });
+  await device.queue.idle();
+  return (await Promise.all(results.all)).flatMap((values) => [...values]);
+}
+
+/** The methods that clocks wrap, and all others. */
+const methods = () =>
+  [GPUAdapter, GPUDevice, GPUQueue, GPUBuffer, GPUCommandEncoder, GPUComputePassEncoder, WebGL2RenderingContext]
+    .map(({ prototype }) => Object.getOwnPropertyDescriptors(prototype))
+    .flatMap((all) => Object.values(all).map(({ value }) => value));
+
+export interface Profiled {
   readonly launches: readonly { op: string; milliseconds: number | null; source: string | null; kernels: number }[];
+  /** Whether results are the same, bit by bit, with the clock and without. */
   readonly equal: boolean;
   readonly restored: boolean;
 }
 
-const data = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
-
-/** A small product, one of 64 times as many operations, a norm of two kernels, and a sum. */
-async function compute(device: Device, after: (launched: Promise<void>) => Promise<void>): Promise<number[]> {
-  const results = scope(() => {
-    const x = tensor(device, data(64 * 64), [64, 64]);
-    const large = tensor(device, data(256 * 256), [256, 256]);
-    const product = linear(x, x);
-    const norm = rmsNorm(product, tensor(device, data(64), [64]), 1e-6);
-    return { all: [read(add(norm, x)), read(linear(large, large))] };
-  });
-  await after(device.queue.idle());
-  return (await Promise.all(results.all)).flatMap((values) => [...values]);
-}
-
-const prototypes = () => [
-  GPUAdapter.prototype.requestDevice,
-  GPUDevice.prototype.createCommandEncoder,
-  GPUCommandEncoder.prototype.beginComputePass,
-  WebGL2RenderingContext.prototype.drawArrays,
-];
-
-/** Runs in the page: the same work with the device's clock and without. */
-export async function clocked(_: Device, name: 'webgpu' | 'webgl2'): Promise<Clocked> {
-  const before = prototypes();
-  const clock: InstalledClock = name === 'webgpu' ? await webgpuClock() : webglClock();
-  if ('unavailable' in clock) return { ...clock, launches: [], equal: true, restored: true };
+/** Runs in the page: the same work in a profile by the device's clock, and without. */
+export async function profiled(_: Device, name: Name): Promise<Profiled | { unavailable: string }> {
+  const before = methods();
+  const clock = await clockFor(name);
+  if ('unavailable' in clock) return clock;
   const { device } = await openDevice(name);
-  await compute(device, (idle) => idle); // compiles
+  await compute(device); // compiles
   const watched = watch(device, 'stepwise', clock);
   watched.enter('all');
-  const timed = await compute(device, (idle) => idle);
+  const timed = await compute(device);
   const { launches } = watched.stop();
   clock.restore();
-  const plain = await compute(device, (idle) => idle);
+  const plain = await compute(device);
   await closeDevice(device);
   return {
     launches: launches.map(({ op, milliseconds, source, kernels }) => ({
       ...{ op, milliseconds, source },
       kernels: kernels.length,
     })),
-    equal: timed.every((value, i) => Object.is(value, plain[i])) && timed.length === plain.length,
-    restored: prototypes().every((method, i) => method === before[i]),
+    equal: timed.length === plain.length && timed.every((value, i) => Object.is(value, plain[i])),
+    restored: methods().every((method, i) => method === before[i]),
   };
+}
+
+/** What the clock says of some work, and what is known from elsewhere. */
+export interface Clocked {
+  readonly times: DeviceTimes;
+  /** Kernels that the engine ran. */
+  readonly kernels: number;
+  /** By the host's clock, from start to stop. */
+  readonly wall: number;
+}
+
+/** Large enough to be seen by a clock that ticks ten times a millisecond, as Chromium's does. */
+const SIDE = 1024;
+
+/** Runs in the page: an upload, a small and a large product, two launches at once, a read, and nothing at all. */
+export async function clocked(_: Device, name: Name): Promise<Record<string, Clocked> | { unavailable: string }> {
+  const clock = await clockFor(name);
+  if ('unavailable' in clock) return clock;
+  const { device } = await openDevice(name);
+  try {
+    return await measure(device, clock);
+  } finally {
+    clock.restore();
+    await closeDevice(device);
+  }
+}
+
+async function measure(device: Device, clock: GpuClock): Promise<Record<string, Clocked>> {
+  await compute(device); // compiles
+  async function during(work: () => Promise<unknown> | unknown): Promise<Clocked> {
+    const launches: Launch[] = [];
+    device.onLaunch = (launch) => {
+      launch.kernels = [];
+      launches.push(launch);
+    };
+    const begin = performance.now();
+    clock.start();
+    await work();
+    await device.queue.idle();
+    const times = await clock.stop();
+    return { times, kernels: launches.flatMap(({ kernels = [] }) => kernels).length, wall: performance.now() - begin };
+  }
+  const made: Tensor[] = [];
+  const make = (tensor: Tensor) => {
+    made.push(tensor);
+    return tensor;
+  };
+  const [small, large, whole] = [make(square(device, 64)), make(square(device, 256)), square(device, SIDE)];
+  await device.queue.idle();
+  const results = {
+    upload: await during(() => make(square(device, SIDE))),
+    small: await during(() => make(linear(small, small))),
+    large: await during(() => make(linear(large, large))),
+    several: await during(() => {
+      make(rmsNorm(small, make(tensor(device, data(64), [64])), 1e-6));
+      make(linear(large, large));
+    }),
+    read: await during(() => read(whole)),
+    nothing: await during(() => undefined),
+  };
+  for (const tensor of [...made, whole]) free(tensor);
+  await device.queue.idle();
+  return results;
+}
+
+/** Runs in the page: a clock that comes when GPU.js has its device already. */
+export async function tooLate(_: Device): Promise<DeviceTimes | { unavailable: string }> {
+  const { device } = await openDevice('webgpu');
+  await compute(device);
+  const clock = await clockFor('webgpu');
+  if ('unavailable' in clock) return clock;
+  clock.start();
+  await compute(device);
+  const times = await clock.stop();
+  clock.restore();
+  await closeDevice(device);
+  return times;
 }

@@ -35,7 +35,7 @@ beforeAll(async () => {
     source: Int32Array.from({ length: T }, (_, i) => (i > 0 && i <= rows ? i - 1 : -1)),
     tokens: TOKENS,
   };
-  found = await profile(system.model, work, { mostRuns: 2 });
+  found = await profile(system.model, work, { mostRuns: 4 });
 });
 afterAll(async () => {
   await system.close();
@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 test('stages follow each other, and their parts add up to the whole', () => {
-  for (const pass of [found.first, found.stepwise, found.fused]) {
+  for (const pass of [found.first, found.stepwise, found.fused, found.unwatched]) {
     expect(pass.stages.map(({ name }) => name)).toEqual([
       ...['image', 'vision encoder', 'adapter', 'prefill'],
       ...Array.from({ length: TOKENS - 1 }, () => 'decode'),
@@ -95,6 +95,7 @@ test('stepwise shows the steps that are one operation as it runs', () => {
   expect(names(found.fused)).toContain('attention');
   expect(names(found.fused)).not.toContain('softmax');
   expect(found.fused.launches.every((launch) => launch.tap === null)).toBe(true);
+  expect(found.unwatched).toMatchObject({ launches: [], transfers: [] });
 });
 
 test('the tokens are those of every run, and nothing is left on the device', async () => {

@@ -46,8 +46,8 @@ export const passOf = (kind: PassRecord['kind'], launches: readonly LaunchRecord
 });
 
 export function profileOf(...launches: LaunchRecord[]): Profile {
-  const pass = (kind: PassRecord['kind']) => passOf(kind, launches);
-  return { first: pass('stepwise'), stepwise: pass('stepwise'), fused: pass('fused'), runs: 3, tokens: [5, 7] };
+  const [stepwise, fused] = [passOf('stepwise', launches), passOf('fused', launches)];
+  return { first: stepwise, stepwise, fused, unwatched: passOf('unwatched', []), runs: 3, tokens: [5, 7] };
 }
 
 export const context: ProfileContext = {

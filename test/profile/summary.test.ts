@@ -97,5 +97,5 @@ test('numbers are written for people', () => {
   expect([0.1234, 12.345, 123.45, null].map(milliseconds)).toEqual(['0.123', '12.35', '123.5', '–']);
   expect([0.0123, 0.5, null, Number.NaN].map(percent)).toEqual(['1.2 %', '50 %', '–', '–']);
   expect([12, 1234567, 2e9].map((value) => scaled(value, 'B'))).toEqual(['12.0 B', '1.23 MB', '2.00 GB']);
-  fc.assert(fc.property(fc.double({ min: 1e-6, max: 1e12 }), (value) => /^[\d.]+$/.test(digits(value))));
+  fc.assert(fc.property(fc.double({ min: 1e-6, max: 1e12, noNaN: true }), (value) => /^[\d.]+$/.test(digits(value))));
 });

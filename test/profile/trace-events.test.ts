@@ -18,7 +18,7 @@ test('stages hold launching, transfers and blocks, these operations, these kerne
   );
   expect(threads.map(({ process }) => process)).toEqual([
     'stepwise: every operation awaited',
-    'as it runs when nobody looks',
+    'as it runs, no activation heard',
     'the first call',
   ]);
   expect(threads[0].thread).toBe('a device');

@@ -69,7 +69,7 @@ test('launches carry the path of their block, and their time once they have run'
   const x = tensor(device, Float32Array.of(1, 2), [1, 2]);
   model(x, x);
   expect(launches.map(({ op, path }) => `${path} ${op}`)).toEqual(['h.0 divide', 'h.0 add', 'h.1 divide', 'h.1 add']);
-  const { asked, launching, ...described } = launches[0];
+  const { asked, launching, ...described } = { ...launches[0] };
   expect(described).toEqual({ op: 'divide', path: 'h.0', inputs: [[1, 2]], shape: [1, 2], operations: 2, bytes: 16 });
   expect(asked + launching!).toBeLessThanOrEqual(performance.now());
   await device.queue.idle();
