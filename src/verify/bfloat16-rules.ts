@@ -1,3 +1,6 @@
+import { attentionScoresOp } from '../../kernels/attention-scores.ts';
+import { attentionValuesOp } from '../../kernels/attention-values.ts';
+import { softmaxOp } from '../../kernels/softmax.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import type { Matrix, Op, Thread } from '../../tensor/op.ts';
 import { parseSignature, type Sizes } from '../../tensor/signature.ts';
@@ -41,6 +44,25 @@ export const atTheEnd: Rule = ({ op, inputs, sizes, shape }, round) =>
     shape,
   );
 
+/**
+ * The decoder rounds its scores, then their quotient by √d, which it keeps as a bfloat16. The adapter's attention is PyTorch's
+ * own module, which divides the queries.
+ */
+const attentionScores: Rule = async (call, round) => {
+  const { op, inputs, sizes, shape } = call;
+  const [q, k, span] = inputs.map((input) => input?.rounded);
+  const { N, H, d, C } = sizes;
+  const divisor = nearest(sizes.divisor);
+  const product = { ...sizes, divisor: 1 };
+  if (divisor === 1) return atTheEnd(call, round);
+  if (isDecoders(inputs[0])) {
+    const scores = await round(op, [q, k, span], product, shape);
+    return round(quotient, [scores], { N: H * N, D: C, divisor }, shape);
+  }
+  const scaled = await round(quotient, [q], { N, D: H * d, divisor }, [N, H * d]);
+  return round(op, [scaled, k, span], product, shape);
+};
+
 /** The operations that round on the way, or read something in float32. */
 export const ROUNDING_RULES: Readonly<Record<string, Rule>> = {
   // Quirk: the original computes RMSNorm in float32 and rounds what it has normalised before the weight is applied.
@@ -63,21 +85,14 @@ export const ROUNDING_RULES: Readonly<Record<string, Rule>> = {
   // The encoder's queries over √d. A number beside a tensor is rounded as on a CPU; on a GPU it stays in float32.
   divide: (call, round) => atTheEnd({ ...call, sizes: { ...call.sizes, divisor: nearest(call.sizes.divisor) } }, round),
 
-  // The decoder rounds its scores, then their quotient by √d, which it keeps as a bfloat16. The adapter's attention is PyTorch's
-  // own module, which divides the queries.
-  async attentionScores(call, round) {
-    const { op, inputs, sizes, shape } = call;
-    const [q, k, span] = inputs.map((input) => input?.rounded);
-    const { N, H, d, C } = sizes;
-    const divisor = nearest(sizes.divisor);
-    const product = { ...sizes, divisor: 1 };
-    if (divisor === 1) return atTheEnd(call, round);
-    if (isDecoders(inputs[0])) {
-      const scores = await round(op, [q, k, span], product, shape);
-      return round(quotient, [scores], { N: H * N, D: C, divisor }, shape);
-    }
-    const scaled = await round(quotient, [q], { N, D: H * d, divisor }, [N, H * d]);
-    return round(op, [scaled, k, span], product, shape);
+  attentionScores,
+
+  // Three steps in one, each rounded as it is alone.
+  async attention({ inputs: [q, k, v, span], sizes, shape }, round) {
+    const table = [sizes.H * sizes.N, sizes.C];
+    const scores = await attentionScores({ op: attentionScoresOp, inputs: [q, k, span], sizes, shape: table }, round);
+    const probabilities = await round(softmaxOp, [span?.rounded, scores], sizes, table);
+    return round(attentionValuesOp, [span?.rounded, probabilities, v?.rounded], sizes, shape);
   },
 };
 
