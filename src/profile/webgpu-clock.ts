@@ -9,10 +9,10 @@ const MOST_SPANS = 2048;
 const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, uniform: 0x40, queryResolve: 0x200 } as const;
 const MAP_MODE_READ = 1;
 
-/** A device that writes timestamps. */
+/** A device, and the timestamps that it writes: none if it was there before the clock. */
 interface Watched {
   readonly device: GPUDevice;
-  readonly queries: GPUQuerySet;
+  readonly queries: GPUQuerySet | undefined;
   /** Span i lies between the timestamps 2·i and 2·i + 1. */
   spans: Activity[];
 }
@@ -35,23 +35,25 @@ export async function webgpuClock(): Promise<InstalledClock> {
   const all = new Set<Watched>();
   const owners = new WeakMap<GPUDevice | GPUQueue | GPUCommandEncoder, Watched>();
   let measuring = false;
-  let unwatched: Activity[] = []; // on devices that were there before the clock
+
+  function watch(device: GPUDevice, queries?: GPUQuerySet): Watched {
+    const watched: Watched = { device, queries, spans: [] };
+    all.add(watched);
+    for (const owner of [device, device.queue]) owners.set(owner, watched);
+    void device.lost.then(() => all.delete(watched));
+    return watched;
+  }
 
   GPUAdapter.prototype.requestDevice = async function (descriptor = {}) {
     if (!this.features.has(FEATURE)) return requestDevice.call(this, descriptor);
     const requiredFeatures = [...new Set([...(descriptor.requiredFeatures ?? []), FEATURE])] as GPUFeatureName[];
     const device = await requestDevice.call(this, { ...descriptor, requiredFeatures });
-    const queries = device.createQuerySet({ type: 'timestamp', count: 2 * MOST_SPANS });
-    const watched: Watched = { device, queries, spans: [] };
-    all.add(watched);
-    for (const owner of [device, device.queue]) owners.set(owner, watched);
-    void device.lost.then(() => all.delete(watched));
+    watch(device, device.createQuerySet({ type: 'timestamp', count: 2 * MOST_SPANS }));
     return device;
   };
   GPUDevice.prototype.createCommandEncoder = function (descriptor) {
     const encoder = createCommandEncoder.call(this, descriptor);
-    const watched = owners.get(this);
-    if (watched) owners.set(encoder, watched);
+    owners.set(encoder, owners.get(this) ?? watch(this));
     return encoder;
   };
   GPUCommandEncoder.prototype.beginComputePass = function (descriptor) {
@@ -79,10 +81,9 @@ export async function webgpuClock(): Promise<InstalledClock> {
 
   /** The timestamps of what comes next; undefined where they cannot be written, or nobody asks. */
   function span(watched: Watched | undefined, activity: Activity): GPUComputePassTimestampWrites | undefined {
-    if (!measuring) return undefined;
-    const { spans } = watched ?? { spans: unwatched };
-    const at = spans.push(activity) - 1;
-    if (!watched || at >= MOST_SPANS) return undefined;
+    if (!measuring || !watched) return undefined;
+    const at = watched.spans.push(activity) - 1;
+    if (!watched.queries || at >= MOST_SPANS) return undefined;
     return { querySet: watched.queries, beginningOfPassWriteIndex: 2 * at, endOfPassWriteIndex: 2 * at + 1 };
   }
 
@@ -102,15 +103,12 @@ export async function webgpuClock(): Promise<InstalledClock> {
   return {
     source: FEATURE,
     start() {
-      unwatched = [];
       for (const watched of all) watched.spans = [];
       measuring = true;
     },
     async stop() {
       measuring = false;
-      const timed: Timed[] = unwatched.map((activity) => ({ activity, nanoseconds: null }));
-      for (const watched of all) timed.push(...(await timesOn(watched)));
-      return timesOf(timed);
+      return timesOf((await Promise.all([...all].map(timesOn))).flat());
     },
     restore() {
       Object.assign(GPUAdapter.prototype, { requestDevice });
@@ -124,7 +122,10 @@ export async function webgpuClock(): Promise<InstalledClock> {
 /** What a device did; waits until it is done. */
 async function timesOn({ device, queries, spans }: Watched): Promise<Timed[]> {
   const count = Math.min(spans.length, MOST_SPANS);
-  if (count === 0) return [];
+  if (!queries || count === 0) {
+    await device.queue.onSubmittedWorkDone();
+    return spans.map((activity) => ({ activity, nanoseconds: null }));
+  }
   const bytes = 16 * count;
   const resolved = device.createBuffer({ size: bytes, usage: USAGE.queryResolve | USAGE.copySource });
   const mapped = device.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyDestination });
