@@ -40,6 +40,11 @@ export interface TransferRecord extends Span {
   readonly bytes: number;
 }
 
+/** Kernels that were recorded, run at once. */
+export interface ListRecord extends Span {
+  readonly stage: string;
+}
+
 /** A part of a pass; stages follow each other without a gap. Each step of decoding is one. */
 export interface StageRecord extends Span {
   readonly name: string;
@@ -56,6 +61,8 @@ export interface PassRecord {
   readonly stages: readonly StageRecord[];
   readonly launches: readonly LaunchRecord[];
   readonly transfers: readonly TransferRecord[];
+  /** Where a device records what is launched, and nobody wants to know how long each operation takes. */
+  readonly lists: readonly ListRecord[];
 }
 
 /** A clock reads 0 for what is shorter than its tick: that is not known, and not nothing. */

@@ -34,7 +34,11 @@ export function rooflinePlot(points: readonly Point[], roofs: Roofs, colours: (s
   });
   const ridge = roofs.multiplyAdd / roofs.memory;
   const across = decades([...shown.map(({ intensity }) => intensity), ridge / 10, ridge * 10]);
-  const up = decades([...shown.map(({ arithmetic }) => arithmetic!), roofs.multiplyAdd * 1.5, roofs.multiplyAdd / 100]);
+  const up = decades([
+    ...shown.map(({ arithmetic }) => arithmetic!),
+    roofs.multiplyAdd * 1.05,
+    roofs.multiplyAdd / 100,
+  ]);
   const x = (intensity: number) =>
     LEFT + ((Math.log10(intensity) - across.low) * (WIDTH - LEFT - RIGHT)) / (across.high - across.low);
   const y = (rate: number) => TOP + ((up.high - Math.log10(rate)) * (HEIGHT - TOP - BOTTOM)) / (up.high - up.low);

@@ -1,6 +1,6 @@
 import { DECODE, IMAGE } from './pass.ts';
 import { type Limit, leastMilliseconds, type Rates, ratesOf } from './rates.ts';
-import type { LaunchRecord, PassRecord } from './record.ts';
+import { end, type LaunchRecord, type PassRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
 
 /** Launches that have something in common. Times are null where one of them could not be measured. */
@@ -20,7 +20,7 @@ export interface StageSummary {
   readonly milliseconds: number;
   readonly launches: number;
   readonly operations: number;
-  /** In kernels, from the turn of each launch until it was done, by the host's clock. */
+  /** In kernels, from the turn of each launch until it was done or recorded, and in lists of what was recorded, by the host's clock. */
   readonly kernels: number;
   /** In the program, until they were queued. */
   readonly launching: number;
@@ -78,7 +78,7 @@ export function groupOf(name: string, launches: readonly LaunchRecord[], roofs: 
 }
 
 /** The stages of a pass, those of one name together. */
-export function stagesOf({ stages, launches, transfers }: PassRecord): StageSummary[] {
+export function stagesOf({ stages, launches, transfers, lists }: PassRecord): StageSummary[] {
   return [...byKey(stages, ({ name }) => name)].map(([name, entered]) => {
     const own = launches.filter(({ stage }) => stage === name);
     const moved = (kind: string) =>
@@ -87,9 +87,12 @@ export function stagesOf({ stages, launches, transfers }: PassRecord): StageSumm
         (transfer) => transfer.milliseconds,
       );
     const milliseconds = sum(entered, (stage) => stage.milliseconds);
-    const kernels = sum(own, ({ awaited }) => awaited.milliseconds);
+    const run = lists.filter(({ stage }) => stage === name);
+    const kernels = sum(own, ({ awaited }) => awaited.milliseconds) + sum(run, (list) => list.milliseconds);
     const launching = sum(own, (launch) => launch.launching.milliseconds);
-    const [uploads, reads] = [moved('upload'), moved('read')];
+    // A read waits for what was recorded.
+    const waiting = run.filter((list) => transfers.some((each) => each.start <= list.start && end(list) <= end(each)));
+    const [uploads, reads] = [moved('upload'), moved('read') - sum(waiting, (list) => list.milliseconds)];
     return {
       ...{ name, times: entered.length, milliseconds, launches: own.length },
       operations: sum(own, (launch) => launch.operations),

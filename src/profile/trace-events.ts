@@ -21,7 +21,7 @@ export interface Trace {
   readonly displayTimeUnit: 'ms';
 }
 
-type Category = 'stage' | 'block' | 'launching' | 'operation' | 'kernel' | 'upload' | 'read';
+type Category = 'stage' | 'block' | 'launching' | 'operation' | 'kernel' | 'list' | 'upload' | 'read';
 
 /** A stretch of time with what happened inside it, in whole nanoseconds. */
 interface Stretch {
@@ -64,13 +64,14 @@ function stretch(name: string, category: Category, span: Span, args = {}): Stret
   return { name, category, start: nanoseconds(span.start), end: nanoseconds(end(span)), args, inside: [] };
 }
 
-function stretches({ stages, launches, transfers }: PassRecord): Stretch[] {
+function stretches({ stages, launches, transfers, lists }: PassRecord): Stretch[] {
   const within = stages.map((stage) => stretch(stage.name, 'stage', stage));
   const work = [
     ...transfers.map(({ kind, label, bytes, ...span }) => ({
       path: '',
       own: stretch(`${kind} ${label}`, kind, span, { bytes }),
     })),
+    ...lists.map((list) => ({ path: '', own: stretch('list', 'list', list) })),
     ...launches.flatMap(({ op, path, launching, awaited, kernels, ...launch }) => {
       const { tap, inputs, shape, operations, bytes, milliseconds, source } = launch;
       const own = stretch(op, 'operation', awaited, {
@@ -87,7 +88,8 @@ function stretches({ stages, launches, transfers }: PassRecord): Stretch[] {
   for (const { path, own } of work) {
     const stage = within.findLast(({ start }) => start <= own.start) ?? within[0];
     const last = stage.inside.at(-1);
-    if (path === '') stage.inside.push(own);
+    if (own.category === 'list' && last?.category === 'read' && own.start < last.end) last.inside.push(own);
+    else if (path === '') stage.inside.push(own);
     else if (last?.category === 'block' && last.name === path) {
       last.inside.push(own);
       last.end = own.end;

@@ -1,7 +1,7 @@
 import type { Device, Launch, Transfer } from '../../tensor/device.ts';
 import type { Listener } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
+import { type ListRecord, measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
 
 /** The device's own clock, where it has one: how long what was submitted between start and stop took there. */
 export interface DeviceClock {
@@ -35,21 +35,35 @@ const RESIDENT: ReadonlySet<string> = new Set(['webgpu', 'webgl2', 'headlessgl']
 /** Watches all that a device does. One watcher a device: whoever watched before goes on afterwards. */
 export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceClock): Watch {
   const { driver, onLaunch, onTransfer } = device;
-  const { run } = driver;
+  const { run, read, flush } = driver;
+  // Kernels that are heard run one by one: otherwise only a whole list has a time.
+  const recorded = flush !== undefined && kind !== 'stepwise';
   const entries: Entry[] = [];
   const makers = new WeakMap<Tensor, Entry>();
   const transfers: (Transfer & { readonly stage: string })[] = [];
+  const lists: ListRecord[] = [];
   const stages: { readonly name: string; readonly start: number }[] = [];
   let stage = '';
   let ran = 0; // launches run in the order in which they were made
   if (kind !== 'unwatched') {
     device.onLaunch = (launch, output) => {
-      launch.kernels = [];
+      if (!recorded) launch.kernels = [];
       const entry = { launch, stage, tap: null, compute: null };
       entries.push(entry);
       if (kind === 'stepwise') makers.set(output, entry);
     };
     device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
+  }
+  if (recorded && kind === 'fused') {
+    driver.flush = () => {
+      const start = performance.now();
+      flush.call(driver);
+      lists.push({ stage, start, milliseconds: performance.now() - start });
+    };
+    driver.read = (...given) => {
+      driver.flush?.(); // so that it is told apart from reading
+      return read.apply(driver, given);
+    };
   }
   if (clock && kind !== 'unwatched') {
     driver.run = async (...given) => {
@@ -69,7 +83,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
 
   function record({ launch, stage, tap, compute }: Entry) {
     const { op, path, inputs, shape, operations, bytes, asked, launching, kernels } = launch;
-    const source: TimeSource | null = clock?.source ?? (RESIDENT.has(device.name) ? null : 'awaited');
+    const source: TimeSource | null = clock?.source ?? (recorded || RESIDENT.has(device.name) ? null : 'awaited');
     const milliseconds = measured(clock ? compute : source && launch.milliseconds);
     return {
       ...{ stage, op, path, tap, inputs, shape, operations, bytes },
@@ -96,7 +110,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     stop() {
       const over = performance.now();
       Object.assign(device, { onLaunch, onTransfer });
-      driver.run = run;
+      Object.assign(driver, { run, read }, flush && { flush });
       const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;
       return {
         kind,
@@ -112,6 +126,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
           ...{ stage, kind, label, bytes },
           ...span(when),
         })),
+        lists: lists.map((list) => ({ stage: list.stage, ...span(list) })),
       };
     },
   };

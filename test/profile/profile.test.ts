@@ -14,7 +14,7 @@ import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tap, withListener } from '../../tensor/tap.ts';
-import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { decodeTrace } from './trace-decoder.ts';
 
 const T = 40;
@@ -152,6 +152,43 @@ test('where launches return early, only the device’s own clock knows how long 
   for (const { milliseconds, source } of launches)
     expect({ milliseconds, source }).toEqual({ milliseconds: null, source: null });
   expect(transfers.map(({ kind, bytes }) => `${kind} ${bytes}`)).toEqual(['upload 16', 'upload 8']);
+});
+
+test('where a device records, only lists have times as it runs; stepwise, kernels are heard', async () => {
+  for (const kind of ['fused', 'stepwise'] as const) {
+    const log: string[] = [];
+    const flush = () => void log.push('flush');
+    const recording = createDevice({
+      ...launching().driver,
+      name: 'simd',
+      run(...[, , , , onKernel]) {
+        log.push(onKernel ? 'run' : 'record');
+        onKernel?.('kernel', performance.now(), 0.5);
+        return {};
+      },
+      flush,
+    });
+    const watching = watch(recording, kind);
+    watching.enter('all');
+    const x = tensor(recording, Float32Array.of(1, 2, 3, 4), [2, 2]);
+    const y = add(x, x);
+    await read(y);
+    for (const made of [x, y]) free(made);
+    await recording.queue.idle();
+    const { launches, lists } = watching.stop();
+    expect(recording.driver.flush).toBe(flush);
+    const [{ milliseconds, source, kernels }] = launches;
+    if (kind === 'fused') {
+      expect({ milliseconds, source, kernels }).toEqual({ milliseconds: null, source: null, kernels: [] });
+      expect(lists.length).toBeGreaterThan(0);
+      expect(log.slice(0, 2)).toEqual(['record', 'flush']);
+    } else {
+      expect(milliseconds).toBeGreaterThan(0);
+      expect({ source, names: kernels.map(({ name }) => name) }).toEqual({ source: 'awaited', names: ['kernel'] });
+      expect(lists).toEqual([]);
+      expect(log[0]).toBe('run');
+    }
+  }
 });
 
 test('a device’s clock is started and stopped around each launch; what it does not know is null', async () => {

@@ -43,6 +43,7 @@ export const passOf = (kind: PassRecord['kind'], launches: readonly LaunchRecord
   ],
   launches,
   transfers: [{ stage: 'prefill', kind: 'upload', label: 'token ids', bytes: 8, start: 1.5, milliseconds: 0.25 }],
+  lists: [],
 });
 
 export function profileOf(...launches: LaunchRecord[]): Profile {

@@ -76,6 +76,18 @@ test('stages of one name are one, and their parts add up', () => {
   expect(stages[1]).toMatchObject({ kernels: 1, launching: 0.001, uploads: 0.25, reads: 0 });
 });
 
+test('a list that a read waits for is kernels, not reading', () => {
+  const pass = {
+    ...passOf('fused', []),
+    transfers: [{ stage: 'prefill', kind: 'read' as const, label: 'argmax', bytes: 4, start: 5, milliseconds: 3 }],
+    lists: [
+      { stage: 'prefill', start: 5.5, milliseconds: 2 },
+      { stage: 'prefill', start: 2, milliseconds: 1 },
+    ],
+  };
+  expect(stagesOf(pass)[1]).toMatchObject({ kernels: 3, reads: 1, between: 5 });
+});
+
 test('of two measurements the higher roof counts', () => {
   const lower = { ...roofs, multiplyAdd: 50, memory: 20, caches: [{ bytes: 1000, rate: 60 }], launch: 0.005 };
   const expected = { multiplyAdd: 100, memory: 20, caches: [{ bytes: 1000, rate: 60 }], launch: 0.005 };

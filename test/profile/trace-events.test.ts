@@ -30,6 +30,20 @@ test('stages hold launching, transfers and blocks, these operations, these kerne
   ]);
 });
 
+test('lists lie in the reads that wait for them', () => {
+  const profile = profileOf();
+  const fused = {
+    ...profile.fused,
+    transfers: [{ stage: 'prefill', kind: 'read' as const, label: 'x', bytes: 4, start: 5, milliseconds: 3 }],
+    lists: [
+      { stage: 'prefill', start: 2, milliseconds: 1 },
+      { stage: 'prefill', start: 5.5, milliseconds: 2 },
+    ],
+  };
+  const [, thread] = decodeTrace(JSON.stringify(traceEvents({ ...profile, fused }, 'a device')));
+  expect(thread.frames.map(outline)[1]).toBe('stage prefill (list list, read read x (list list))');
+});
+
 test('times are kept, to some nanoseconds', () => {
   const [, { inside }] = decoded(launchOf(2))[0].frames;
   const [block] = inside.filter(({ category }) => category === 'block');
