@@ -21,7 +21,8 @@ const nextTurn: (resolve: (value: unknown) => void) => void =
 /** How long jobs may run before timers, signals and input get a turn. */
 const TURN_MILLISECONDS = 50;
 
-export function createQueue(): Queue {
+/** @param emptied called whenever nothing is left to run */
+export function createQueue(emptied: () => void = () => undefined): Queue {
   let jobs: Job[] = [];
   let pumping: Promise<void> | undefined;
   // Counted through pumps: a caller that reads and goes on at once, token after token, would starve everything else.
@@ -37,6 +38,7 @@ export function createQueue(): Queue {
         turn = performance.now();
       }
     }
+    emptied();
     pumping = undefined;
   }
 

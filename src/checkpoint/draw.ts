@@ -10,6 +10,8 @@ const PAGE = 65_536;
 /** Where a chunk begins: offset 0 is nowhere to kernels. */
 const AT = 64;
 const MOST_THREADS = 4;
+/** For each element. */
+const OPERATIONS = 8;
 const GOLDEN_RATIO = 0x9e3779b1;
 
 interface Drawer {
@@ -36,7 +38,14 @@ export async function drawElements(seed: number, count: number, scale: number, t
   for (let first = 0; first < count; first += CHUNK) {
     const length = Math.min(CHUNK, count - first);
     const from = (seed + Math.imul(first, GOLDEN_RATIO)) | 0;
-    team.run(draw[type].name, [AT, from, scale], Math.ceil(length / DRAWN_AT_ONCE), true);
+    team.run(
+      draw[type].name,
+      [AT, from, scale],
+      Math.ceil(length / DRAWN_AT_ONCE),
+      OPERATIONS * length,
+      'drawing weights',
+    );
+    team.flush();
     const View = type === 'float32' ? Float32Array : Uint16Array;
     out.set(new View(memory.buffer, AT, length), first);
   }

@@ -2,8 +2,6 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
 import { createHeap } from '../../kernels/simd/device/heap.ts';
-import { createTeam, type Setup } from '../../kernels/simd/device/team.ts';
-import { compileKernels, KERNELS } from '../../kernels/simd/kernels.ts';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, freeModel, loadModel, logits } from '../../src/model/qwen-vl.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
@@ -51,49 +49,6 @@ describe('the heap', () => {
     expect(() => heap.allocate(1e6)).toThrow(DeviceError);
     expect(() => createHeap(shared(1), 65_536).allocate(5e9)).toThrow('do not fit 4 GiB; give less --memory');
     expect(() => heap.free(64)).toThrow(RangeError);
-  });
-});
-
-describe('the team', () => {
-  test('takes every unit once, whoever it is', async () => {
-    const memory = shared(64);
-    const names = KERNELS.map(({ name }) => name);
-    const team = await createTeam(compileKernels(true), memory, names, 3);
-    const floats = new Float32Array(memory.buffer);
-    for (let round = 0; round < 200; round++) {
-      const count = 1 + ((round * 977) % 5000);
-      floats.fill(round, 16, 16 + count);
-      team.run('divide', [64, 4 * (1 << 16), 2], count, true);
-      const result = floats.subarray(1 << 16, (1 << 16) + count);
-      expect(result.every((value) => value === round / 2)).toBe(true);
-    }
-    await team.close();
-  });
-
-  test('a worker that fails is an error, not a hang', async () => {
-    const memory = shared(1);
-    const names = KERNELS.map(({ name }) => name);
-    const team = await createTeam(compileKernels(true), memory, names, 2);
-    const outside = 4 * 65_536; // beyond the memory: every thread that gets a unit fails
-    expect(() => team.run('divide', [outside, outside, 2], 1000, true)).toThrow();
-    team.run('divide', [64, 1024, 2], 4, false);
-    await team.close();
-  });
-
-  test.each(['inside a kernel', 'between two'])('a worker that is lost %s is an error, not a hang', async (when) => {
-    let end: () => void = () => undefined;
-    const start = async ({ control, words }: Setup, lost: () => void) => {
-      end = lost;
-      if (when === 'inside a kernel') Atomics.add(control, words.inside, 1); // and it never comes out
-      return { terminate: () => undefined };
-    };
-    const names = KERNELS.map(({ name }) => name);
-    const team = await createTeam(compileKernels(true), shared(1), names, 2, { start, patience: 50 });
-    if (when === 'between two') end();
-    for (let again = 0; again < 2; again++) {
-      expect(() => team.run('divide', [64, 1024, 2], 1000, true)).toThrow('a worker was lost; open the device again');
-    }
-    await team.close();
   });
 });
 

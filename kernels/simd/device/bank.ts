@@ -8,7 +8,8 @@ import { createTeam } from './team.ts';
 export interface Host {
   readonly heap: Heap;
   /**
-   * Runs a kernel over `units` units, on all threads if that pays.
+   * Runs a kernel over `units` units, on all threads if that pays. It is recorded: it runs when the list is full, or its results
+   * are wanted, or another thread has nothing else to do.
    *
    * @param given all its parameters but the last two, `start` and `end`
    * @param operations about how much there is to do, by default one operation a unit
@@ -22,7 +23,7 @@ export interface Host {
   /** So many bytes until they are released, or the operation ends. */
   temporary(bytes: number): number;
   release(offset: number): void;
-  /** Elements in the memory. The view is good until something is allocated. */
+  /** Elements in the memory, after all that was recorded has run. The view is good until something is allocated. */
   floats(at: number, count: number): Float32Array;
   integers(at: number, count: number): Int32Array;
   bytes(at: number, count: number): Uint8Array;
@@ -34,13 +35,12 @@ export interface Host {
  */
 export interface Bank {
   readonly host: Host;
-  /** Runs one operation: what it took temporarily is given back, and `listener` hears its kernels. */
-  during<Result>(listener: OnKernel | undefined, work: (host: Host) => Result): Result;
+  /** Records one operation: what it took temporarily is given back. Kernels that `listener` hears run one by one. */
+  during<Result>(op: string, listener: OnKernel | undefined, work: (host: Host) => Result): Result;
+  /** Runs all that was recorded. @throws DeviceError when it failed, now and from then on */
+  flush(): void;
   close(): Promise<void>;
 }
-
-/** Waking another thread takes as long as about so many operations. */
-const WORTH_THREADS = 2_000_000;
 
 /** @param mostPages of 64 KiB */
 export async function createBank(
@@ -57,14 +57,18 @@ export async function createBank(
   );
   // One host serves all operations, one at a time: made anew for each, it would cost more than a small kernel.
   const temporaries = new Set<number>();
+  let op = '';
   let listener: OnKernel | undefined;
   const host: Host = {
     heap,
     run(kernel, given, units, operations = units) {
       const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
+      if (listener) team.flush();
       const start = listener && performance.now();
-      team.run(kernel.name, values, units, operations >= WORTH_THREADS);
-      if (start !== undefined) listener?.(kernel.name, start, performance.now() - start);
+      team.run(kernel.name, values, units, operations, op);
+      if (start === undefined) return;
+      team.flush();
+      listener?.(kernel.name, start, performance.now() - start);
     },
     temporary(bytes) {
       const offset = heap.allocate(bytes);
@@ -75,14 +79,18 @@ export async function createBank(
       temporaries.delete(offset);
       heap.free(offset);
     },
-    floats: (at, count) => new Float32Array(memory.buffer, at, count),
-    integers: (at, count) => new Int32Array(memory.buffer, at, count),
-    bytes: (at, count) => new Uint8Array(memory.buffer, at, count),
+    floats: (at, count) => new Float32Array(settled(), at, count),
+    integers: (at, count) => new Int32Array(settled(), at, count),
+    bytes: (at, count) => new Uint8Array(settled(), at, count),
   };
+  function settled(): ArrayBuffer {
+    team.flush();
+    return memory.buffer;
+  }
   return {
     host,
-    during(heard, work) {
-      listener = heard;
+    during(name, heard, work) {
+      [op, listener] = [name, heard];
       try {
         return work(host);
       } finally {
@@ -91,6 +99,7 @@ export async function createBank(
         listener = undefined;
       }
     },
+    flush: () => team.flush(),
     close: () => team.close(),
   };
 }

@@ -40,7 +40,8 @@ const canShare = (): boolean =>
 /**
  * WebAssembly kernels with SIMD, on several threads where memory can be shared. Results are the same bytes for any number of
  * threads, and of memories: an operation runs in the memory of its weight, or of its largest input, and what lies elsewhere is
- * copied there while it runs.
+ * copied there while it runs. Operations are recorded: a list of them runs when something is read or uploaded, or the list is
+ * full.
  *
  * @param mostPages that a memory may have; tests make it small
  * @throws DeviceError where WebAssembly has no SIMD
@@ -92,7 +93,7 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
       const bank = homeOf(op, given);
       const output = allocate(bank, shape, op.signature.output.dtype);
       try {
-        bank.during(onKernel, (host) => {
+        bank.during(op.name, onKernel, (host) => {
           const narrow = TAKE_BFLOAT16.has(op.name);
           const here = given.map((input) => input && brought(bank, host, input));
           twin(host, narrow ? here : here.map((input) => input && widened(host, input)), sizes, output);
@@ -112,6 +113,15 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
       return bank.host.floats(at, count).slice();
     },
     free: (storage) => release(storage as Stored),
+    flush() {
+      for (const bank of banks) {
+        try {
+          bank.flush();
+        } catch {
+          // Whoever reads or runs something in this bank is told.
+        }
+      }
+    },
     async close() {
       await Promise.all(banks.map((bank) => bank.close()));
     },

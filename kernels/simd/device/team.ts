@@ -1,53 +1,49 @@
 import { DeviceError } from '../../../tensor/error.ts';
-import { work } from './worker.ts';
+import { createList, LAYOUT, type Shared, walker } from './commands.ts';
+import { type StartedWorker, startWorker } from './worker.ts';
 
-/** Threads that share the units of a kernel. */
+/** Threads that work through a list of commands. */
 export interface Team {
   readonly threads: number;
   /**
-   * Runs an exported kernel over the units from 0 to `units`: its last two parameters are the range it is to compute. Which
-   * thread computes which units changes from run to run; what is computed does not.
+   * Records a command: an exported kernel over the units from 0 to `units`; its last two parameters are the range it is to compute.
+   * Commands run in their order, and at some time before `flush` returns. Which thread computes which units changes from run to
+   * run; what is computed does not.
    *
-   * @param parallel whether waking the other threads pays
-   *
-   * @throws DeviceError when a worker failed
+   * @param operations about how much there is to do
+   * @param what it is for: errors say it
+   * @throws DeviceError when this or an earlier command failed, or a worker was lost; from then on always
    */
-  run(kernel: string, given: readonly number[], units: number, parallel: boolean): void;
+  run(kernel: string, given: readonly number[], units: number, operations: number, what: string): void;
+  /** Whether everything recorded has run. */
+  readonly idle: boolean;
+  /** Works through all that was recorded. @throws DeviceError like `run` */
+  flush(): void;
   close(): Promise<void>;
 }
 
-/** Words of the memory that all threads share to talk to each other. */
-export const CONTROL = {
-  /** The number of the run that is under way, 0 between runs, −1 when all is over. */
-  run: 0,
-  /** How many workers are inside a run. */
-  inside: 1,
-  /** The next unit that nobody has taken. */
-  next: 2,
-  units: 3,
-  /** How many units are taken at once. */
-  share: 4,
-  kernel: 5,
-  /** Set by a worker that failed. */
-  failed: 6,
-  /** How many arguments there are. */
-  count: 7,
-} as const;
-
-/** Behind the words stand the kernel's arguments, as float64. */
-const WORDS = 8;
-const MOST_ARGUMENTS = 24;
+/** So many operations take about as long as two threads need to agree on who does what. */
+const GRAIN = 100_000;
+/** Waking a sleeping thread pays from so many operations on. */
+const WORTH_WAKING = 1_000_000;
+/** A list of so many is not made longer: a program must get its turn, for timers and signals. About the tenth part of a second. */
+const MOST_OPERATIONS = 2e9;
 /** Each thread takes its units in about so many portions, so that one that is held up does not hold up the others. */
 const PORTIONS = 8;
 /** Portions begin at multiples of it where units are many: they may be single elements of vectors. */
 const ALIGNED = 16;
-/** A portion of a kernel takes far less: a worker that has been inside a run for so long without a sign is lost. */
-const LOST_MILLISECONDS = 10_000;
+/** A thread that does not do so many operations in a tenth of a second, after a second of grace, is lost: a three-hundredth of what is usual. */
+const SLOWEST = 1e7;
+const GRACE = 10;
 
-type Exports = Readonly<Record<string, (...given: number[]) => void>>;
+export interface TeamOptions {
+  readonly start?: (shared: Shared, lost: () => void) => Promise<StartedWorker>;
+  /** Tenths of a second without progress in which no thread is lost. */
+  readonly grace?: number;
+}
 
 /**
- * Starts a team. Without a memory that can be shared, or with one thread, everything runs in the calling thread.
+ * Starts a team. Without a memory that can be shared, or with one thread, everything runs at once in the calling thread.
  *
  * @param module whose exports are kernels
  * @param names the exports, by number
@@ -58,125 +54,113 @@ export async function createTeam(
   memory: WebAssembly.Memory,
   names: readonly string[],
   threads: number,
-  { start = startWorker, patience = LOST_MILLISECONDS }: TeamOptions = {},
+  { start = startWorker, grace = GRACE }: TeamOptions = {},
 ): Promise<Team> {
-  const exports = new WebAssembly.Instance(module, { environment: { memory } }).exports as Exports;
-  const alone = (kernel: string, given: readonly number[], units: number) => exports[kernel](...given, 0, units);
-  if (threads === 1) return { threads, run: alone, close: async () => undefined };
-
-  const buffer = new SharedArrayBuffer(4 * WORDS + 8 * MOST_ARGUMENTS);
-  const control = new Int32Array(buffer, 0, WORDS);
-  const values = new Float64Array(buffer, 4 * WORDS);
-  const setup = { module, memory, names, control, values, words: CONTROL };
-  let alive = true;
+  if (threads === 1) return alone(module, memory);
+  const shared: Shared = { module, memory, names, ...createList() };
+  const { words, values } = shared;
+  const numbers = new Map(names.map((name, number) => [name, number]));
+  const what: string[] = [];
+  const walk = walker(shared, CAN_WAIT);
+  let failure: DeviceError | undefined;
   const lost = () => {
-    alive = false;
+    failure ??= lostWorker('between two commands');
   };
-  const workers = await Promise.all(Array.from({ length: threads - 1 }, () => start(setup, lost)));
-  let runs = 0;
+  const workers = await Promise.all(Array.from({ length: threads - 1 }, () => start(shared, lost)));
+  let [at, first, published, pending] = [0, 0, 0, 0];
 
-  /** Waits until no worker is inside the run. */
-  function settle(): void {
-    let last = -1;
-    let since = performance.now();
+  function flush(): void {
+    if (failure) throw failure;
+    pending = 0;
+    let cause: unknown;
+    try {
+      at = walk(at);
+    } catch (error) {
+      cause = error;
+    }
+    const failed = Atomics.load(words, LAYOUT.failed);
+    if (failed === 0) return;
+    failure = Atomics.load(words, LAYOUT.lost)
+      ? lostWorker(`in ${what[failed - 1]}`)
+      : new DeviceError(`simd: ${what[failed - 1]} failed in its kernel; please report it with the output of --debug`, {
+          cause,
+        });
+    throw failure;
+  }
+
+  /** Makes room: everything runs, and nobody looks at the list any more. */
+  function reuse(): void {
+    flush();
+    first = published;
+    Atomics.store(words, LAYOUT.first, first);
+    const since = performance.now();
     for (;;) {
-      const inside = Atomics.load(control, CONTROL.inside);
+      const inside = Atomics.load(words, LAYOUT.inside);
       if (inside === 0) return;
-      const next = Atomics.load(control, CONTROL.next);
-      if (next !== last) [last, since] = [next, performance.now()];
-      if (performance.now() - since > patience) {
-        alive = false;
-        throw lostWorker();
-      }
-      if (CAN_WAIT) Atomics.wait(control, CONTROL.inside, inside, 100);
+      if (CAN_WAIT) Atomics.wait(words, LAYOUT.inside, inside, 100);
+      if (performance.now() - since <= 100 * grace) continue;
+      failure = lostWorker('at the end of a list');
+      throw failure;
     }
   }
 
   return {
     threads,
-    run(kernel, given, units, parallel) {
-      if (!alive) throw lostWorker();
-      if (units < 2 || !parallel) return alone(kernel, given, units);
-      const share = Math.max(
-        1,
-        Math.floor(units / (threads * PORTIONS) / ALIGNED) * ALIGNED || Math.ceil(units / (threads * PORTIONS)),
-      );
-      control[CONTROL.kernel] = names.indexOf(kernel);
-      control[CONTROL.units] = units;
-      control[CONTROL.share] = share;
-      control[CONTROL.next] = 0;
-      control[CONTROL.count] = given.length;
-      values.set(given);
-      runs = (runs % 0x7ffffffe) + 1;
-      Atomics.store(control, CONTROL.run, runs);
-      Atomics.notify(control, CONTROL.run);
-      try {
-        for (let at = Atomics.add(control, CONTROL.next, share); at < units; ) {
-          exports[kernel](...given, at, Math.min(at + share, units));
-          at = Atomics.add(control, CONTROL.next, share);
-        }
-      } finally {
-        Atomics.store(control, CONTROL.run, 0);
-        settle();
-      }
-      if (Atomics.load(control, CONTROL.failed) !== 0) {
-        throw new DeviceError(`simd: a worker failed in ${kernel}; please report it with the output of --debug`);
-      }
+    get idle() {
+      return at === published;
     },
+    run(kernel, given, units, operations, name) {
+      if (failure) throw failure;
+      if (((published - first) | 0) === LAYOUT.length) reuse();
+      const place = published & (LAYOUT.length - 1);
+      const command = LAYOUT.commands + place * LAYOUT.stride;
+      const share = shareOf(units, operations, threads);
+      what[place] = name;
+      words[command + LAYOUT.kernel] = numbers.get(kernel)!;
+      words[command + LAYOUT.arguments] = given.length;
+      words[command + LAYOUT.units] = units;
+      words[command + LAYOUT.share] = share;
+      words[command + LAYOUT.next] = 0;
+      words[command + LAYOUT.done] = 0;
+      words[command + LAYOUT.patience] = grace + Math.min(1e9, ((operations / units) * share) / SLOWEST);
+      values.set(given, place * LAYOUT.mostArguments);
+      published = (published + 1) | 0;
+      Atomics.store(words, LAYOUT.published, published);
+      pending += operations;
+      if (pending >= WORTH_WAKING && Atomics.load(words, LAYOUT.asleep) > 0) Atomics.notify(words, LAYOUT.published);
+      if (pending >= MOST_OPERATIONS) flush();
+    },
+    flush,
     async close() {
-      alive = false; // from now on workers end as they should
-      Atomics.store(control, CONTROL.run, -1);
-      Atomics.notify(control, CONTROL.run);
+      failure ??= new DeviceError('simd: the team was closed');
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
 }
 
+function alone(module: WebAssembly.Module, memory: WebAssembly.Memory): Team {
+  const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
+  return {
+    threads: 1,
+    idle: true,
+    run: (kernel, given, units) => (exports as Exports)[kernel](...given, 0, units),
+    flush: () => undefined,
+    close: async () => undefined,
+  };
+}
+
+type Exports = Readonly<Record<string, (...given: number[]) => void>>;
+
+/** How many units are taken at once. */
+function shareOf(units: number, operations: number, threads: number): number {
+  const portions = Math.min(threads * PORTIONS, operations / GRAIN);
+  if (portions < 2) return units;
+  return Math.floor(units / portions / ALIGNED) * ALIGNED || Math.ceil(units / portions);
+}
+
 /** A worker takes no part any more, and what it was computing is missing. */
-const lostWorker = () =>
-  new DeviceError('simd: a worker was lost; open the device again, with one thread if it repeats');
-
-type StartWorker = (setup: Setup, lost: () => void) => Promise<StartedWorker>;
-export interface TeamOptions {
-  readonly start?: StartWorker;
-  /** In milliseconds. */
-  readonly patience?: number;
-}
-
-interface StartedWorker {
-  terminate(): unknown;
-}
-
-/** What a worker is given to begin with. */
-export interface Setup {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-  readonly names: readonly string[];
-  readonly control: Int32Array;
-  readonly values: Float64Array;
-  readonly words: typeof CONTROL;
-}
+const lostWorker = (where: string) =>
+  new DeviceError(`simd: a worker was lost ${where}; open the device again, with one thread if it repeats`);
 
 /** The main thread of a page may not wait; it spins. */
 const CAN_WAIT = typeof window === 'undefined';
-
-/** A worker is made of its function's text, so that it needs no file of its own in a page and no loader in Node. */
-async function startWorker(setup: Setup, lost: () => void): Promise<StartedWorker> {
-  // The TypeScript loader wraps inner functions in a call of __name.
-  const text = `const __name = (value) => value; const work = ${work};`;
-  if (typeof window === 'undefined') {
-    const { Worker } = await import('node:worker_threads');
-    const worker = new Worker(`${text} work(require('node:worker_threads').workerData);`, {
-      eval: true,
-      workerData: setup,
-    });
-    worker.on('error', lost).on('exit', lost);
-    worker.unref();
-    return worker;
-  }
-  const url = URL.createObjectURL(new Blob([`${text} onmessage = ({ data }) => work(data);`]));
-  const worker = new Worker(url);
-  worker.onerror = lost;
-  worker.postMessage(setup);
-  return worker;
-}

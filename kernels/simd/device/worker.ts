@@ -1,43 +1,59 @@
-import type { Setup } from './team.ts';
+import { type Shared, walker } from './commands.ts';
+
+/** The life of a worker: it sleeps until there are commands, and runs them. Its text is all that it gets. */
+function work(shared: Shared, makeWalker: typeof walker): void {
+  const { words, layout } = shared;
+  const walk = makeWalker(shared, true);
+  /** About 20 µs. */
+  const SPINS = 2000;
+  let at = 0;
+  for (;;) {
+    for (let spins = 0; Atomics.load(words, layout.published) === at; spins++) {
+      if (spins < SPINS) continue;
+      Atomics.add(words, layout.asleep, 1);
+      Atomics.wait(words, layout.published, at);
+      Atomics.sub(words, layout.asleep, 1);
+    }
+    // It says that it is inside before it looks where the list begins, and whoever gives a place to another command waits until
+    // nobody is inside: so nobody ever reads two commands as one.
+    Atomics.add(words, layout.inside, 1);
+    const first = Atomics.load(words, layout.first);
+    if (((first - at) | 0) > 0) at = first;
+    try {
+      at = walk(at);
+    } catch {
+      at = Atomics.load(words, layout.published); // the list says what failed
+    }
+    Atomics.sub(words, layout.inside, 1);
+    Atomics.notify(words, layout.inside);
+  }
+}
+
+export interface StartedWorker {
+  terminate(): unknown;
+}
 
 /**
- * The life of a worker: it sleeps until a run begins, takes units of it until there are none left, and sleeps again. It stands
- * alone, for its text is all that the worker gets.
+ * Starts a worker. It is made of its functions' texts, so that it needs no file of its own in a page and no loader in Node.
  *
- * A worker that wakes late finds the run over: it says that it is inside before it looks, and whoever ends a run waits until
- * nobody is inside. So a kernel never sees the arguments of two runs.
+ * @param lost called when it ends, for whatever reason
  */
-export function work({ module, memory, names, control, values, words }: Setup): void {
-  const exports = new WebAssembly.Instance(module, { environment: { memory } }).exports as Record<
-    string,
-    (...given: number[]) => void
-  >;
-  const SPINS = 2000;
-  let seen = 0;
-  for (;;) {
-    let run = Atomics.load(control, words.run);
-    for (let spin = 0; run === seen || run === 0; spin++) {
-      if (spin > SPINS) Atomics.wait(control, words.run, run);
-      run = Atomics.load(control, words.run);
-    }
-    if (run < 0) return;
-    seen = run;
-    Atomics.add(control, words.inside, 1);
-    if (Atomics.load(control, words.run) === run) {
-      try {
-        const kernel = exports[names[control[words.kernel]]];
-        const given = Array.from(values.subarray(0, control[words.count]));
-        const units = control[words.units];
-        const share = control[words.share];
-        for (let at = Atomics.add(control, words.next, share); at < units; ) {
-          kernel(...given, at, Math.min(at + share, units));
-          at = Atomics.add(control, words.next, share);
-        }
-      } catch {
-        Atomics.store(control, words.failed, 1);
-      }
-    }
-    Atomics.sub(control, words.inside, 1);
-    Atomics.notify(control, words.inside);
+export async function startWorker(shared: Shared, lost: () => void): Promise<StartedWorker> {
+  // The TypeScript loader wraps inner functions in a call of __name.
+  const text = `const __name = (value) => value; const start = (shared) => (${work})(shared, ${walker});`;
+  if (typeof window === 'undefined') {
+    const { Worker } = await import('node:worker_threads');
+    const worker = new Worker(`${text} start(require('node:worker_threads').workerData);`, {
+      eval: true,
+      workerData: shared,
+    });
+    worker.on('error', lost).on('exit', lost);
+    worker.unref();
+    return worker;
   }
+  const url = URL.createObjectURL(new Blob([`${text} onmessage = ({ data }) => start(data);`]));
+  const worker = new Worker(url);
+  worker.onerror = lost;
+  worker.postMessage(shared);
+  return worker;
 }
