@@ -1,7 +1,9 @@
 import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
+import type { DeviceName } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
+import { clockFor } from '../profile/device-clock.ts';
 import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';
 import { describeMachine, machine } from '../profile/machine.ts';
@@ -36,11 +38,15 @@ export async function runProfile(words: string[], options: Options): Promise<voi
   }
   const tokens = wholeNumber(options, 'tokens', MOST_TOKENS) ?? DEFAULT_TOKENS;
   const pictures = await Promise.all(paths.map((path) => readPicture(path))); // bad input is known before any work starts
+  const installed = await clockFor((options.device ?? 'auto') as DeviceName); // wraps what the device is opened with
+  const clock = 'unavailable' in installed ? undefined : installed;
   const { system, report, close } = await openSystemFor(options);
   try {
     report.stop();
     const { model } = system;
     const { ids, shown } = promptFor(system, question, pictures);
+    const room = model.config.max_position_embeddings - ids.length;
+    if (tokens > room) throw new InputError('--tokens', `${tokens}, and there is room for ${room}`, 'make fewer');
     const order = shown.map((picture) => paths[pictures.indexOf(picture)]);
     const work: Workload = {
       pixels: async () =>
@@ -52,6 +58,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     };
     const { device } = model;
     const found = await profile(model, work, {
+      clock,
       onPass: (kind, run) => progress(kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`),
     });
     progress('');
@@ -72,6 +79,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     if (options.html) await save(options.html, profilePage(context, found), '--html');
     if (options.json) await save(options.json, profileJson(context, found), '--json');
   } finally {
+    clock?.restore();
     await close();
   }
 }

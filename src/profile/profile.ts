@@ -35,7 +35,7 @@ export interface ProfileOptions {
  * @throws what the device throws
  */
 export async function profile(model: Model, work: Workload, options: ProfileOptions = {}): Promise<Profile> {
-  const { clock, patienceMilliseconds = 5000, mostRuns = 100, onPass = () => undefined } = options;
+  const { clock, patienceMilliseconds = 3000, mostRuns = 100, onPass = () => undefined } = options;
   let tokens: readonly number[] = [];
   async function pass(kind: PassRecord['kind']): Promise<PassRecord> {
     const watching = watch(model.device, kind, clock);
@@ -47,6 +47,7 @@ export async function profile(model: Model, work: Workload, options: ProfileOpti
     }
     return watching.stop();
   }
+  await model.device.queue.idle(); // weights may still be on their way
   onPass('first', 0);
   const first = await pass('stepwise');
   const records: Record<PassRecord['kind'], PassRecord[]> = { stepwise: [], fused: [], unwatched: [] };

@@ -35,7 +35,7 @@ beforeAll(async () => {
     source: Int32Array.from({ length: T }, (_, i) => (i > 0 && i <= rows ? i - 1 : -1)),
     tokens: TOKENS,
   };
-  found = await profile(system.model, work, { mostRuns: 4 });
+  found = await profile(system.model, work, { mostRuns: 3 });
 });
 afterAll(async () => {
   await system.close();
