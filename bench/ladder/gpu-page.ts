@@ -1,3 +1,4 @@
+import { clockFor, type DeviceTimes, type GpuClock } from '../../src/profile/device-clock.ts';
 import type { Device } from '../../tensor/device.ts';
 import { summary, type Timing } from '../measure.ts';
 import { weightData, xData } from '../product-data.ts';
@@ -11,7 +12,8 @@ export interface GpuWork {
 }
 
 export interface GpuMeasured {
-  readonly timings: readonly Timing[];
+  /** In the order of the shapes. */
+  readonly runs: readonly { readonly timing: Timing; readonly device: DeviceTimes | null }[];
   readonly shader: PreparedOnGpu['shader'];
   readonly adapter: string;
   readonly softwareRendered: boolean;
@@ -19,10 +21,14 @@ export interface GpuMeasured {
 
 const RUNS = 5;
 
+/** Of the whole page: GPU.js asks for one device, and a clock comes before that. */
+const clocks = Promise.all([clockFor('webgpu'), clockFor('webgl2')]).then(([wgsl, glsl]) => ({ wgsl, glsl }));
+
 /** Prepares a rung for each shape, compares it with float64 and times it. */
 export async function measureGpuRung(_: Device, { rung: name, shapes }: GpuWork): Promise<GpuMeasured> {
   const { rung } = (await import(/* @vite-ignore */ `/bench/ladder/gpu-rungs/${name}.ts`)) as { rung: GpuRung };
-  const timings: Timing[] = [];
+  const installed = await clocks;
+  const runs: GpuMeasured['runs'][number][] = [];
   let shader: PreparedOnGpu['shader'] | undefined;
   for (const shape of shapes) {
     const problem = { ...shape, x: xData(shape), w: weightData(shape), bias: new Float32Array(shape.N) };
@@ -35,11 +41,19 @@ export async function measureGpuRung(_: Device, { rung: name, shapes }: GpuWork)
       await prepared.run();
       times.push(performance.now() - start);
     }
-    timings.push(summary(times));
     ({ shader } = prepared);
+    const clock = installed[shader.language];
+    runs.push({ timing: summary(times), device: 'unavailable' in clock ? null : await onClock(clock, prepared) });
     await prepared.close?.();
   }
-  return { timings, shader: shader!, ...(await adapterOf(shader!.language)) };
+  return { runs, shader: shader!, ...(await adapterOf(shader!.language)) };
+}
+
+/** A run that does not count otherwise: the clock costs time. */
+async function onClock(clock: GpuClock, { run }: PreparedOnGpu): Promise<DeviceTimes> {
+  clock.start();
+  await run();
+  return clock.stop();
 }
 
 /** What renders, in its own words: a processor calls itself SwiftShader or llvmpipe. */

@@ -13,9 +13,9 @@ import { regionOf } from './source.ts';
 
 export const GPU_RUNGS: readonly GpuRung[] = [webgl2, webgpu, array4, createPipeline, wgslTiles];
 
-/** Smaller than the products of the other rungs: a processor that plays a GPU does a tenth of a GFLOP a second. */
+/** Prefill is smaller than that of the other rungs: a processor that plays a GPU does a fraction of a GFLOP a second. */
 const PRODUCTS = [
-  { product: 'prefill', M: 32, K: 1024, N: 1024 },
+  { product: 'prefill', M: 70, K: 1024, N: 1024 },
   { product: 'decode', M: 1, K: 4096, N: 4096 },
 ] as const;
 
@@ -29,7 +29,7 @@ export async function runGpuRungs(): Promise<GpuResults> {
     for (const rung of GPU_RUNGS) {
       process.stderr.write(rung.title.padEnd(40));
       const argument: GpuWork = { rung: rung.name, shapes: PRODUCTS };
-      const { timings, ...measured } = await page.run<GpuMeasured>({
+      const { runs: timed, ...measured } = await page.run<GpuMeasured>({
         device: 'null',
         module: '/bench/ladder/gpu-page.ts',
         name: 'measureGpuRung',
@@ -37,7 +37,7 @@ export async function runGpuRungs(): Promise<GpuResults> {
       });
       const code = regionOf(await readFile(new URL(`gpu-rungs/${rung.name}.ts`, import.meta.url), 'utf8'));
       const { name, title, prediction, why } = rung;
-      const runs = PRODUCTS.map((product, i) => ({ ...product, timing: timings[i] }));
+      const runs = PRODUCTS.map((product, i) => ({ ...product, ...timed[i] }));
       results.push({ name, title, prediction, why, code, ...measured, runs });
       process.stderr.write(`${runs.map(({ timing }) => `${timing.median.toFixed(1).padStart(10)} ms`).join('')}\n`);
     }

@@ -1,3 +1,4 @@
+import type { DeviceTimes } from '../../src/profile/device-clock.ts';
 import type { Timing } from '../measure.ts';
 
 /** What a rung computes: `y[M, N] = x[M, K] · w[N, K]ᵀ`, with weights as PyTorch stores them. */
@@ -71,6 +72,8 @@ export interface GpuRungResult {
     readonly K: number;
     readonly N: number;
     readonly timing: Timing;
+    /** One more run by the device's own clock; null where it has none. */
+    readonly device: DeviceTimes | null;
   }[];
 }
 

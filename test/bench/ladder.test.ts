@@ -143,6 +143,7 @@ test('the page has every rung: in both tables and charts, and a section that its
 
 test('the page marks what a processor rendered in place of a GPU, and says why there is nothing', () => {
   const timing = { median: 4, least: 3, most: 5, runs: 3 };
+  const device = { compute: 3.5, upload: null, readBack: 0.25, launches: 1 };
   const rung = {
     name: 'webgpu',
     title: 'WebGPU',
@@ -152,13 +153,13 @@ test('the page marks what a processor rendered in place of a GPU, and says why t
     shader: { language: 'wgsl', text: '@compute fn main() {}' },
     adapter: 'SwiftShader',
     softwareRendered: true,
-    runs: [{ product: 'prefill', M: 70, K: 1000, N: 20, timing }],
+    runs: [{ product: 'prefill', M: 70, K: 1000, N: 20, timing, device }],
   } as const;
   const codes = Object.fromEntries(RUNGS.map(({ name }) => [name, []]));
   const software = page({ ...result, gpu: [rung] }, RUNGS, codes);
   expect(software).toContain('**Rendered in software.**');
   expect(software).toContain(
-    '| WebGPU | prefill | 70 × 1000 → 20 | 4.00 | 3.00 – 5.00 | 0.700 | software (SwiftShader) |',
+    '| WebGPU | prefill | 70 × 1000 → 20 | 4.00 | 3.00 – 5.00 | 0.700 | 3.50 | – | 0.250 | software (SwiftShader) |',
   );
   for (const part of [rung.prediction, rung.why, rung.code, rung.shader.text]) expect(software).toContain(part);
   const hardware = page({ ...result, gpu: [{ ...rung, adapter: 'Abacus 9', softwareRendered: false }] }, RUNGS, codes);
