@@ -81,18 +81,17 @@ export function groupOf(name: string, launches: readonly LaunchRecord[], roofs: 
 export function stagesOf({ stages, launches, transfers, lists }: PassRecord): StageSummary[] {
   return [...byKey(stages, ({ name }) => name)].map(([name, entered]) => {
     const own = launches.filter(({ stage }) => stage === name);
-    const moved = (kind: string) =>
-      sum(
-        transfers.filter((transfer) => transfer.stage === name && transfer.kind === kind),
-        (transfer) => transfer.milliseconds,
-      );
     const milliseconds = sum(entered, (stage) => stage.milliseconds);
     const run = lists.filter(({ stage }) => stage === name);
     const kernels = sum(own, ({ awaited }) => awaited.milliseconds) + sum(run, (list) => list.milliseconds);
     const launching = sum(own, (launch) => launch.launching.milliseconds);
-    // A read waits for what was recorded.
-    const waiting = run.filter((list) => transfers.some((each) => each.start <= list.start && end(list) <= end(each)));
-    const [uploads, reads] = [moved('upload'), moved('read') - sum(waiting, (list) => list.milliseconds)];
+    // A transfer may wait for what was recorded.
+    const moved = (kind: string) => {
+      const moves = transfers.filter((transfer) => transfer.stage === name && transfer.kind === kind);
+      const within = run.filter((list) => moves.some((move) => move.start <= list.start && end(list) <= end(move)));
+      return sum(moves, (move) => move.milliseconds) - sum(within, (list) => list.milliseconds);
+    };
+    const [uploads, reads] = [moved('upload'), moved('read')];
     return {
       ...{ name, times: entered.length, milliseconds, launches: own.length },
       operations: sum(own, (launch) => launch.operations),

@@ -88,7 +88,8 @@ function stretches({ stages, launches, transfers, lists }: PassRecord): Stretch[
   for (const { path, own } of work) {
     const stage = within.findLast(({ start }) => start <= own.start) ?? within[0];
     const last = stage.inside.at(-1);
-    if (own.category === 'list' && last?.category === 'read' && own.start < last.end) last.inside.push(own);
+    if (own.category === 'list' && last && own.start < last.end)
+      last.inside.push(own); // a transfer waits for it
     else if (path === '') stage.inside.push(own);
     else if (last?.category === 'block' && last.name === path) {
       last.inside.push(own);

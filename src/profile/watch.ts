@@ -35,7 +35,7 @@ const RESIDENT: ReadonlySet<string> = new Set(['webgpu', 'webgl2', 'headlessgl']
 /** Watches all that a device does. One watcher a device: whoever watched before goes on afterwards. */
 export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceClock): Watch {
   const { driver, onLaunch, onTransfer } = device;
-  const { run, read, flush } = driver;
+  const { run, read, upload, flush } = driver;
   // Kernels that are heard run one by one: otherwise only a whole list has a time.
   const recorded = flush !== undefined && kind !== 'stepwise';
   const entries: Entry[] = [];
@@ -60,9 +60,14 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
       flush.call(driver);
       lists.push({ stage, start, milliseconds: performance.now() - start });
     };
+    // What waits for a list is told apart from it.
     driver.read = (...given) => {
-      driver.flush?.(); // so that it is told apart from reading
+      driver.flush?.();
       return read.apply(driver, given);
+    };
+    driver.upload = (...given) => {
+      driver.flush?.();
+      return upload.apply(driver, given);
     };
   }
   if (clock && kind !== 'unwatched') {
@@ -110,7 +115,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     stop() {
       const over = performance.now();
       Object.assign(device, { onLaunch, onTransfer });
-      Object.assign(driver, { run, read }, flush && { flush });
+      Object.assign(driver, { run, read, upload }, flush && { flush });
       const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;
       return {
         kind,
