@@ -13,7 +13,7 @@ const COPY = join(ROOT, 'out', 'without-hooks');
 const MODEL = join(ROOT, 'golden', 'tiny');
 const STEPS = 40;
 const PAIRS = 150;
-const WARM_UP = 10;
+const WARM_UP = 20;
 
 /** Where launches and transfers find who listens, and what is there when nobody ever does. */
 const HOOKS: readonly (readonly [file: string, hook: string, without: string])[] = [
@@ -70,26 +70,32 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 const percent = (ratio: number): string => `${ratio >= 1 ? '+' : ''}${(100 * (ratio - 1)).toFixed(2)} %`;
 
 await copyWithoutHooks();
-const engines = { off: await decoding(ROOT), without: await decoding(COPY) };
-const subjects = {
-  off: () => engines.off.run(false),
-  without: () => engines.without.run(false),
-  watched: () => engines.off.run(true),
-};
-type Subject = keyof typeof subjects;
-const times: Record<Subject, number[]> = { off: [], without: [], watched: [] };
-for (let pair = -WARM_UP; pair < PAIRS; pair++) {
-  // Whoever comes first finds the garbage of whoever came last: they change places.
-  const order: Subject[] = pair % 2 === 0 ? ['off', 'without', 'watched'] : ['without', 'off', 'watched'];
-  for (const name of order) {
-    const time = await subjects[name]();
-    if (pair >= 0) times[name].push(time);
+const engines = { listened: await decoding(ROOT), without: await decoding(COPY) };
+
+/** Runs two in turns. Whoever comes first finds the garbage of whoever came last: they change places. */
+async function pairs(a: () => Promise<number>, b: () => Promise<number>): Promise<{ a: number[]; b: number[] }> {
+  const times = { a: [] as number[], b: [] as number[] };
+  for (let pair = -WARM_UP; pair < PAIRS; pair++) {
+    for (const name of pair % 2 === 0 ? (['a', 'b'] as const) : (['b', 'a'] as const)) {
+      const time = await { a, b }[name]();
+      if (pair >= 0) times[name].push(time);
+    }
   }
+  return times;
 }
-const ratios = (name: Subject, to: Subject) => times[name].map((time, i) => time / times[to][i]);
-const steps = (time: number) => `${(time / STEPS).toFixed(3)} ms a step`;
-console.log(`without hooks         ${steps(median(times.without))}`);
-console.log(`nobody listening      ${steps(median(times.off))}  ${percent(median(ratios('off', 'without')))}`);
-console.log(`watched, as it runs   ${steps(median(times.watched))}  ${percent(median(ratios('watched', 'off')))}`);
+
+const off = await pairs(
+  () => engines.without.run(false),
+  () => engines.listened.run(false),
+);
+const on = await pairs(
+  () => engines.listened.run(false),
+  () => engines.listened.run(true),
+);
+const steps = (times: readonly number[]) => `${(median(times) / STEPS).toFixed(3)} ms a step`;
+const against = ({ a, b }: { a: number[]; b: number[] }) => percent(median(b.map((time, i) => time / a[i])));
+console.log(`without hooks         ${steps(off.a)}`);
+console.log(`nobody listening      ${steps(off.b)}  ${against(off)}`);
+console.log(`watched, as it runs   ${steps(on.b)}  ${against(on)}`);
 await Promise.all(Object.values(engines).map(({ close }) => close()));
 await rm(COPY, { recursive: true, force: true });
