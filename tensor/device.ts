@@ -11,6 +11,20 @@ export type OnKernel = (name: string, start: number, milliseconds: number) => vo
 export type HostData = Float32Array | Int32Array | Uint16Array;
 
 /**
+ * Elements that are computed from their index alone, and so need not exist before they are on a device: element i is `scale · b`,
+ * b the signed top byte of a hash of i and the seed (src/checkpoint/procedural.ts).
+ */
+export interface Drawn {
+  readonly length: number;
+  readonly seed: number;
+  /** A power of two. */
+  readonly scale: number;
+  readonly bfloat16: boolean;
+  /** The elements, for drivers that do not draw. */
+  onHost(): HostData;
+}
+
+/**
  * A driver allocates, runs, reads and frees; it contains no mathematics. Its methods are called one at a time, in order.
  * A storage is whatever the driver keeps for one tensor; nobody else looks inside.
  */
@@ -25,6 +39,8 @@ export interface Driver {
   isBfloat16?(storage: unknown): boolean;
   /** `load` gives the elements; a driver without data never calls it. */
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
+  /** Makes elements where they are wanted; drivers that have no such thing are given them. */
+  draw?(drawn: Drawn, shape: readonly number[]): unknown | Promise<unknown>;
   run(
     op: Op,
     inputs: readonly (unknown | undefined)[],

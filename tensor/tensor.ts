@@ -1,11 +1,11 @@
 import { after } from './after.ts';
-import type { Device, HostData } from './device.ts';
+import type { Device, Drawn, Driver, HostData } from './device.ts';
 import { DeviceError, ShapeError, UseAfterFreeError } from './error.ts';
 import type { Job } from './queue.ts';
 import { track } from './scope.ts';
 
 /** What gives a tensor its elements, when the queue gets there. */
-export type Load = () => HostData | Promise<HostData>;
+export type Load = () => HostData | Drawn | Promise<HostData | Drawn>;
 
 /** Where a tensor's data is: still coming, there, or never to come; `absent` waits for a block that needs it. */
 export type Slot =
@@ -70,7 +70,7 @@ export function tensor(
   if (shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
     throw new ShapeError(`${label}: the shape is [${shape.join(',')}], expected positive whole numbers`);
   }
-  const check = (values: HostData): HostData => {
+  const check = <Values extends HostData | Drawn>(values: Values): Values => {
     if (values.length === elements(shape)) return values;
     throw new ShapeError(
       `${label}: ${values.length} elements, expected ${elements(shape)} for the shape [${shape.join(',')}]`,
@@ -86,20 +86,35 @@ export function tensor(
 
 /** Hands data to the driver; how long that took is told apart from how long it took to have the data. */
 async function upload({ device, label, shape }: Tensor, load: Load): Promise<unknown> {
-  const { onTransfer } = device;
-  if (!onTransfer) return device.driver.upload(load, shape);
+  const { driver, onTransfer } = device;
+  if (!onTransfer) return stored(driver, load, shape);
   const start = performance.now();
   let [loading, bytes] = [0, 0];
-  const storage = await device.driver.upload(async () => {
+  const timed = async () => {
     const begin = performance.now();
     const data = await load();
     loading = performance.now() - begin;
-    bytes = data.byteLength;
+    bytes = isDrawn(data) ? (data.bfloat16 ? 2 : 4) * data.length : data.byteLength;
     return data;
-  }, shape);
+  };
+  const storage = await stored(driver, timed, shape);
   onTransfer({ kind: 'upload', label, bytes, start, milliseconds: performance.now() - start, loading });
   return storage;
 }
+
+/** What the driver can draw never exists on the host. */
+async function stored(driver: Driver, load: Load, shape: readonly number[]): Promise<unknown> {
+  if (!driver.draw) {
+    return driver.upload(async () => {
+      const data = await load();
+      return isDrawn(data) ? data.onHost() : data;
+    }, shape);
+  }
+  const data = await load();
+  return isDrawn(data) ? driver.draw(data, shape) : driver.upload(() => data, shape);
+}
+
+const isDrawn = (data: HostData | Drawn): data is Drawn => 'onHost' in data;
 
 /**
  * A weight that does not stay on the device: `block` loads it for as long as the block runs. Only its description is here; it

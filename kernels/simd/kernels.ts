@@ -5,6 +5,7 @@ import { attention } from './attention.ts';
 import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
 import { columns } from './columns.ts';
+import { draw } from './draw.ts';
 import { embedding } from './embedding.ts';
 import { gelu } from './gelu.ts';
 import { layerNorm } from './layer-norm.ts';
@@ -27,6 +28,7 @@ import { assemble } from './wasm/module.ts';
 export const KERNELS: readonly Func[] = [
   ...Object.values(pack),
   ...Object.values(product),
+  ...Object.values(draw),
   ...Object.values(embedding),
   add,
   append,

@@ -1,9 +1,9 @@
+import type { Drawn, HostData } from '../../tensor/device.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
 import { sineCosinePositions } from '../model/positions.ts';
 import { weightShapes } from '../model/weights.ts';
-import { canDraw, drawElements } from './draw.ts';
 
 /**
  * Weights that need no file: every element is a hash of its index and its tensor's name, scaled so that activations keep their
@@ -18,9 +18,6 @@ export function fnv1a(text: string): number {
   return hash >>> 0;
 }
 
-/** Fewer are drawn before other threads are awake. */
-const WORTH_THREADS = 2 ** 16;
-
 /** 2³² divided by the golden ratio: multiples of it spread evenly. */
 const GOLDEN_RATIO = 0x9e3779b1;
 
@@ -31,15 +28,18 @@ const GOLDEN_RATIO = 0x9e3779b1;
 export const drawn = (name: string, count: number, value: (b: number) => number): Float32Array =>
   fill(new Float32Array(count), name, valuesOf(value));
 
-/** The same as the bits of bfloat16, in which all procedural weights are exact. */
-const drawnBits = (name: string, count: number, value: (b: number) => number): Uint16Array =>
-  fill(new Uint16Array(count), name, roundToBfloat16(valuesOf(value)));
+/** Elements `scale · b`, for a device to draw. @param scale a power of two, so that all are exact in bfloat16 */
+export function toDraw(name: string, count: number, scale: number, bfloat16: boolean): Drawn {
+  const value = (b: number) => b * scale;
+  const onHost = () =>
+    bfloat16 ? fill(new Uint16Array(count), name, roundToBfloat16(valuesOf(value))) : drawn(name, count, value);
+  return { length: count, seed: fnv1a(name), scale, bfloat16, onHost };
+}
 
 const valuesOf = (value: (b: number) => number) => Float32Array.from({ length: 256 }, (_, byte) => value(byte - 128));
 
 /**
- * Ten billion elements are drawn for the published model, so the hash stands here step by step, in whole numbers of 32 bits. Its
- * last step leaves the top byte as it is.
+ * The hash step by step, in whole numbers of 32 bits: millions of elements are drawn. Its last step leaves the top byte as it is.
  *
  * @param table what each byte stands for
  */
@@ -76,13 +76,13 @@ function exponentOf(name: string, shape: readonly number[]): number {
  * A checkpoint of any configuration without a file.
  *
  * @param keepBfloat16 gives matrices as the bits of bfloat16
- * @returns what `loadModel` takes: a weight's elements, row-major
+ * @returns what `loadModel` takes: a weight's elements, row-major; a matrix is drawn by whoever wants it
  * @throws (rejects with) CheckpointError for a name that the configuration does not have
  */
 export function proceduralCheckpoint(
   config: Config,
   keepBfloat16 = false,
-): (name: string) => Promise<Float32Array | Uint16Array> {
+): (name: string) => Promise<HostData | Drawn> {
   const shapes = new Map(weightShapes(config));
   return async (name) => {
     const shape = shapes.get(name);
@@ -91,11 +91,7 @@ export function proceduralCheckpoint(
     if (name.endsWith('pos_embed')) return sineCosinePositions(Math.sqrt(shape[0]), shape[1]);
     const count = shape.reduce((a, b) => a * b, 1);
     const value = proceduralScale(name, shape);
-    const narrow = keepBfloat16 && shape.length > 1;
-    // A matrix's scale is a power of two: it is the value of 1.
-    if (shape.length > 1 && count >= WORTH_THREADS && canDraw()) {
-      return drawElements(fnv1a(name), count, value(1), narrow ? 'bfloat16' : 'float32');
-    }
-    return (narrow ? drawnBits : drawn)(name, count, value);
+    // A matrix's values are multiples of the value of 1.
+    return shape.length === 1 ? drawn(name, count, value) : toDraw(name, count, value(1), keepBfloat16);
   };
 }

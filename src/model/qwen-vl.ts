@@ -4,7 +4,7 @@ import { linear } from '../../kernels/linear.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { splice } from '../../kernels/splice.ts';
-import type { Device, HostData } from '../../tensor/device.ts';
+import type { Device, Drawn, HostData } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
@@ -47,12 +47,12 @@ export interface LoadOptions {
 /**
  * Puts a model's weights on a device. They are read when the device's queue gets to them, one at a time.
  *
- * @param load gives a weight's elements, row-major, as float32
+ * @param load gives a weight's elements, row-major
  */
 export function loadModel(
   device: Device,
   config: Config,
-  load: (name: string) => Promise<HostData>,
+  load: (name: string) => Promise<HostData | Drawn>,
   { resident = 'all' }: LoadOptions = {},
 ): Model {
   const weights: Record<string, Tensor> = {};

@@ -4,8 +4,10 @@ import { DeviceError } from '../../../tensor/error.ts';
 import type { Op } from '../../../tensor/op.ts';
 import type { Sizes } from '../../../tensor/signature.ts';
 import { elements } from '../../../tensor/tensor.ts';
+import { DRAWN_AT_ONCE, draw } from '../draw.ts';
 import { compileKernels } from '../kernels.ts';
 import { features } from '../wasm/features.ts';
+import { WEIGHT_BYTES } from '../weights.ts';
 import { type Bank, createBank, type Host } from './bank.ts';
 import { HOMES, TAKE_BFLOAT16, TWINS } from './twins.ts';
 import { type MatrixLayout, widen } from './weights.ts';
@@ -31,6 +33,9 @@ const PAGE = 65_536;
 
 /** What is uploaded may take so much of a bank: the rest is for activations, and for packing the largest weight, 1.2 GB. */
 const SHARE_FOR_UPLOADS = 0.6;
+
+/** For each element that is drawn. */
+const DRAW_OPERATIONS = 8;
 
 /** Where threads share memory: in Node, and in pages that are isolated from other origins. */
 const canShare = (): boolean =>
@@ -84,6 +89,17 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
       const data = given instanceof Uint16Array && shape.length === 1 ? widenBfloat16(given) : given;
       const stored = allocate(await bankFor(data.byteLength), shape, typeOf(data));
       bytesOf(stored).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      return stored;
+    },
+    // 0.24 ns an element on two threads, 2.3 s for the published model, where JavaScript takes 6.5 ns: all threads draw, in place, in
+    // the list where everything runs, so that there is nothing left to overlap with arithmetic.
+    async draw({ length, seed, scale, bfloat16 }, shape) {
+      const type = bfloat16 ? 'bfloat16' : 'float32';
+      const stored = allocate(await bankFor(length * WEIGHT_BYTES[type]), shape, type);
+      const units = Math.ceil(length / DRAWN_AT_ONCE);
+      stored.bank.during('draw', undefined, (host) =>
+        host.run(draw[type], { y: stored.at, seed, scale }, units, DRAW_OPERATIONS * length),
+      );
       return stored;
     },
     run(op: Op, inputs, sizes, shape, onKernel) {

@@ -25,7 +25,7 @@ export interface Team {
 /** So many operations take about as long as two threads need to agree on who does what. */
 const GRAIN = 100_000;
 /** Waking a sleeping thread pays from so many operations on. */
-const WORTH_WAKING = 1_000_000;
+const WORTH_WAKING = 300_000;
 /** A list of so many is not made longer: a program must get its turn, for timers and signals. About the tenth part of a second. */
 const MOST_OPERATIONS = 2e9;
 /** Each thread takes its units in about so many portions, so that one that is held up does not hold up the others. */
