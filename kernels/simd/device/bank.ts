@@ -8,8 +8,8 @@ import { createTeam } from './team.ts';
 export interface Host {
   readonly heap: Heap;
   /**
-   * Runs a kernel over `units` units, on all threads if that pays. It is recorded: it runs when the list is full, or its results
-   * are wanted, or another thread has nothing else to do.
+   * Runs a kernel over `units` units, on all threads if that pays. It is recorded: it runs when its results are wanted, or the
+   * list is full, or another thread has nothing else to do.
    *
    * @param given all its parameters but the last two, `start` and `end`
    * @param operations about how much there is to do, by default one operation a unit

@@ -15,8 +15,6 @@ export interface Team {
    * @throws DeviceError when this or an earlier command failed, or a worker was lost; from then on always
    */
   run(kernel: string, given: readonly number[], units: number, operations: number, what: string): void;
-  /** Whether everything recorded has run. */
-  readonly idle: boolean;
   /** Works through all that was recorded. @throws DeviceError like `run` */
   flush(): void;
   close(): Promise<void>;
@@ -106,9 +104,6 @@ export async function createTeam(
 
   return {
     threads,
-    get idle() {
-      return at === published;
-    },
     run(kernel, given, units, operations, name) {
       if (failure) throw failure;
       if (((published - first) | 0) === LAYOUT.length) reuse();
@@ -142,7 +137,6 @@ function alone(module: WebAssembly.Module, memory: WebAssembly.Memory): Team {
   const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
   return {
     threads: 1,
-    idle: true,
     run: (kernel, given, units) => (exports as Exports)[kernel](...given, 0, units),
     flush: () => undefined,
     close: async () => undefined,
