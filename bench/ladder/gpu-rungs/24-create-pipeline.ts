@@ -17,6 +17,6 @@ export const rung: GpuRung = {
   title: 'GPU.js, webgpu, createPipeline',
   prediction:
     'Two kernels in one submission, with nothing read back between them. The product is the same, so prefill takes as long as before plus the upload of w at every call, which a plan cannot keep; one row suffers most.',
-  why: 'As predicted: prefill as before, one row half as slow again, for 64 MB of weights are uploaded at every call. What a plan saves, launches and reads between kernels, is small beside a product. And nothing in it can be looked at, which this project lives by: its engine uses single kernels.',
+  why: 'As predicted: prefill as before, one row half as slow again, for 64 MB of weights are uploaded at every call. The clock of the device sees a third of that; the rest is the host, which lays the numbers out and hands them to the process of the GPU. What a plan saves, launches and reads between kernels, is small beside a product. And nothing in it can be looked at, which this project lives by: its engine uses single kernels.',
   prepare,
 };
