@@ -44,6 +44,6 @@ export const rung: GpuRung = {
   title: 'WGSL by hand, workgroup tiles',
   prediction:
     'What GPU.js cannot say: threads that share. Each number is read from memory once a tile instead of once a term, a sixteenth of the traffic. On a GPU several times as fast; in software the shared memory is memory like any other, and barriers cost. One row wastes fifteen threads of sixteen.',
-  why: 'No faster than the plain kernel in software: 70 rows fill five tiles of 16, of which a tenth is waste, and what sharing saves the barriers cost, at which all 256 threads of a workgroup are halted and resumed one after another. One row is thirteen times slower, since a workgroup computes fifteen more that nobody asked for. The control is here for a machine with a GPU, where the order of the rungs is another.',
+  why: 'No faster than the plain kernel in software: 70 rows fill five tiles of 16, of which an eighth is waste, and what sharing saves the barriers cost, at which all 256 threads of a workgroup are halted and resumed one after another. One row is thirteen times slower, since a workgroup computes fifteen more that nobody asked for. The control is here for a machine with a GPU, where the order of the rungs is another.',
   prepare: (problem) => prepareWgsl(text, TILE, problem),
 };
