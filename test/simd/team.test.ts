@@ -61,7 +61,7 @@ describe('a list of commands', () => {
               if (flush === 0) team.flush();
             }
             team.flush();
-              return floats.slice(0, 16 + 4 * ROOM);
+            return floats.slice(0, 16 + 4 * ROOM);
           });
           expect(three).toEqual(one);
         },
