@@ -36,11 +36,12 @@ export function keep<Held>(held: Held): Held {
 }
 
 /** Every tensor in a value: itself, or inside arrays and plain records. */
-export function tensorsIn(value: unknown): Tensor[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if (isTensor(value)) return [value];
-  const parts = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [];
-  return parts.flatMap(tensorsIn);
+export function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
+  if (typeof value !== 'object' || value === null) return found;
+  if (isTensor(value)) found.push(value);
+  else if (Array.isArray(value)) for (const part of value) tensorsIn(part, found);
+  else if (isRecord(value)) for (const name in value) tensorsIn(value[name], found);
+  return found;
 }
 
 export const isTensor = (value: object): value is Tensor => 'internal' in value && 'device' in value;

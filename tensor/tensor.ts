@@ -70,18 +70,27 @@ export function tensor(
   if (shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
     throw new ShapeError(`${label}: the shape is [${shape.join(',')}], expected positive whole numbers`);
   }
-  const check = <Values extends HostData | Drawn>(values: Values): Values => {
-    if (values.length === elements(shape)) return values;
-    throw new ShapeError(
-      `${label}: ${values.length} elements, expected ${elements(shape)} for the shape [${shape.join(',')}]`,
-    );
-  };
-  if (typeof data !== 'function') check(data);
+  if (typeof data !== 'function') requireElements(label, data, shape);
   const dtype = options.dtype ?? (data instanceof Int32Array ? 'int32' : 'float32');
   const made = allocate(device, label, [...shape], dtype, data instanceof Int32Array ? data : undefined);
-  const load = typeof data === 'function' ? async () => check(await data()) : () => data;
-  device.queue.push(settling(made, () => upload(made, load)));
+  // No function has a name of its own here, as in `launch`.
+  device.queue.push(
+    settling(made, () =>
+      upload(made, typeof data === 'function' ? async () => requireElements(label, await data(), shape) : () => data),
+    ),
+  );
   return made;
+}
+
+function requireElements<Values extends HostData | Drawn>(
+  label: string,
+  values: Values,
+  shape: readonly number[],
+): Values {
+  if (values.length === elements(shape)) return values;
+  throw new ShapeError(
+    `${label}: ${values.length} elements, expected ${elements(shape)} for the shape [${shape.join(',')}]`,
+  );
 }
 
 /** Hands data to the driver; how long that took is told apart from how long it took to have the data. */
@@ -90,14 +99,17 @@ async function upload({ device, label, shape }: Tensor, load: Load): Promise<unk
   if (!onTransfer) return stored(driver, load, shape);
   const start = performance.now();
   let [loading, bytes] = [0, 0];
-  const timed = async () => {
-    const begin = performance.now();
-    const data = await load();
-    loading = performance.now() - begin;
-    bytes = isDrawn(data) ? (data.bfloat16 ? 2 : 4) * data.length : data.byteLength;
-    return data;
-  };
-  const storage = await stored(driver, timed, shape);
+  const storage = await stored(
+    driver,
+    async () => {
+      const begin = performance.now();
+      const data = await load();
+      loading = performance.now() - begin;
+      bytes = isDrawn(data) ? (data.bfloat16 ? 2 : 4) * data.length : data.byteLength;
+      return data;
+    },
+    shape,
+  );
   onTransfer({ kind: 'upload', label, bytes, start, milliseconds: performance.now() - start, loading });
   return storage;
 }

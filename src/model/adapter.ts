@@ -51,7 +51,7 @@ export function adapter(x: Tensor, w: AdapterWeights, keyPositions: Tensor): Ten
   const v = project(kv, 2); // [B·L, C]
 
   // The queries are the same for every image: their rows are repeated.
-  const repeat = Int32Array.from({ length: B * Q }, (_, row) => row % Q);
+  const repeat = new Int32Array(B * Q).map((_, row) => row % Q);
   const repeated = tap('attn.q', embedding(q, tensor(x.device, repeat, [B * Q]))); // [B·Q, C]
   const span = tensor(x.device, groupSpan(B, Q, L), [B * Q, 2]);
   const values = attend(repeated, k, v, span, { heads, columns: L, divisor: Math.sqrt(ADAPTER_HEAD_SIZE) });

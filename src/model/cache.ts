@@ -57,8 +57,12 @@ export function createCache(
     rows += capacity;
     return { first: rows - capacity, capacity, length: 0, alpha: 1 };
   });
-  const empty = (label: string) =>
-    keep(tensor(device, () => new Float32Array(rows * heads * d), [rows, heads * d], { label }));
+  let zeros: Float32Array | undefined; // made when the first is uploaded, for all of them
+  const load = () => {
+    zeros ??= new Float32Array(rows * heads * d);
+    return zeros;
+  };
+  const empty = (label: string) => keep(tensor(device, load, [rows, heads * d], { label }));
   const blocks = Array.from({ length: layers }, (_, i) => ({
     key: empty(`cache.${i}.key`),
     value: empty(`cache.${i}.value`),

@@ -29,10 +29,9 @@ export function rotaryTable(
     const inverse = Math.fround(1 / Math.fround(stretched ** Math.fround((2 * i) / d)));
     for (let row = 0; row < length; row++) {
       const angle = Math.fround((start + row) * inverse);
-      for (const column of [i, i + d / 2]) {
-        cos[row * d + column] = Math.cos(angle);
-        sin[row * d + column] = Math.sin(angle);
-      }
+      const [first, second] = [row * d + i, row * d + i + d / 2];
+      cos[first] = cos[second] = Math.cos(angle);
+      sin[first] = sin[second] = Math.sin(angle);
     }
   }
   return { cos, sin };
@@ -45,5 +44,5 @@ export function rotaryTable(
  * @returns `[length]` factors
  */
 export function logNFactors(start: number, length: number, seqLength: number): Float32Array {
-  return Float32Array.from({ length }, (_, row) => Math.max(1, Math.log(start + row + 1) / Math.log(seqLength)));
+  return new Float32Array(length).map((_, row) => Math.max(1, Math.log(start + row + 1) / Math.log(seqLength)));
 }
