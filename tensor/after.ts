@@ -6,7 +6,7 @@
 export function after<Value, Result>(
   work: () => Value | Promise<Value>,
   done: (value: Value) => Result,
-  failed: (error: unknown) => Result,
+  failed: (error: unknown) => Result = rethrow,
 ): Result | Promise<Result> {
   let value: Value | Promise<Value>;
   try {
@@ -15,4 +15,8 @@ export function after<Value, Result>(
     return failed(error);
   }
   return value instanceof Promise ? value.then(done, failed) : done(value);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

@@ -1,4 +1,4 @@
-import { free, type Tensor } from './tensor.ts';
+import { freeAll, type Tensor } from './tensor.ts';
 
 const scopes: Set<Tensor>[] = [];
 
@@ -25,7 +25,11 @@ export function scope<Result>(work: () => Synchronous<Result>): Result {
     return result;
   } finally {
     scopes.pop();
-    for (const left of made) if (left.internal.freedBy === undefined) free(left, 'the end of its scope');
+    const left = [...made].filter(({ internal }) => internal.freedBy === undefined);
+    for (const device of new Set(left.map((tensor) => tensor.device))) {
+      const own = left.filter((tensor) => tensor.device === device);
+      freeAll(device, own, 'the end of its scope');
+    }
   }
 }
 

@@ -76,7 +76,10 @@ export function tensor(
   // No function has a name of its own here, as in `launch`.
   device.queue.push(
     settling(made, () =>
-      upload(made, typeof data === 'function' ? async () => requireElements(label, await data(), shape) : () => data),
+      upload(
+        made,
+        typeof data === 'function' ? () => after(data, (values) => requireElements(label, values, shape)) : () => data,
+      ),
     ),
   );
   return made;
@@ -94,36 +97,38 @@ function requireElements<Values extends HostData | Drawn>(
 }
 
 /** Hands data to the driver; how long that took is told apart from how long it took to have the data. */
-async function upload({ device, label, shape }: Tensor, load: Load): Promise<unknown> {
+function upload({ device, label, shape }: Tensor, load: Load): unknown | Promise<unknown> {
   const { driver, onTransfer } = device;
   if (!onTransfer) return stored(driver, load, shape);
   const start = performance.now();
   let [loading, bytes] = [0, 0];
-  const storage = await stored(
-    driver,
-    async () => {
-      const begin = performance.now();
-      const data = await load();
-      loading = performance.now() - begin;
-      bytes = isDrawn(data) ? (data.bfloat16 ? 2 : 4) * data.length : data.byteLength;
-      return data;
+  return after(
+    () =>
+      stored(
+        driver,
+        () => {
+          const begin = performance.now();
+          return after(load, (data) => {
+            loading = performance.now() - begin;
+            bytes = isDrawn(data) ? (data.bfloat16 ? 2 : 4) * data.length : data.byteLength;
+            return data;
+          });
+        },
+        shape,
+      ),
+    (storage) => {
+      onTransfer({ kind: 'upload', label, bytes, start, milliseconds: performance.now() - start, loading });
+      return storage;
     },
-    shape,
   );
-  onTransfer({ kind: 'upload', label, bytes, start, milliseconds: performance.now() - start, loading });
-  return storage;
 }
 
 /** What the driver can draw never exists on the host. */
-async function stored(driver: Driver, load: Load, shape: readonly number[]): Promise<unknown> {
+function stored(driver: Driver, load: Load, shape: readonly number[]): unknown | Promise<unknown> {
   if (!driver.draw) {
-    return driver.upload(async () => {
-      const data = await load();
-      return isDrawn(data) ? data.onHost() : data;
-    }, shape);
+    return driver.upload(() => after(load, (data) => (isDrawn(data) ? data.onHost() : data)), shape);
   }
-  const data = await load();
-  return isDrawn(data) ? driver.draw(data, shape) : driver.upload(() => data, shape);
+  return after(load, (data) => (isDrawn(data) ? driver.draw!(data, shape) : driver.upload(() => data, shape)));
 }
 
 const isDrawn = (data: HostData | Drawn): data is Drawn => 'onHost' in data;
@@ -213,19 +218,27 @@ export function read(wanted: Tensor): Promise<HostData> {
 
 /** Frees a tensor now, as far as the program is concerned; its memory goes when the queue gets there. */
 export function free(unwanted: Tensor, by = 'free'): void {
-  requireLive(by, 'the tensor', unwanted);
-  const { device, internal } = unwanted;
-  internal.freedBy = by;
-  (device.live as Set<Tensor>).delete(unwanted);
-  device.memory.bytes -= 4 * elements(unwanted.shape);
+  freeAll(unwanted.device, [unwanted], by);
+}
+
+/** Frees tensors of one device in one turn of its queue: a turn for each would take as long as a small kernel. */
+export function freeAll(device: Device, unwanted: readonly Tensor[], by = 'free'): void {
+  for (const tensor of unwanted) {
+    requireLive(by, 'the tensor', tensor);
+    tensor.internal.freedBy = by;
+    (device.live as Set<Tensor>).delete(tensor);
+    device.memory.bytes -= 4 * elements(tensor.shape);
+  }
   device.queue.push({
     run() {
-      const { slot } = internal;
-      internal.slot = { state: 'freed' };
-      try {
-        if (slot.state === 'ready') device.driver.free(slot.storage);
-      } catch {
-        // The tensor is gone for the program; a driver that cannot give back its memory must not stop the queue.
+      for (const { internal } of unwanted) {
+        const { slot } = internal;
+        internal.slot = { state: 'freed' };
+        try {
+          if (slot.state === 'ready') device.driver.free(slot.storage);
+        } catch {
+          // The tensor is gone for the program; a driver that cannot give back its memory must not stop the queue.
+        }
       }
     },
   });

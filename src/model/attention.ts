@@ -38,12 +38,20 @@ export function attend(
 
 /** Every row of a group sees all keys of its group: queries of an image, and the patches of the same image. */
 export function groupSpan(groups: number, queries: number, keys: number): Int32Array {
-  return new Int32Array(2 * groups * queries).map((_, i) =>
-    i % 2 === 0 ? Math.floor(i / (2 * queries)) * keys : keys,
-  );
+  const span = new Int32Array(2 * groups * queries);
+  for (let row = 0; row < groups * queries; row++) {
+    span[2 * row] = Math.floor(row / queries) * keys;
+    span[2 * row + 1] = keys;
+  }
+  return span;
 }
 
 /** Rows at the positions from `start` on of a sequence whose keys begin at row `first`: each sees all keys up to its own. */
 export function causalSpan(first: number, start: number, length: number): Int32Array {
-  return new Int32Array(2 * length).map((_, i) => (i % 2 === 0 ? first : start + (i - 1) / 2 + 1));
+  const span = new Int32Array(2 * length);
+  for (let row = 0; row < length; row++) {
+    span[2 * row] = first;
+    span[2 * row + 1] = start + row + 1;
+  }
+  return span;
 }

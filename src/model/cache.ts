@@ -1,10 +1,10 @@
 import type { Device } from '../../tensor/device.ts';
 import { keep } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
-import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { freeAll, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { causalSpan } from './attention.ts';
 import type { Config } from './config.ts';
-import { logNFactors, ntkAlpha, rotaryTable } from './rotary-table.ts';
+import { logNFactors, ntkAlpha, rotaryRows } from './rotary-table.ts';
 
 /** Keys (after rotary) and values of one block for every position so far: `[capacity, H·d]` each. */
 export interface BlockCache {
@@ -71,7 +71,8 @@ export function createCache(
 }
 
 export function freeCache(cache: Cache): void {
-  for (const { key, value } of cache.blocks) for (const owned of [key, value]) free(owned);
+  const owned = cache.blocks.flatMap(({ key, value }) => [key, value]);
+  freeAll(owned[0].device, owned);
 }
 
 /**
@@ -103,10 +104,10 @@ export function decoderPass(
     }
     // Quirk: α is chosen when a whole sequence is fed at once; one-token steps keep it, also beyond the next threshold.
     if (start === 0) sequence.alpha = config.use_dynamic_ntk ? ntkAlpha(T, seqLength) : 1;
-    const table = rotaryTable(start, T, { d, base, alpha: sequence.alpha });
-    cos.set(table.cos, row * d);
-    sin.set(table.sin, row * d);
-    if (config.use_logn_attn) logN.set(logNFactors(start, T, seqLength), row);
+    const rows = rotaryRows(start, T, { d, base, alpha: sequence.alpha });
+    cos.set(rows.cos, row * d);
+    sin.set(rows.sin, row * d);
+    if (config.use_logn_attn && start + T > seqLength) logN.set(logNFactors(start, T, seqLength), row);
     span.set(causalSpan(fresh ? row : first, start, T), 2 * row);
     segments.set([first + start, row, T], 3 * i);
     sequence.length += T;

@@ -6,6 +6,19 @@ export function ntkAlpha(length: number, seqLength: number): number {
   return Math.max(1, 2 ** Math.ceil(Math.log2(length / seqLength) + 1) - 1);
 }
 
+/** What a rotary table depends on: the size of a head, the base, and the stretch of dynamic NTK. */
+export interface Rotary {
+  readonly d: number;
+  readonly base: number;
+  readonly alpha: number;
+}
+
+/** `[length, d]` each, row-major. */
+export interface RotaryTable {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+}
+
 /**
  * Cosines and sines of `position · base^(−2i/d)` for rotary embeddings; both halves of a row hold the same d/2 angles (Su et
  * al. 2021, arXiv 2104.09864, section 3.2.2). With α the base becomes `base · α^(d/(d−2))`.
@@ -17,11 +30,7 @@ export function ntkAlpha(length: number, seqLength: number): number {
  * @param d size of a head
  * @returns two `[length, d]` tables, row-major
  */
-export function rotaryTable(
-  start: number,
-  length: number,
-  { d, base, alpha }: { d: number; base: number; alpha: number },
-): { cos: Float32Array; sin: Float32Array } {
+export function rotaryTable(start: number, length: number, { d, base, alpha }: Rotary): RotaryTable {
   const stretched = Math.fround(base * alpha ** (d / (d - 2)));
   const cos = new Float32Array(length * d);
   const sin = new Float32Array(length * d);
@@ -35,6 +44,22 @@ export function rotaryTable(
     }
   }
   return { cos, sin };
+}
+
+let kept: { readonly of: Rotary; readonly length: number; readonly table: RotaryTable } | undefined;
+
+/** The same rows, out of a table that is kept, as the original keeps one. Do not write to them. */
+export function rotaryRows(start: number, length: number, of: Rotary): RotaryTable {
+  const { d, base, alpha } = of;
+  const end = start + length;
+  const same = kept !== undefined && kept.of.d === d && kept.of.base === base && kept.of.alpha === alpha;
+  if (!kept || !same || kept.length < end) {
+    // It grows by doubling, so that steps of one row do not compute it over and over.
+    const rows = Math.max(end, kept && same ? 2 * kept.length : 0);
+    kept = { of, length: rows, table: rotaryTable(0, rows, of) };
+  }
+  const { cos, sin } = kept.table;
+  return { cos: cos.subarray(start * d, end * d), sin: sin.subarray(start * d, end * d) };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { after } from '../../../tensor/after.ts';
 import type { Driver, HostData } from '../../../tensor/device.ts';
 import { widenBfloat16 } from '../../../tensor/dtype.ts';
 import { DeviceError } from '../../../tensor/error.ts';
@@ -70,12 +71,13 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
   }
 
   /** The first bank with room, or a new one. */
-  async function bankFor(bytes: number): Promise<Bank> {
+  function bankFor(bytes: number): Bank | Promise<Bank> {
     const found = banks.find(({ host }) => host.heap.used + bytes <= SHARE_FOR_UPLOADS * mostPages * PAGE);
     if (found) return found;
-    const opened = await open();
-    banks.push(opened);
-    return opened;
+    return open().then((opened) => {
+      banks.push(opened);
+      return opened;
+    });
   }
 
   return {
@@ -83,14 +85,19 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
     description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
     bfloat16: true,
     isBfloat16: (storage) => (storage as Stored).type === 'bfloat16',
-    async upload(load, shape) {
-      const given = await load();
-      // Biases and the weights of norms are small, and added to float32.
-      const data = given instanceof Uint16Array && shape.length === 1 ? widenBfloat16(given) : given;
-      const stored = allocate(await bankFor(data.byteLength), shape, typeOf(data));
-      bytesOf(stored).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      return stored;
-    },
+    upload: (load, shape) =>
+      after(load, (given) => {
+        // Biases and the weights of norms are small, and added to float32.
+        const data = given instanceof Uint16Array && shape.length === 1 ? widenBfloat16(given) : given;
+        return after(
+          () => bankFor(data.byteLength),
+          (bank) => {
+            const stored = allocate(bank, shape, typeOf(data));
+            bytesOf(stored).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+            return stored;
+          },
+        );
+      }),
     // 0.24 ns an element on two threads, 2.3 s for the published model, where JavaScript takes 6.5 ns: all threads draw, in place, in
     // the list where everything runs, so that there is nothing left to overlap with arithmetic.
     async draw({ length, seed, scale, bfloat16 }, shape) {
