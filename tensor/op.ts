@@ -84,8 +84,8 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   if (heard) onLaunch(heard, output);
   // No function here has a name of its own: the TypeScript loader would give it one anew at every launch.
   device.queue.push(
-    settling(output, () => {
-      if (heard) heard.start = performance.now();
+    settling(output, (now) => {
+      if (heard) heard.start = now;
       const storages = inputs.map((input) => input && storageOf(input));
       // Only now is it known how the device keeps its weights.
       if (heard && storages.some((storage) => storage && device.driver.isBfloat16?.(storage))) {

@@ -1,6 +1,7 @@
 /** Work that runs when its turn comes; it reports its own failures. `cancelled` is told that the turn will not come. */
 export interface Job {
-  run(): void | Promise<void>;
+  /** @param now when its turn came, by `performance.now()` */
+  run(now: number): void | Promise<void>;
   /** Absent for work that must happen even when the rest is given up, such as freeing memory. */
   cancelled?(reason: unknown): void;
 }
@@ -30,12 +31,15 @@ export function createQueue(emptied: () => void = () => undefined): Queue {
 
   async function pump(): Promise<void> {
     await Promise.resolve(); // the caller returns before any work starts
+    let now = performance.now();
     for (let job = jobs.shift(); job; job = jobs.shift()) {
-      const pending = job.run();
+      const pending = job.run(now);
       if (pending) await pending;
-      if (performance.now() - turn > TURN_MILLISECONDS) {
+      now = performance.now();
+      if (now - turn > TURN_MILLISECONDS) {
         await new Promise(nextTurn);
         turn = performance.now();
+        now = turn;
       }
     }
     emptied();

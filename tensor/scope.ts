@@ -25,10 +25,15 @@ export function scope<Result>(work: () => Synchronous<Result>): Result {
     return result;
   } finally {
     scopes.pop();
-    const left = [...made].filter(({ internal }) => internal.freedBy === undefined);
-    for (const device of new Set(left.map((tensor) => tensor.device))) {
-      const own = left.filter((tensor) => tensor.device === device);
-      freeAll(device, own, 'the end of its scope');
+    let left = [...made].filter(({ internal }) => internal.freedBy === undefined);
+    while (left.length > 0) {
+      const [{ device }] = left;
+      freeAll(
+        device,
+        left.filter((tensor) => tensor.device === device),
+        'the end of its scope',
+      );
+      left = left.filter((tensor) => tensor.device !== device);
     }
   }
 }

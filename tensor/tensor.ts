@@ -31,7 +31,11 @@ export interface Tensor {
   readonly internal: { slot: Slot; freedBy: string | undefined };
 }
 
-export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+export function elements(shape: readonly number[]): number {
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
+}
 
 /** The name of a tensor in a message. */
 export const describe = (tensor: Tensor): string => `${tensor.label} [${tensor.shape.join(',')}]`;
@@ -151,12 +155,12 @@ export function present(wanted: Tensor): Tensor {
 export const isAbsent = ({ internal }: Tensor): boolean => internal.slot.state === 'absent';
 
 /** The job that fills a tensor's slot with what `make` gives, or poisons it with the error it throws. */
-export function settling(made: Tensor, make: () => unknown | Promise<unknown>): Job {
+export function settling(made: Tensor, make: (now: number) => unknown | Promise<unknown>): Job {
   const { internal } = made;
   return {
-    run: () =>
+    run: (now) =>
       after(
-        make,
+        () => make(now),
         (storage) => {
           internal.slot = { state: 'ready', storage };
         },
