@@ -16,7 +16,7 @@ export interface Queue {
 }
 
 /** Lets everything else that waits have its turn: timers in browsers take at least a millisecond, or four. */
-const nextTurn: (resolve: (value: unknown) => void) => void =
+const nextTurn: (resolve: () => void) => void =
   typeof setImmediate === 'function' ? setImmediate : (resolve) => setTimeout(resolve);
 
 /** How long jobs may run before timers, signals and input get a turn. */
@@ -28,6 +28,17 @@ export function createQueue(emptied: () => void = () => undefined): Queue {
   let pumping: Promise<void> | undefined;
   // Counted through pumps: a caller that reads and goes on at once, token after token, would starve everything else.
   let turn = performance.now();
+  let noting = false;
+
+  /** While nothing is left to run here, others may have their turn unasked. */
+  function noteNextTurn(): void {
+    if (noting) return;
+    noting = true;
+    nextTurn(() => {
+      noting = false;
+      turn = performance.now();
+    });
+  }
 
   async function pump(): Promise<void> {
     await Promise.resolve(); // the caller returns before any work starts
@@ -37,12 +48,13 @@ export function createQueue(emptied: () => void = () => undefined): Queue {
       if (pending) await pending;
       now = performance.now();
       if (now - turn > TURN_MILLISECONDS) {
-        await new Promise(nextTurn);
+        await new Promise<void>(nextTurn);
         turn = performance.now();
         now = turn;
       }
     }
     emptied();
+    noteNextTurn();
     pumping = undefined;
   }
 

@@ -1,4 +1,4 @@
-import { isTensor, type Synchronous, scope, tensorsIn } from './scope.ts';
+import { isTensor, type Synchronous, scope } from './scope.ts';
 import { isAbsent, present, type Tensor } from './tensor.ts';
 
 /** Hears every named activation, and may put another tensor in its place. */
@@ -54,8 +54,12 @@ export function block<Weights, Result>(
 
 /** @param weights a tensor, or a record of them and of what is missing */
 function loaded<Weights>(weights: Weights): Weights {
-  if (!tensorsIn(weights).some(isAbsent)) return weights;
-  if (typeof weights === 'object' && weights && isTensor(weights)) return present(weights) as Weights;
-  const entries = Object.entries(weights as Record<string, Tensor | undefined>);
+  if (typeof weights !== 'object' || weights === null) return weights;
+  if (isTensor(weights)) return present(weights) as Weights;
+  const record = weights as Record<string, Tensor | undefined>;
+  let missing = false;
+  for (const name in record) missing ||= record[name] !== undefined && isAbsent(record[name]);
+  if (!missing) return weights;
+  const entries = Object.entries(record);
   return Object.fromEntries(entries.map(([name, weight]) => [name, weight && present(weight)])) as Weights;
 }

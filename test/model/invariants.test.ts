@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rotary } from '../../kernels/rotary.ts';
 import {
@@ -10,7 +11,7 @@ import {
   logits,
   type Model,
 } from '../../src/model/qwen-vl.ts';
-import { rotaryTable } from '../../src/model/rotary-table.ts';
+import { rotaryRows, rotaryTable } from '../../src/model/rotary-table.ts';
 import { closeDevice, type Device, type HostData } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -111,6 +112,23 @@ describe.each(['cpu', 'webasm', 'simd'] as const)('what must hold without golden
     const more = 'decode: 2 tokens from position 12 do not fit a cache of 13';
     expect(() => scope<void>(() => void decode(model, ids.slice(0, 2), cache))).toThrow(new RangeError(more));
     freeCache(cache);
+  });
+
+  test('rotary rows out of the kept table are those computed alone, whatever was asked before', () => {
+    const heads = [4, 6, 64].flatMap((d) => [1, 3].map((alpha) => ({ d, base: 10000, alpha })));
+    const asked = fc.record({
+      start: fc.nat(300),
+      length: fc.integer({ min: 1, max: 80 }),
+      of: fc.constantFrom(...heads),
+    });
+    fc.assert(
+      fc.property(fc.array(asked, { minLength: 1, maxLength: 8 }), (all) => {
+        for (const { start, length, of } of all) {
+          expect(rotaryRows(start, length, of)).toEqual(rotaryTable(start, length, of));
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test('rotary turns vectors and keeps their length', async () => {
