@@ -70,7 +70,9 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       ...{ roofs, question, prompt: ids.length },
       model: relative('', options.model ?? SHIPPED_MODEL) || '.',
     };
-    console.log(`${bold(question)}  ${ids.length} tokens in, ${tokens} out · the shortest of ${found.runs} runs`);
+    console.log(
+      `${bold(question)}  ${ids.length} tokens in, ${tokens} out · of ${found.runs} runs the one whose model was fastest`,
+    );
     console.log(
       `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs\n`,
     );

@@ -26,14 +26,14 @@ export function profilePage(context: ProfileContext, profile: Profile): string {
 <style>${{ markup: STYLE + PROFILE_STYLE }}</style></head><body><main>
 <h1>Where the time goes</h1>
 <p class="lead">${question} — ${model} on ${device.description}: ${prompt} tokens in, ${tokens.length} out, in <b>${milliseconds(unwatched.milliseconds)} ms</b>
-as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: the shortest of ${runs} runs each. The first pass of all took
+as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: of ${runs} runs each, the one whose model was fastest. The first pass of all took
 ${milliseconds(first.milliseconds - stepwise.milliseconds)} ms more: kernels are compiled in it, weights packed, JavaScript is still slow.</p>
 ${errors.length > 0 && html`<p class="bad"><b>Accounting error:</b> ${errors.length} launches stand above a roof. Their cost, their time or the roof is wrong; they are marked below.</p>`}
 <section><h2>Stages</h2>
 ${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
 ${strip('as it runs, no activation heard', fused, stepwise, colour)}
 ${stageTable(profile, colour)}
-<p class="dim">${percent(attributed(stepwise))} of the time from the picture on the device to the first token belongs to kernels by name (launching and running them); as it runs, ${percent(attributed(fused))}.</p></section>
+<p class="dim">${percent(attributed(stepwise), 1)} of the time from the picture on the device to the first token belongs to kernels by name (launching and running them); as it runs, ${percent(attributed(fused), 1)}.</p></section>
 <section><h2>Roofline</h2>
 ${
   roofs

@@ -60,7 +60,7 @@ export async function profile(model: Model, work: Workload, options: ProfileOpti
     }
     runs++;
   }
-  const [stepwise, fused, unwatched] = [records.stepwise, records.fused, records.unwatched].map(shortest);
+  const [stepwise, fused, unwatched] = [records.stepwise, records.fused, records.unwatched].map(leastDisturbed);
   return { first, stepwise, fused, unwatched, runs, tokens };
 }
 
@@ -68,5 +68,5 @@ export async function profile(model: Model, work: Workload, options: ProfileOpti
 const modelTime = ({ milliseconds, stages }: PassRecord): number =>
   stages.reduce((left, stage) => (stage.name === IMAGE ? left - stage.milliseconds : left), milliseconds);
 
-const shortest = (passes: readonly PassRecord[]): PassRecord =>
+const leastDisturbed = (passes: readonly PassRecord[]): PassRecord =>
   passes.reduce((best, pass) => (modelTime(pass) < modelTime(best) ? pass : best));

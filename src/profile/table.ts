@@ -94,7 +94,7 @@ function stageLines({ stepwise, fused, unwatched }: Profile): string[] {
   ];
   return [
     ...columns([header, ...rows, total]),
-    `from the picture on the device to the first token, ${percent(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percent(attributed(fused))} as it runs`,
+    `from the picture on the device to the first token, ${percent(attributed(stepwise), 1)} of the stepwise time belongs to kernels by name, ${percent(attributed(fused), 1)} as it runs`,
     ...decodeLines(unwatched),
   ];
 }
