@@ -7,7 +7,7 @@ import type { Profile } from './profile.ts';
 import type { PassRecord } from './record.ts';
 import { type Point, rooflinePlot } from './roofline.ts';
 import { attributed, groupBy, impossible, stagesOf } from './summary.ts';
-import { digits, milliseconds, percent, scaled } from './text.ts';
+import { digits, milliseconds, percentInTenths, scaled } from './text.ts';
 
 /**
  * A profile as one page that needs nothing else: no script, no font, no picture from anywhere. Its content policy forbids them,
@@ -33,7 +33,7 @@ ${errors.length > 0 && html`<p class="bad"><b>Accounting error:</b> ${errors.len
 ${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
 ${strip('as it runs, no activation heard', fused, stepwise, colour)}
 ${stageTable(profile, colour)}
-<p class="dim">${percent(attributed(stepwise), 1)} of the time from the picture on the device to the first token belongs to kernels by name (launching and running them); as it runs, ${percent(attributed(fused), 1)}.</p></section>
+<p class="dim">${percentInTenths(attributed(stepwise))} of the time from the picture on the device to the first token belongs to kernels by name (launching and running them); as it runs, ${percentInTenths(attributed(fused))}.</p></section>
 <section><h2>Roofline</h2>
 ${
   roofs

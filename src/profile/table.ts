@@ -4,7 +4,7 @@ import { type Limit, ratesOf } from './rates.ts';
 import type { LaunchRecord, PassRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
 import { attributed, type Group, groupBy, groupOf, impossible, stagesOf } from './summary.ts';
-import { digits, milliseconds, percent, scaled, shapeText, UNKNOWN } from './text.ts';
+import { digits, milliseconds, percent, percentInTenths, scaled, shapeText, UNKNOWN } from './text.ts';
 
 /** How many of the longest launches are listed one by one. */
 const LONGEST = 10;
@@ -94,7 +94,7 @@ function stageLines({ stepwise, fused, unwatched }: Profile): string[] {
   ];
   return [
     ...columns([header, ...rows, total]),
-    `from the picture on the device to the first token, ${percent(attributed(stepwise), 1)} of the stepwise time belongs to kernels by name, ${percent(attributed(fused), 1)} as it runs`,
+    `from the picture on the device to the first token, ${percentInTenths(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percentInTenths(attributed(fused))} as it runs`,
     ...decodeLines(unwatched),
   ];
 }

@@ -13,8 +13,11 @@ export function digits(value: number | null, significant = 3): string {
 export const milliseconds = (value: number | null): string =>
   value === null ? UNKNOWN : value.toFixed(value < 10 ? 3 : value < 100 ? 2 : 1);
 
-export const percent = (value: number | null, decimals?: number): string =>
-  value === null || Number.isNaN(value) ? UNKNOWN : `${(100 * value).toFixed(decimals ?? (value < 0.0995 ? 1 : 0))} %`;
+export const percent = (value: number | null): string =>
+  value === null || Number.isNaN(value) ? UNKNOWN : `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`;
+
+/** A share near one, where a tenth of a percent matters. */
+export const percentInTenths = (value: number): string => `${(100 * value).toFixed(1)} %`;
 
 /** A count in thousands, for the unit that follows: 1234567 → `1.23 M`. */
 export function scaled(value: number, unit: string): string {
