@@ -33,10 +33,11 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
   if (work.images > 0) {
     const size = config.visual.image_size;
     watch.enter(IMAGE);
-    const pixels = await work.pixels();
+    const pixels = tensor(device, await work.pixels(), [work.images * 3 * size, size], { label: 'pixels' });
+    await device.queue.idle();
     watch.enter('vision encoder');
-    const shape = [work.images * 3 * size, size];
-    const patches = launch(() => encodePatches(model, tensor(device, pixels, shape, { label: 'pixels' })));
+    const patches = launch(() => encodePatches(model, pixels));
+    free(pixels);
     await device.queue.idle();
     watch.enter('adapter');
     features = launch(() => adaptFeatures(model, patches));
