@@ -102,6 +102,12 @@ async function measure(device: Device, clock: GpuClock): Promise<Record<string, 
     const times = await clock.stop();
     return { times, kernels: launches.flatMap(({ kernels = [] }) => kernels).length, wall: performance.now() - begin };
   }
+  /** The machine has other work, which makes a time longer, never shorter. */
+  async function fastestOf(runs: number, work: () => unknown): Promise<Clocked> {
+    const all: Clocked[] = [];
+    for (let i = 0; i < runs; i++) all.push(await during(work));
+    return all.reduce((best, run) => ((run.times.compute ?? 0) < (best.times.compute ?? 0) ? run : best));
+  }
   const made: Tensor[] = [];
   const make = (tensor: Tensor) => {
     made.push(tensor);
@@ -112,9 +118,9 @@ async function measure(device: Device, clock: GpuClock): Promise<Record<string, 
   await device.queue.idle();
   const results = {
     upload: await during(() => make(square(device, SIDE))),
-    small: await during(() => make(linear(small, small))),
-    large: await during(() => make(linear(large, large))),
-    several: await during(() => {
+    small: await fastestOf(5, () => make(linear(small, small))),
+    large: await fastestOf(5, () => make(linear(large, large))),
+    several: await fastestOf(5, () => {
       make(rmsNorm(small, gain, 1e-6));
       make(linear(large, large));
     }),
