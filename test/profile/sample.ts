@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import type { ProfileContext } from '../../src/profile/json.ts';
 import type { Profile } from '../../src/profile/profile.ts';
 import type { LaunchRecord, PassRecord } from '../../src/profile/record.ts';
@@ -31,6 +32,22 @@ export const launchOf = (start: number, more: Partial<LaunchRecord> = {}): Launc
   kernels: [{ name: 'product', start: start + 0.1, milliseconds: 0.8 }],
   ...more,
 });
+
+const time = fc.double({ min: 0, max: 20, noNaN: true });
+const span = fc.record({
+  start: time,
+  milliseconds: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 3, noNaN: true })),
+});
+
+/** Launches at times that no clock would give: they overlap, and their kernels lie anywhere. */
+export const anyLaunch: fc.Arbitrary<LaunchRecord> = fc
+  .record({
+    awaited: span,
+    launching: span,
+    kernels: fc.array(fc.record({ name: fc.constant('k'), start: time, milliseconds: time }), { maxLength: 3 }),
+    path: fc.constantFrom('a', 'b', ''),
+  })
+  .map((more) => launchOf(0, more));
 
 export const passOf = (kind: PassRecord['kind'], launches: readonly LaunchRecord[]): PassRecord => ({
   kind,
