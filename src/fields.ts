@@ -15,6 +15,15 @@ export interface Fields {
   finish(): void;
 }
 
+/** Parses an untrusted file of JSON. @throws CheckpointError when it is none */
+export function parseJson(bytes: Uint8Array, where: string, remedy = 'get it again'): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new CheckpointError(where, 'it is not JSON', remedy, { cause });
+  }
+}
+
 /**
  * Reads an untrusted JSON object field by field.
  *

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '../error.ts';
-import { isObject } from '../fields.ts';
+import { isObject, parseJson } from '../fields.ts';
 import { parseConfig } from '../model/config.ts';
 import { quote, quoteSome } from '../quote.ts';
 import { type ByteSource, LARGEST_TABLE } from './byte-source.ts';
@@ -70,14 +70,7 @@ async function listFolder(path: string): Promise<ReadonlySet<string>> {
   }
 }
 
-async function readJson(path: string): Promise<unknown> {
-  const bytes = await readSmallFile(path, LARGEST_TABLE);
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new CheckpointError(path, 'it is not JSON', 'get it again', { cause });
-  }
-}
+const readJson = async (path: string): Promise<unknown> => parseJson(await readSmallFile(path, LARGEST_TABLE), path);
 
 /** The tensors of one file. It is added to the open ones, which the caller closes. */
 async function openWeights(path: string, open: FileSource[]): Promise<ReadonlyMap<string, StoredTensor>> {

@@ -4,7 +4,8 @@ import { nullDriver } from '../../tensor/null.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import { readSmallFile } from '../checkpoint/file-source.ts';
-import { CheckpointError, InputError } from '../error.ts';
+import { InputError } from '../error.ts';
+import { parseJson } from '../fields.ts';
 import { nextScores } from '../generate/generate.ts';
 import { type Config, parseConfig } from '../model/config.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
@@ -23,7 +24,8 @@ export async function runInspect(words: string[], options: Options): Promise<voi
   if (words.length > 1) throw new InputError('qvl inspect', `${words.length} files`, 'give one config.json');
   const path =
     words[0] ?? (options.model ? join(options.model, 'config.json') : join(ROOT, 'golden/published/config.json'));
-  const config = parseConfig(parseJson(await readSmallFile(path, LARGEST_CONFIG_BYTES), path), path);
+  const bytes = await readSmallFile(path, LARGEST_CONFIG_BYTES);
+  const config = parseConfig(parseJson(bytes, path, 'give the config.json of a Qwen-VL checkpoint'), path);
   const tokens = wholeNumber(options, 'tokens', config.max_position_embeddings - 1);
 
   const length = tokens ?? config.visual.n_queries + 2 + QUESTION_TOKENS;
@@ -53,14 +55,6 @@ async function printTaps(config: Config, length: number): Promise<void> {
   const width = Math.max(...taps.map(({ name }) => name.length));
   for (const { name, shape, madeBy } of taps) {
     console.log(`${name.padEnd(width)}  ${`[${shape.join(', ')}]`.padEnd(24)}  ${madeBy}`);
-  }
-}
-
-function parseJson(bytes: Uint8Array, path: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new CheckpointError(path, 'not JSON', 'give the config.json of a Qwen-VL checkpoint', { cause });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Device } from '../../tensor/device.ts';
 import { readSmallFile } from '../checkpoint/file-source.ts';
 import { proceduralCheckpoint } from '../checkpoint/procedural.ts';
 import { CheckpointError } from '../error.ts';
-import { isObject } from '../fields.ts';
+import { isObject, parseJson } from '../fields.ts';
 import { parseConfig } from '../model/config.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
 import type { TapMeasurement } from './compare.ts';
@@ -42,7 +42,7 @@ const MOST_IDS = 8192;
  */
 export async function openFullSize(path: string): Promise<FullSizeCase> {
   const bytes = await readSmallFile(path, LARGEST_FILE);
-  const json = parse(bytes, path);
+  const json = parseJson(bytes, path);
   const taps = isObject(json) ? json.taps : undefined;
   const fingerprints = parseFingerprints(taps, path);
   const stagesOf = stagesFor(taps as Readonly<Record<string, unknown>>, fingerprints, path);
@@ -97,12 +97,4 @@ function producer(json: unknown): Record<string, string> {
   return Object.fromEntries(
     said.filter((entry): entry is [string, string] => /^[\w.+ -]{1,100}$/.test(String(entry[1]))).slice(0, 20),
   );
-}
-
-function parse(bytes: Uint8Array, path: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new CheckpointError(path, 'it is not JSON', 'get it again', { cause });
-  }
 }

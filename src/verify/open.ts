@@ -7,7 +7,7 @@ import { asCheckpointError, type FileSource, openFile, readSmallFile } from '../
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { CheckpointError } from '../error.ts';
-import { isObject } from '../fields.ts';
+import { isObject, parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/tokenizer.ts';
 import { parseConfig } from '../model/config.ts';
 import { fingerprintTap, parseFingerprints } from './fingerprint.ts';
@@ -181,13 +181,5 @@ async function list(folder: string): Promise<string[]> {
     return await readdir(folder);
   } catch (error) {
     throw asCheckpointError(error, folder);
-  }
-}
-
-function parseJson(bytes: Uint8Array, path: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new CheckpointError(path, 'it is not JSON', 'get it again', { cause });
   }
 }
