@@ -70,6 +70,30 @@ describe('a list of commands', () => {
     );
     for (const { team } of teams) await team.close();
   });
+
+  test('gives no place to another command while a worker may still read the one before', async () => {
+    const seen = new Int32Array(new SharedArrayBuffer(4));
+    const { team } = await open(2, 1, {
+      start: async (shared) => {
+        // It is inside the list for long, and says how many commands there were by then.
+        const text = `const { parentPort, workerData } = require('node:worker_threads');
+          const { words, layout, seen } = workerData;
+          Atomics.add(words, layout.inside, 1);
+          parentPort.postMessage('');
+          while (Atomics.load(words, layout.published) < layout.length);
+          Atomics.wait(seen, 0, 0, 300);
+          Atomics.store(seen, 0, Atomics.load(words, layout.published));
+          Atomics.sub(words, layout.inside, 1);
+          Atomics.notify(words, layout.inside);`;
+        const worker = new Worker(text, { eval: true, workerData: { ...shared, seen } });
+        await new Promise((resolve) => worker.once('message', resolve));
+        return worker;
+      },
+    });
+    for (let i = 0; i <= LAYOUT.length; i++) team.run('divide', [64, 1024, 2], 4, 10, 'divide');
+    expect(Atomics.load(seen, 0)).toBe(LAYOUT.length);
+    await team.close();
+  });
 });
 
 describe('is an error, not a hang, now and from then on:', () => {
