@@ -1,7 +1,7 @@
 import { inOrder } from '../../kernels/simd/kernels.ts';
-import { ACTIVATION, product } from '../../kernels/simd/product.ts';
+import { ACTIVATION, product, SCRATCH, WORTH_WIDENING } from '../../kernels/simd/product.ts';
 import type { Func } from '../../kernels/simd/wasm/code.ts';
-import { PANEL, type WeightType } from '../../kernels/simd/weights.ts';
+import { PANEL } from '../../kernels/simd/weights.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
 import { createArena } from './arena.ts';
 import { panels } from './panels.ts';
@@ -16,10 +16,11 @@ export interface Placed {
 /**
  * The project's own product on one thread.
  *
+ * @param weights `widened` for many rows
  * @param epilogue in the product, or by a function that is run after it
  */
 export function prepareProduct(
-  type: WeightType,
+  weights: keyof typeof product,
   { M, K, N, x, w, bias }: Problem,
   epilogue:
     | 'none'
@@ -28,12 +29,14 @@ export function prepareProduct(
 ): Prepared {
   const arena = createArena();
   const after = typeof epilogue === 'object' ? epilogue : undefined;
-  const [compute, kernel] = arena.compile([product[type], ...(after ? [after.kernel] : [])]);
-  const weights = type === 'float32' ? w : roundToBfloat16(w);
+  const compute = product[weights === 'widened' && M < WORTH_WIDENING ? 'bfloat16' : weights];
+  const [run, kernel] = arena.compile([compute, ...(after ? [after.kernel] : [])]);
+  const panelCount = Math.ceil(N / PANEL);
   const placed = { y: arena.allocate(4 * M * N), bias: arena.put(bias) };
-  const given = inOrder(product[type], {
+  const given = inOrder(compute, {
     x: arena.put(x),
-    w: arena.put(panels(weights, N, K, PANEL)),
+    w: arena.put(panels(weights === 'float32' ? w : roundToBfloat16(w), N, K, PANEL)),
+    scratch: compute === product.widened ? arena.allocate(SCRATCH * panelCount) : 0,
     bias: epilogue === 'gelu' ? placed.bias : 0,
     residual: 0,
     y: placed.y,
@@ -43,11 +46,11 @@ export function prepareProduct(
     rowStart: 0,
     rowEnd: M,
     start: 0,
-    end: Math.ceil(N / PANEL),
+    end: panelCount,
   });
   return {
     run() {
-      compute(...given);
+      run(...given);
       after?.run(kernel, placed);
     },
     result: () => arena.floats(placed.y, M * N),

@@ -1,11 +1,11 @@
-import { at, words } from './address.ts';
+import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
 import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, i32, select } from './wasm/instructions.ts';
+import { type Code, func, type LocalsOf } from './wasm/code.ts';
+import { f32x4, i32, select, v128 } from './wasm/instructions.ts';
 import type { Local, Operand, Value } from './wasm/values.ts';
-import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { forEachType, loadWeights, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
 /**
  * Steps of k that one pass takes: 256 · 8 weights are 8 KB, so they stay in the first-level cache (32 to 48 KB) while
@@ -20,6 +20,28 @@ const ROW_BLOCK = 128;
 
 /** What happens to a finished result. */
 export const ACTIVATION = { none: 0, gelu: 1 } as const;
+
+/** Bytes for one block of k of one panel in float32. */
+export const SCRATCH = K_BLOCK * PANEL * WEIGHT_BYTES.float32;
+
+/** From so many rows on `widened` is faster than `bfloat16`: fewer rows lose less by widening in registers. */
+export const WORTH_WIDENING = 24;
+
+const parameters = {
+  x: 'i32',
+  w: 'i32',
+  scratch: 'i32',
+  bias: 'i32',
+  residual: 'i32',
+  y: 'i32',
+  N: 'i32',
+  K: 'i32',
+  activation: 'i32',
+  rowStart: 'i32',
+  rowEnd: 'i32',
+  start: 'i32',
+  end: 'i32',
+} as const;
 
 /**
  * `y = activation(x · Wᵀ + bias) + residual` over packed weights: `linear`, and `matmul` where the weights were packed
@@ -37,72 +59,104 @@ export const ACTIVATION = { none: 0, gelu: 1 } as const;
  * One or two rows use each weight once or twice, so memory is the limit; the same layout serves, for panels are
  * sequential streams.
  *
+ * Weights in bfloat16 are widened in registers, anew for every tile, or, `widened`, once for a block of rows, into the
+ * 8 KB of float32 that then stay in the first-level cache. The same bytes come out.
+ *
  * Parameters: `x` `[M, K]`, `w` packed weights (pack.ts), `bias` `[N]` or 0, `residual` `[M, N]` or 0, `y` `[M, N]`;
- * `activation`; the rows from `rowStart` to `rowEnd` of the panels from `start` to `end` are computed.
+ * `activation`; the rows from `rowStart` to `rowEnd` of the panels from `start` to `end` are computed. `scratch`, for
+ * `widened` alone, is room for `SCRATCH` bytes a panel, of which a range uses its first: so threads keep apart.
  */
-export const product = forEachType((type: WeightType) => {
-  const tiles = TILE_SHAPES.map(([rows, panels]) => ({ rows, panels, compute: tile(type, rows, panels) }));
-  return func(
-    `product_${type}`,
-    {
-      x: 'i32',
-      w: 'i32',
-      bias: 'i32',
-      residual: 'i32',
-      y: 'i32',
-      N: 'i32',
-      K: 'i32',
-      activation: 'i32',
-      rowStart: 'i32',
-      rowEnd: 'i32',
-      start: 'i32',
-      end: 'i32',
-    },
-    (code, { x, w, bias, residual, y, N, K, activation, rowStart, rowEnd, start, end }) => {
-      const xRow = code.let(words(K));
-      const yRow = code.let(words(N));
-      const wPanel = code.let(panelBytes(type, K));
-      code.for(rowStart, rowEnd, ROW_BLOCK, (first) => {
-        const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
-        const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), TILE_ROWS)));
-        const rest = code.let(i32.sub(last, lastFull));
-        const wide = code.let(panelsAtOnce(i32.sub(last, first)));
-        code.for(start, end, wide, (panel) => {
-          const panels = code.let(smaller(i32.sub(end, panel), wide));
-          const column = code.let(i32.mul(panel, PANEL));
-          const columns = code.let(smaller(i32.sub(N, column), i32.mul(panels, PANEL)));
-          code.for(0, K, K_BLOCK, (k) => {
-            const depth = code.let(smaller(i32.sub(K, k), K_BLOCK));
-            const weights = code.let(at(at(w, panel, wPanel), k, PANEL * WEIGHT_BYTES[type]));
-            // The first block of k writes, the others add.
-            const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
-              code.call(compute, {
-                x: at(at(x, k), row, xRow),
-                xRow,
-                w: weights,
-                wPanel,
-                wStep: PANEL * WEIGHT_BYTES[type],
-                y: at(at(y, column), row, yRow),
-                yRow,
-                depth,
-                columns,
-                add: k,
-              });
-            const [full, ...partial] = tiles;
-            code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
-            for (const shape of partial) {
-              const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
-              code.if(fits, () => run(shape, lastFull));
-            }
-          });
-          code.if(i32.or(i32.or(bias, residual), activation), () =>
-            code.call(finish, { y, bias, residual, N, activation, column, columns, first, last }),
-          );
-        });
+export const product = {
+  ...forEachType((type: WeightType) =>
+    func(`product_${type}`, parameters, (code, p) => {
+      const wPanel = code.let(panelBytes(type, p.K));
+      emitProduct(code, type, p, {
+        wPanel,
+        panelsAtOnce,
+        weightsOf: (panel, k) => at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES[type]),
       });
-    },
-  );
+    }),
+  ),
+  widened: func('product_widened', parameters, (code, p) => {
+    const wPanel = code.let(panelBytes('bfloat16', p.K));
+    const to = code.let(at(p.scratch, p.start, SCRATCH));
+    emitProduct(code, 'float32', p, {
+      wPanel: 0,
+      panelsAtOnce: () => i32.const(1),
+      weightsOf(panel, k, depth) {
+        code.call(widen, { from: at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES.bfloat16), to, depth });
+        return to;
+      },
+    });
+  }),
+};
+
+/** Weights of one panel for so many steps of k, from bfloat16 to float32. */
+const widen = func('widen', { from: 'i32', to: 'i32', depth: 'i32' }, (code, { from, to, depth }) => {
+  code.for(0, depth, 1, () => {
+    for (let v = 0; v < PANEL; v += 4) code.run(v128.store(to, loadWeights('bfloat16', from, v), WORD * v));
+    code.set(from, i32.add(from, PANEL * WEIGHT_BYTES.bfloat16));
+    code.set(to, i32.add(to, PANEL * WEIGHT_BYTES.float32));
+  });
 });
+
+/** Where a product finds its weights, in the type that its tiles take. */
+interface Weights {
+  /** Those of a panel, for so many steps of k from one on. */
+  weightsOf(panel: Local<'i32'>, k: Local<'i32'>, depth: Local<'i32'>): Value<'i32'>;
+  /** Bytes from one panel to the next, where several are taken at once. */
+  readonly wPanel: Operand<'i32'>;
+  panelsAtOnce(rows: Value<'i32'>): Value<'i32'>;
+}
+
+function emitProduct(
+  code: Code,
+  type: WeightType,
+  { x, bias, residual, y, N, K, activation, rowStart, rowEnd, start, end }: LocalsOf<typeof parameters>,
+  { weightsOf, wPanel, panelsAtOnce }: Weights,
+): void {
+  const tiles = TILE_SHAPES.map(([rows, panels]) => ({ rows, panels, compute: tile(type, rows, panels) }));
+  const xRow = code.let(words(K));
+  const yRow = code.let(words(N));
+  code.for(rowStart, rowEnd, ROW_BLOCK, (first) => {
+    const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
+    const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), TILE_ROWS)));
+    const rest = code.let(i32.sub(last, lastFull));
+    const wide = code.let(panelsAtOnce(i32.sub(last, first)));
+    code.for(start, end, wide, (panel) => {
+      const panels = code.let(smaller(i32.sub(end, panel), wide));
+      const column = code.let(i32.mul(panel, PANEL));
+      const columns = code.let(smaller(i32.sub(N, column), i32.mul(panels, PANEL)));
+      code.for(0, K, K_BLOCK, (k) => {
+        const depth = code.let(smaller(i32.sub(K, k), K_BLOCK));
+        const weights = code.let(weightsOf(panel, k, depth));
+        // The first block of k writes, the others add.
+        const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
+          code.call(compute, {
+            x: at(at(x, k), row, xRow),
+            xRow,
+            w: weights,
+            wPanel,
+            wStep: PANEL * WEIGHT_BYTES[type],
+            y: at(at(y, column), row, yRow),
+            yRow,
+            depth,
+            columns,
+            add: k,
+          });
+        const [full, ...partial] = tiles;
+        code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
+        for (const shape of partial) {
+          const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
+          code.if(fits, () => run(shape, lastFull));
+        }
+      });
+      code.if(i32.or(i32.or(bias, residual), activation), () =>
+        code.call(finish, { y, bias, residual, N, activation, column, columns, first, last }),
+      );
+    });
+  });
+}
 
 /** Bias, activation and residual of one panel's results, while they are cached. */
 const finish = func(

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pack } from '../../kernels/simd/pack.ts';
-import { ACTIVATION, K_BLOCK, product } from '../../kernels/simd/product.ts';
+import { ACTIVATION, K_BLOCK, product, SCRATCH } from '../../kernels/simd/product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weights.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
@@ -11,6 +11,10 @@ import { type Guarded, guarded } from './guarded.ts';
 const memory = guarded();
 
 const types = ['float32', 'bfloat16'] as const;
+
+type Variant = keyof typeof product;
+const variants = Object.keys(product) as Variant[];
+const typeOf = (variant: Variant): WeightType => (variant === 'float32' ? 'float32' : 'bfloat16');
 
 /** Weights as they are kept, and as the float32 they stand for. */
 function keep(type: WeightType, data: Float32Array): { kept: Float32Array | Uint16Array; values: Float32Array } {
@@ -38,7 +42,7 @@ interface Layer {
 /** The whole product, or its parts: rows and panels cut at odd places. */
 function run(
   { run, put, allocate, floats }: Guarded,
-  type: WeightType,
+  variant: Variant,
   w: number,
   { x, bias, residual, activation = ACTIVATION.none }: Layer,
   { M, N, K, cuts = [] }: { M: number; N: number; K: number; cuts?: readonly [row: number, panel: number][] },
@@ -53,6 +57,7 @@ function run(
     N,
     K,
     activation,
+    scratch: variant === 'widened' ? allocate(SCRATCH * Math.ceil(N / PANEL)) : 0,
   };
   const edges = (end: number, inner: number[]) => [
     0,
@@ -70,7 +75,7 @@ function run(
   for (let i = rows.length - 2; i >= 0; i--) {
     for (let j = panels.length - 2; j >= 0; j--) {
       const range = { rowStart: rows[i], rowEnd: rows[i + 1], start: panels[j], end: panels[j + 1] };
-      run(product[type], { ...given, ...range });
+      run(product[variant], { ...given, ...range });
     }
   }
   return floats(y, M * N);
@@ -89,21 +94,21 @@ const layers = fc.record({
   cuts: fc.array(fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 })), { maxLength: 3 }),
 });
 
-test.each(types)('with %s weights it equals the equation, whole and in parts', (type) => {
+test.each(variants)('with %s weights it equals the equation, whole and in parts', (variant) => {
   fc.assert(
     fc.property(layers, ({ M, N, K, seed, biased, residual: added, activated, cuts }) => {
       memory.clear();
       const source = draw(seed);
       const floats = (...shape: number[]) => source.floats(shape).data as Float32Array;
-      const { kept, values } = keep(type, floats(N, K));
-      const w = packed(type, kept, N, K);
+      const { kept, values } = keep(typeOf(variant), floats(N, K));
+      const w = packed(typeOf(variant), kept, N, K);
       const layer = {
         x: floats(M, K),
         bias: biased ? floats(N) : undefined,
         residual: added ? floats(M, N) : undefined,
         activation: activated ? ACTIVATION.gelu : ACTIVATION.none,
       };
-      const y = run(memory, type, w, layer, { M, N, K });
+      const y = run(memory, variant, w, layer, { M, N, K });
       for (let m = 0; m < M; m++) {
         for (let n = 0; n < N; n++) {
           let sum = layer.bias?.[n] ?? 0;
@@ -120,20 +125,22 @@ test.each(types)('with %s weights it equals the equation, whole and in parts', (
           expect(Math.abs(y[m * N + n] - expected)).toBeLessThanOrEqual(allowed);
         }
       }
-      expect(run(memory, type, w, layer, { M, N, K, cuts })).toEqual(y);
+      expect(run(memory, variant, w, layer, { M, N, K, cuts })).toEqual(y);
       memory.clear();
     }),
     { numRuns: 60 },
   );
 });
 
-test.each(types)('%s: a row alone has the bytes that it has among others', (type) => {
+test.each(variants)('%s: a row alone has the bytes that it has among others', (variant) => {
   memory.clear();
   const [M, N, K] = [137, 50, 300]; // more than a block of rows, of columns at once, of k
   const { floats } = draw(7);
   const x = floats([M, K]).data as Float32Array;
+  const type = typeOf(variant);
   const w = packed(type, keep(type, floats([N, K]).data as Float32Array).kept, N, K);
-  const all = run(memory, type, w, { x }, { M, N, K });
+  const all = run(memory, variant, w, { x }, { M, N, K });
+  expect(run(memory, type, w, { x }, { M, N, K })).toEqual(all);
   for (const [row, rows] of [
     [0, 1],
     [5, 2],
@@ -141,7 +148,7 @@ test.each(types)('%s: a row alone has the bytes that it has among others', (type
     [128, 9],
     [136, 1],
   ]) {
-    const some = run(memory, type, w, { x: x.slice(row * K, (row + rows) * K) }, { M: rows, N, K });
+    const some = run(memory, variant, w, { x: x.slice(row * K, (row + rows) * K) }, { M: rows, N, K });
     expect(some).toEqual(all.slice(row * N, (row + rows) * N));
   }
   memory.clear();

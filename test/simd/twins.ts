@@ -88,6 +88,7 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     return work(product.float32, panels, {
       x,
       w: packed,
+      scratch: 0,
       bias: bias && bias + 4 * start,
       residual: 0,
       y,
@@ -103,7 +104,7 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     const packed = memory.allocate(panels * PANEL * K * 4);
     const strides = { rowStride: 4, columnStride: 4 * M };
     memory.run(pack.float32, { w, packed, N: M, K, ...strides, start: 0, end: panels });
-    const rest = { bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: N };
+    const rest = { scratch: 0, bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: N };
     return work(product.float32, panels, { x, w: packed, y, N: M, K, ...rest });
   },
   memoryRoof: ([x], y, { N, R, D, turns }) => work(memoryRoof, N, { x, y, D: R * D, turns }),

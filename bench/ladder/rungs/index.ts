@@ -15,10 +15,11 @@ import { rung as widerTile } from './13-wider-tile.ts';
 import { rung as tooWide } from './14-too-wide.ts';
 import { rung as cacheBlocks } from './15-cache-blocks.ts';
 import { rung as bfloat16 } from './16-bfloat16.ts';
-import { rung as epilogueApart } from './17-epilogue-apart.ts';
-import { rung as fusedEpilogue } from './18-fused-epilogue.ts';
-import { rung as threads } from './19-threads.ts';
-import { rung as relaxedSimd } from './20-relaxed-simd.ts';
+import { rung as widenedOnce } from './17-widened-once.ts';
+import { rung as epilogueApart } from './18-epilogue-apart.ts';
+import { rung as fusedEpilogue } from './19-fused-epilogue.ts';
+import { rung as threads } from './20-threads.ts';
+import { rung as relaxedSimd } from './21-relaxed-simd.ts';
 
 /** From the bottom up. */
 export const RUNGS: readonly Rung[] = [
@@ -38,6 +39,7 @@ export const RUNGS: readonly Rung[] = [
   tooWide,
   cacheBlocks,
   bfloat16,
+  widenedOnce,
   epilogueApart,
   fusedEpilogue,
   threads,

@@ -1,5 +1,5 @@
 import { pack } from '../pack.ts';
-import { ACTIVATION, product } from '../product.ts';
+import { ACTIVATION, product, SCRATCH, WORTH_WIDENING } from '../product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../weights.ts';
 import type { Host } from './bank.ts';
 import type { Stored, Twin } from './driver.ts';
@@ -36,8 +36,11 @@ export interface Product {
 
 /** `y[rows, N] = x[rows, K] · wᵀ + bias`. */
 export function multiply(host: Host, { rows, N, type, columns = N, ...places }: Product): void {
-  const given = { ...places, N, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: rows };
-  host.run(product[type], given, Math.ceil(columns / PANEL), 2 * rows * columns * places.K);
+  const panels = Math.ceil(columns / PANEL);
+  const kernel = type === 'bfloat16' && rows >= WORTH_WIDENING ? 'widened' : type;
+  const scratch = kernel === 'widened' ? host.temporary(SCRATCH * panels) : 0;
+  const given = { ...places, scratch, N, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: rows };
+  host.run(product[kernel], given, panels, 2 * rows * columns * places.K);
 }
 
 /** A weight (n, k) is `n · rowStride + k · columnStride` bytes from the first. */

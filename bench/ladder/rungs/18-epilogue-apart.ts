@@ -17,7 +17,7 @@ const biasGelu = func('biasGelu', { y: 'i32', bias: 'i32', M: 'i32', N: 'i32' },
 // #endregion
 
 export const rung: Rung = {
-  name: '17-epilogue-apart',
+  name: '18-epilogue-apart',
   title: 'Bias and GELU, a pass of their own',
   prediction:
     'What a layer does to its products: 1.1 million results are read, some 40 operations each, and written. 46 million operations beside 9.4 thousand million, at half the speed: 1 % slower. For one row nothing that could be seen.',
@@ -28,7 +28,7 @@ export const rung: Rung = {
   weightBytes: 2,
   epilogue: 'gelu',
   prepare: (problem) =>
-    prepareProduct('bfloat16', problem, {
+    prepareProduct('widened', problem, {
       kernel: biasGelu,
       run: (kernel, { y, bias }) => kernel(y, bias, problem.M, problem.N),
     }),

@@ -2,11 +2,11 @@ import { prepareProduct } from '../product.ts';
 import type { Problem, Rung } from '../rung.ts';
 
 // #region kernel
-const prepare = (problem: Problem) => prepareProduct('bfloat16', problem, 'gelu');
+const prepare = (problem: Problem) => prepareProduct('widened', problem, 'gelu');
 // #endregion
 
 export const rung: Rung = {
-  name: '18-fused-epilogue',
+  name: '19-fused-epilogue',
   title: 'Fused epilogue',
   prediction:
     'The same operations, without 9 MB of results read and written again, which caches deliver in a millisecond: 1 % faster at most.',

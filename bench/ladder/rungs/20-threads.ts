@@ -8,7 +8,7 @@ const prepare = prepareLinear;
 // #endregion
 
 export const rung: Rung = {
-  name: '19-threads',
+  name: '20-threads',
   title: 'Threads',
   prediction:
     'Threads take panels from a common counter and meet once at the end. Many rows: nearly as many times as fast as there are threads, 1.9 with two. One row: the cores share the memory, which one of them leaves idle while it computes: 1.5 times.',

@@ -7,7 +7,7 @@ const prepare = prepareLinear;
 // #endregion
 
 export const rung: Rung = {
-  name: '20-relaxed-simd',
+  name: '21-relaxed-simd',
   title: 'Relaxed SIMD',
   prediction:
     'One instruction instead of two, rounded once. The roof rises by half; loads, widening and the ends of the tiles stay: 1.3 times. One row waits for memory as before.',
