@@ -1,8 +1,8 @@
 import { at, words } from './address.ts';
-import { type Code, func } from './wasm/code.ts';
+import { func } from './wasm/code.ts';
 import { i32, memory } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
 import { forEachType, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { widen } from './widen.ts';
 
 /**
  * `embedding`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from bfloat16; the rows from `start`
@@ -17,16 +17,8 @@ export const embedding = forEachType((type: WeightType) =>
         const from = code.let(at(table, i32.load(at(ids, row)), i32.mul(D, WEIGHT_BYTES[type])));
         const to = code.let(at(y, row, words(D)));
         if (type === 'float32') code.run(memory.copy(to, from, words(D)));
-        else widen(code, to, from, D);
+        else code.call(widen, { from, to, count: D });
       });
     },
   ),
 );
-
-function widen(code: Code, to: Local<'i32'>, from: Local<'i32'>, count: Value<'i32'>): void {
-  const end = code.let(at(to, count));
-  code.for(to, end, 4, (element) => {
-    code.run(i32.store(element, i32.shl(i32.load16_u(from), 16)));
-    code.set(from, i32.add(from, 2));
-  });
-}

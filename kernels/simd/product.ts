@@ -1,11 +1,12 @@
-import { at, WORD, words } from './address.ts';
+import { at, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
 import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
 import { type Code, func, type LocalsOf } from './wasm/code.ts';
-import { f32x4, i32, select, v128 } from './wasm/instructions.ts';
+import { f32x4, i32, select } from './wasm/instructions.ts';
 import type { Local, Operand, Value } from './wasm/values.ts';
-import { forEachType, loadWeights, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { widen } from './widen.ts';
 
 /**
  * Steps of k that one pass takes: 256 · 8 weights are 8 KB, so they stay in the first-level cache (32 to 48 KB) while
@@ -84,21 +85,13 @@ export const product = {
       wPanel: 0,
       panelsAtOnce: () => i32.const(1),
       weightsOf(panel, k, depth) {
-        code.call(widen, { from: at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES.bfloat16), to, depth });
+        const from = at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES.bfloat16);
+        code.call(widen, { from, to, count: i32.mul(depth, PANEL) });
         return to;
       },
     });
   }),
 };
-
-/** Weights of one panel for so many steps of k, from bfloat16 to float32. */
-const widen = func('widen', { from: 'i32', to: 'i32', depth: 'i32' }, (code, { from, to, depth }) => {
-  code.for(0, depth, 1, () => {
-    for (let v = 0; v < PANEL; v += 4) code.run(v128.store(to, loadWeights('bfloat16', from, v), WORD * v));
-    code.set(from, i32.add(from, PANEL * WEIGHT_BYTES.bfloat16));
-    code.set(to, i32.add(to, PANEL * WEIGHT_BYTES.float32));
-  });
-});
 
 /** Where a product finds its weights, in the type that its tiles take. */
 interface Weights {
