@@ -1,7 +1,7 @@
 import { launch, type Matrix, type Op, parallel, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { zeros } from './zeros.ts';
+import { zero } from './zeros.ts';
 
 /**
  * `y = x · Wᵀ + b`, the layout in which PyTorch stores every linear layer.
@@ -28,7 +28,7 @@ const op: Op = {
     bytes: 4 * (N * K + N * M + (bias ? M : 0)) + weightBytes * M * K,
   }),
   kernels: (run, [x, weight, bias], { N, K, R, M, start }) =>
-    run(product, [N, M], x, weight, bias ?? run(zeros, [1, R]), K, start),
+    run(product, [N, M], x, weight, bias ?? run(zero, [1, R]), K, start),
 };
 
 /** The sum runs in blocks of 32, so that rounding grows with K/32 additions and not with K. */

@@ -1,5 +1,5 @@
 import { after } from './after.ts';
-import type { Launch, OnKernel } from './device.ts';
+import type { Device, Launch, OnKernel } from './device.ts';
 import { bind, type Signature, type Sizes } from './signature.ts';
 import { path } from './tap.ts';
 import { allocate, elements, requireLive, settling, storageOf, type Tensor } from './tensor.ts';
@@ -63,11 +63,12 @@ export const isParallel = (kernel: Kernel): boolean => parallelKernels.has(kerne
  * The one way an operation runs: checks lifetimes and shapes now, and queues the work. An input that failed poisons the
  * output; the first read throws its error.
  *
+ * @param on the device, for an operation without inputs
  * @throws UseAfterFreeError, ShapeError
  */
-export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attributes: Sizes = {}): Tensor {
+export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attributes: Sizes = {}, on?: Device): Tensor {
   const present = inputs.filter((input) => input !== undefined);
-  const device = present[0]!.device;
+  const device = on ?? present[0]!.device;
   const { onLaunch } = device;
   const asked = onLaunch ? performance.now() : 0;
   for (const [index, input] of inputs.entries()) {

@@ -38,7 +38,7 @@ interface Shaped {
 export function parseSignature(text: string): Signature {
   const [left, right, ...rest] = text.split('->');
   if (right === undefined || rest.length > 0) throw new SyntaxError(`signature "${text}": expected one "->"`);
-  const inputs = left.split(/,(?![^[]*\])/).map(parameter); // at the commas outside brackets
+  const inputs = left.trim() === '' ? [] : left.split(/,(?![^[]*\])/).map(parameter); // at the commas outside brackets
   return { text, inputs, output: parameter(right) };
 }
 

@@ -42,6 +42,7 @@ export const tolerances = {
   embedding: { cpu: exact, webasm: exact, shader: exact },
   patches: { cpu: exact, webasm: exact, shader: exact },
   splice: { cpu: exact, webasm: exact, shader: exact },
+  zeros: { cpu: exact, webasm: exact, shader: exact },
 
   // Halves and ones are added exactly but for the last bits; rows are summed without blocks.
   multiplyAddRoof: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },

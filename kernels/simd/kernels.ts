@@ -23,6 +23,7 @@ import { splice } from './splice.ts';
 import type { Func, Parameters } from './wasm/code.ts';
 import { features } from './wasm/features.ts';
 import { assemble } from './wasm/module.ts';
+import { zeros } from './zeros.ts';
 
 /** Every kernel. A kernel is a function that a module exports under its name. */
 export const KERNELS: readonly Func[] = [
@@ -48,6 +49,7 @@ export const KERNELS: readonly Func[] = [
   siluGate,
   softmax,
   splice,
+  zeros,
   memoryRoof,
   multiplyAddRoof,
 ];

@@ -1,3 +1,4 @@
+import { zeros } from '../../kernels/zeros.ts';
 import type { Device } from '../../tensor/device.ts';
 import { keep } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
@@ -57,16 +58,8 @@ export function createCache(
     rows += capacity;
     return { first: rows - capacity, capacity, length: 0, alpha: 1 };
   });
-  let zeros: Float32Array | undefined; // made when the first is uploaded, for all of them
-  const load = () => {
-    zeros ??= new Float32Array(rows * heads * d);
-    return zeros;
-  };
-  const empty = (label: string) => keep(tensor(device, load, [rows, heads * d], { label }));
-  const blocks = Array.from({ length: layers }, (_, i) => ({
-    key: empty(`cache.${i}.key`),
-    value: empty(`cache.${i}.value`),
-  }));
+  const empty = () => keep(zeros(device, [rows, heads * d]));
+  const blocks = Array.from({ length: layers }, () => ({ key: empty(), value: empty() }));
   return { blocks, sequences };
 }
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { HostData } from '../../tensor/device.ts';
+import type { Device, HostData } from '../../tensor/device.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { OpName } from '../tolerances.ts';
 
@@ -16,7 +16,7 @@ export interface Case {
 export interface Example {
   readonly inputs: Readonly<Record<string, Given>>;
   /** Through the operation's public function. */
-  run(inputs: Readonly<Record<string, Tensor>>): Tensor;
+  run(inputs: Readonly<Record<string, Tensor>>, device: Device): Tensor;
   /** `[rows, columns]` of the result, as a kernel sees it. */
   readonly shape: readonly [rows: number, columns: number];
   element(row: number, column: number): Expected;

@@ -3,6 +3,7 @@ import { columns } from '../../kernels/columns.ts';
 import { embedding } from '../../kernels/embedding.ts';
 import { patches } from '../../kernels/patches.ts';
 import { splice } from '../../kernels/splice.ts';
+import { zeros } from '../../kernels/zeros.ts';
 import { between, type Case, draw, exactly, given, size, small } from './case.ts';
 
 const embeddingCase: Case = {
@@ -37,6 +38,17 @@ const spliceCase: Case = {
       },
     };
   },
+};
+
+const zerosCase: Case = {
+  op: 'zeros',
+  sizes: { N: size, D: size },
+  example: ({ N, D }) => ({
+    inputs: {},
+    run: (_, device) => zeros(device, [N, D]),
+    shape: [N, D],
+    element: () => exactly(0),
+  }),
 };
 
 /** Up to three sequences, each with room before and after its new rows. */
@@ -113,4 +125,4 @@ const patchesCase: Case = {
   },
 };
 
-export const moveCases = [embeddingCase, spliceCase, appendCase, columnsCase, patchesCase] as const;
+export const moveCases = [embeddingCase, spliceCase, zerosCase, appendCase, columnsCase, patchesCase] as const;

@@ -31,7 +31,7 @@ export async function checkCase(device: Device, { op, sizes }: { op: string; siz
       label,
       tensor(device, data, shape, { label }),
     ]);
-    const output = example.run(Object.fromEntries(inputs));
+    const output = example.run(Object.fromEntries(inputs), device);
     return { shape: output.shape, data: read(output) };
   });
   const data = await result.data;

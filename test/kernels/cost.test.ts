@@ -29,7 +29,7 @@ async function costsOf(op: string, { inputs, run }: Example): Promise<{ declared
   };
   const result = scope(() => {
     const tensors = Object.entries(inputs).map(([name, { data, shape }]) => [name, tensor(device, data, shape)]);
-    return { read: read(run(Object.fromEntries(tensors))) };
+    return { read: read(run(Object.fromEntries(tensors), device)) };
   });
   await result.read;
   return { declared, counted: { operations: driver.counted, elements: driver.moved }, bound: driver.sizes };

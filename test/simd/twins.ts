@@ -22,6 +22,7 @@ import { softmax } from '../../kernels/simd/softmax.ts';
 import { splice } from '../../kernels/simd/splice.ts';
 import type { Func, Parameters } from '../../kernels/simd/wasm/code.ts';
 import { PANEL } from '../../kernels/simd/weights.ts';
+import { zeros } from '../../kernels/simd/zeros.ts';
 import type { Sizes } from '../../tensor/signature.ts';
 import type { OpName } from '../tolerances.ts';
 import type { Guarded } from './guarded.ts';
@@ -73,6 +74,7 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     const strides = { vRow: row, vHead: head, yRow: row, yHead: head };
     return work(attentionValues, H * N, { probabilities, v, span, y, ...strides, N, d, C });
   },
+  zeros: (_, y, { N, D }) => work(zeros, N * D, { y }),
   columns: ([x], y, { N, C, start: first, width, stride, groups }) =>
     work(columns, N, { x, y, C, first, width, stride, groups }),
   divide: ([x], y, { N, D, divisor }) => work(divide, N * D, { x, y, divisor }),

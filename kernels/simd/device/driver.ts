@@ -113,19 +113,23 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
       const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
       if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
       const given = inputs as readonly Stored[];
-      const bank = homeOf(op, given);
-      const output = allocate(bank, shape, op.signature.output.dtype);
-      try {
-        bank.during(op.name, onKernel, (host) => {
-          const narrow = TAKE_BFLOAT16.has(op.name);
-          const here = given.map((input) => input && brought(bank, host, input));
-          twin(host, narrow ? here : here.map((input) => input && widened(host, input)), sizes, output);
-        });
-        return output;
-      } catch (error) {
-        release(output);
-        throw error;
-      }
+      return after(
+        () => homeOf(op, given) ?? bankFor(4 * elements(shape)),
+        (bank) => {
+          const output = allocate(bank, shape, op.signature.output.dtype);
+          try {
+            bank.during(op.name, onKernel, (host) => {
+              const narrow = TAKE_BFLOAT16.has(op.name);
+              const here = given.map((input) => input && brought(bank, host, input));
+              twin(host, narrow ? here : here.map((input) => input && widened(host, input)), sizes, output);
+            });
+            return output;
+          } catch (error) {
+            release(output);
+            throw error;
+          }
+        },
+      );
     },
     read(storage, shape) {
       const { bank, at, type, packed } = storage as Stored;
@@ -151,11 +155,12 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
   };
 }
 
-/** Where an operation runs: weights are never copied, and of the rest the largest is not. */
-function homeOf({ name }: Op, inputs: readonly (Stored | undefined)[]): Bank {
-  const present = inputs.filter((input) => input !== undefined);
-  const home = HOMES.has(name) ? inputs[HOMES.get(name)!]! : present.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
-  return home.bank;
+/** Where an operation runs, if it has inputs: weights are never copied, and of the rest the largest is not. */
+function homeOf({ name }: Op, inputs: readonly (Stored | undefined)[]): Bank | undefined {
+  if (HOMES.has(name)) return inputs[HOMES.get(name)!]!.bank;
+  let home: Stored | undefined;
+  for (const input of inputs) if (input && (!home || sizeOf(input) > sizeOf(home))) home = input;
+  return home?.bank;
 }
 
 /** A tensor in the memory of an operation, until it ends. */

@@ -18,6 +18,7 @@ import { divide, scaleRows } from '../scale.ts';
 import { siluGate } from '../silu-gate.ts';
 import { softmax } from '../softmax.ts';
 import { splice } from '../splice.ts';
+import { zeros } from '../zeros.ts';
 import type { Twin } from './driver.ts';
 import { linear, matmul, weightType } from './weights.ts';
 
@@ -82,6 +83,7 @@ export const TWINS: Readonly<Record<string, Twin>> = {
 
   embedding: (host, [table, ids], { T, D }, y) =>
     host.run(embedding[weightType(table)], { table: table.at, ids: ids.at, y: y.at, D }, T, T * D),
+  zeros: (host, _, { N, D }, y) => host.run(zeros, { y: y.at }, N * D),
   splice: (host, [x, rows, source], { T, D }, y) =>
     host.run(splice, { x: x.at, rows: rows.at, source: source.at, y: y.at, D }, T, T * D),
   columns: (host, [x], { N, C, start, width, stride, groups }, y) =>

@@ -1,0 +1,8 @@
+import { at, words } from './address.ts';
+import { func } from './wasm/code.ts';
+import { i32, memory } from './wasm/instructions.ts';
+
+/** `zeros`: the elements of y from `start` to `end`. */
+export const zeros = func('zeros', { y: 'i32', start: 'i32', end: 'i32' }, (code, { y, start, end }) => {
+  code.run(memory.fill(at(y, start), 0, words(i32.sub(end, start))));
+});
