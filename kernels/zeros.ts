@@ -12,7 +12,7 @@ export function zeros(device: Device, [N, D]: readonly [number, number]): Tensor
   return launch(op, [], { N, D }, device);
 }
 
-/** Also what an optional bias is when a layer has none. */
+/** The kernel; it also stands in for the bias of a layer that has none. */
 export const zero = function (this: Thread): number {
   return 0;
 };
