@@ -1,12 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../../tensor/device.ts';
 import { describeMachine, machine } from './machine.ts';
 import { measureRoofs, type Roofs } from './roofs.ts';
 
-/** Where tools keep what they can make again. */
-const FILE = fileURLToPath(new URL('../../node_modules/.cache/qwen-vl-ts/roofs.json', import.meta.url));
+/** Where the user's tools keep what they can make again, or this project's do. */
+const FOLDER = process.env.XDG_CACHE_HOME || fileURLToPath(new URL('../../node_modules/.cache', import.meta.url));
+const FILE = join(FOLDER, 'qwen-vl-ts', 'roofs.json');
 
 /**
  * A device's roofs: those of an earlier run on the same machine and the same device with as many threads, or measured now and
