@@ -38,15 +38,15 @@ describe.each(seeds)('%s', (name) => {
   test('damaged anyhow it is decoded or refused, and the next picture is decoded as ever', async () => {
     const outcomes = new Set<string>();
     const property = fc.asyncProperty(
-      fc.array(change, { maxLength: 12 }),
-      fc.option(fc.nat(original.length), { freq: 2 }), // half are whole: some ten of 150 can still be decoded
+      fc.array(change, { maxLength: 6 }),
+      fc.option(fc.nat(original.length), { freq: 2 }), // half are whole: of any format a dozen or more are decoded
       async (changes, length) => {
         const bytes = original.slice(0, length ?? original.length);
         for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value;
         outcomes.add(await survives(bytes, name));
       },
     );
-    await fc.assert(property, { numRuns: 150 });
+    await fc.assert(property, { numRuns: 200 });
     expect([...outcomes].sort()).toEqual(['decoded', 'refused']);
     expect((await decodePicture(original, name)).data).toEqual(goldenBytes(`${name}.rgb`));
   });
