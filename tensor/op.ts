@@ -83,29 +83,54 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   // What nobody hears of is neither priced nor timed.
   const heard = onLaunch && describe(op, inputs, sizes, output, asked);
   if (heard) onLaunch(heard, output);
+  const work = { op, inputs, sizes, shape, device, block };
   // No function here has a name of its own: the TypeScript loader would give it one anew at every launch.
-  device.queue.push(
-    settling(output, (now) => {
-      if (heard) heard.start = now;
-      const storages = inputs.map((input) => input && storageOf(input));
-      // Only now is it known how the device keeps its weights.
-      if (heard && storages.some((storage) => storage && device.driver.isBfloat16?.(storage))) {
-        heard.bytes = bytesOf(op.cost(sizes, { inputs, weightBytes: 2 }), inputs, output);
-      }
-      return after(
-        () =>
-          heard
-            ? timed(heard, (onKernel) => device.driver.run(op, storages, sizes, shape, onKernel))
-            : device.driver.run(op, storages, sizes, shape),
-        itself,
-        (error) => {
-          throw new Error(`${block ? `${block}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
-        },
-      );
-    }),
-  );
+  device.queue.push(settling(output, heard ? (now) => timed(heard, work, now) : () => carryOut(work)));
   if (heard) heard.launching = performance.now() - asked;
   return output;
+}
+
+/** A launch as its turn in the queue finds it. */
+interface Work {
+  readonly op: Op;
+  readonly inputs: readonly (Tensor | undefined)[];
+  readonly sizes: Sizes;
+  readonly shape: readonly number[];
+  readonly device: Device;
+  /** The path of the block that it belongs to: errors say it. */
+  readonly block: string;
+}
+
+function carryOut({ op, inputs, sizes, shape, device, block }: Work, onKernel?: OnKernel): unknown {
+  const storages = inputs.map((input) => input && storageOf(input));
+  return after(
+    () => device.driver.run(op, storages, sizes, shape, onKernel),
+    itself,
+    (error) => {
+      throw new Error(`${block ? `${block}: ` : ''}${op.name} failed on ${device.name}`, { cause: error });
+    },
+  );
+}
+
+/** The same for one that is heard: notes for how long it ran, and its kernels if somebody wants to know them. */
+function timed(launch: Launch, work: Work, start: number): unknown {
+  const { op, inputs, sizes, device } = work;
+  const { kernels } = launch;
+  launch.start = start;
+  // Only now is it known how the device keeps its weights.
+  const isBfloat16 = (input: Tensor | undefined) => input && device.driver.isBfloat16?.(storageOf(input));
+  if (inputs.some(isBfloat16)) launch.bytes = bytesOf(op.cost(sizes, { inputs, weightBytes: 2 }), inputs, launch.shape);
+  return after(
+    () => carryOut(work, kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }))),
+    (storage) => {
+      launch.milliseconds = performance.now() - start;
+      return storage;
+    },
+    (error) => {
+      launch.milliseconds = performance.now() - start;
+      throw error;
+    },
+  );
 }
 
 function describe(
@@ -122,7 +147,7 @@ function describe(
     inputs: inputs.map((input) => input?.shape),
     shape: output.shape,
     operations: cost.operations,
-    bytes: bytesOf(cost, inputs, output),
+    bytes: bytesOf(cost, inputs, output.shape),
     asked,
     launching: undefined,
     start: undefined,
@@ -132,25 +157,13 @@ function describe(
 }
 
 /** What a cost declares, or every input and the output. */
-function bytesOf({ bytes }: { bytes?: number }, inputs: readonly (Tensor | undefined)[], output: Tensor): number {
+function bytesOf(
+  { bytes }: { bytes?: number },
+  inputs: readonly (Tensor | undefined)[],
+  output: readonly number[],
+): number {
   if (bytes !== undefined) return bytes;
-  return 4 * inputs.reduce((sum, input) => sum + (input ? elements(input.shape) : 0), elements(output.shape));
-}
-
-/** Runs a launch whose turn has come, and notes for how long, and that of its kernels if somebody wants it. */
-function timed(launch: Launch, run: (onKernel?: OnKernel) => unknown): unknown {
-  const { kernels, start = performance.now() } = launch;
-  return after(
-    () => run(kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }))),
-    (storage) => {
-      launch.milliseconds = performance.now() - start;
-      return storage;
-    },
-    (error) => {
-      launch.milliseconds = performance.now() - start;
-      throw error;
-    },
-  );
+  return 4 * inputs.reduce((sum, input) => sum + (input ? elements(input.shape) : 0), elements(output));
 }
 
 const itself = <Value>(value: Value): Value => value;
