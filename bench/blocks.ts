@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { attentionScores } from '../kernels/attention-scores.ts';
-import { attentionValues } from '../kernels/attention-values.ts';
+import { attentionScores, attentionValues } from '../kernels/attention-products.ts';
 import { linear } from '../kernels/linear.ts';
 import { proceduralCheckpoint, proceduralInput } from '../src/checkpoint/procedural.ts';
 import { adapter } from '../src/model/adapter.ts';

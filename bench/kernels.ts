@@ -1,7 +1,6 @@
 import { add } from '../kernels/add.ts';
 import { argmax } from '../kernels/argmax.ts';
-import { attentionScores } from '../kernels/attention-scores.ts';
-import { attentionValues } from '../kernels/attention-values.ts';
+import { attentionScores, attentionValues } from '../kernels/attention-products.ts';
 import { columns } from '../kernels/columns.ts';
 import { embedding } from '../kernels/embedding.ts';
 import { gelu } from '../kernels/gelu.ts';

@@ -1,9 +1,14 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { sumRows } from './sum-rows.ts';
 
 /**
  * `y[i] = table[ids[i]]`: a token's row of the embedding table.
+ *
+ * ```
+ * dtable[v] = Σ dy[i] over the rows i whose id is v
+ * ```
  *
  * @param table `[V, D]`
  * @param ids `[T]` int32, each in [0, V)
@@ -21,6 +26,7 @@ const op: Op = {
     return { operations: 0, bytes: 4 * (T * D + T) + weightBytes * rows * D };
   },
   kernels: (run, [table, ids], { T, D }) => run(gather, [T, D], table, ids),
+  gradient: (dy, { inputs: [, ids], sizes: { V } }) => [() => sumRows(dy, ids!, V), undefined],
 };
 
 const gather = function (this: Thread, table: Matrix, ids: Matrix) {

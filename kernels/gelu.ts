@@ -6,18 +6,34 @@ import type { Tensor } from '../tensor/tensor.ts';
  * `y = x · Φ(x) = x/2 · (1 + erf(x/√2))`, the exact GELU and not its tanh approximation (Hendrycks and Gimpel 2016, arXiv
  * 1606.08415, section 2).
  *
+ * ```
+ * dx = dy · (Φ(x) + x · φ(x))        φ(x) = exp(−x²/2) / √(2π), the derivative of Φ
+ * ```
+ *
  * @param x `[N, D]`
  */
 export function gelu(x: Tensor): Tensor {
-  return launch(op, [x]);
+  return launch(geluOp, [x]);
+}
+
+/**
+ * What flows back through `gelu`. It reads its output y as well: `Φ(x) = y / x` need not be computed twice.
+ *
+ * @param x `[N, D]`
+ * @param y `[N, D]`, gelu(x)
+ * @param dy `[N, D]`
+ */
+export function geluGradient(x: Tensor, y: Tensor, dy: Tensor): Tensor {
+  return launch(geluGradientOp, [x, y, dy]);
 }
 
 /** The error function counts as one operation, like every function of `Math`. */
-const op: Op = {
+const geluOp: Op = {
   name: 'gelu',
   signature: parseSignature('x[N,D] -> y[N,D]'),
   cost: ({ N, D }) => ({ operations: 5 * N * D }),
   kernels: (run, [x], { N, D }) => run(activate, [N, D], x),
+  gradient: (dy, { inputs: [x], output }) => [() => geluGradient(x!, output, dy)],
 };
 
 /**
@@ -67,4 +83,22 @@ const activate = function (this: Thread, x: Matrix) {
     erf = -erf;
   }
   return 0.5 * value * (1.0 + erf);
+};
+
+const geluGradientOp: Op = {
+  name: 'geluGradient',
+  signature: parseSignature('x[N,D], y[N,D], dy[N,D] -> dx[N,D]'),
+  cost: ({ N, D }) => ({ operations: 8 * N * D }),
+  kernels: (run, [x, y, dy], { N, D }) => run(slope, [N, D], x, y, dy),
+};
+
+/** Where x is so small that the quotient loses bits, Φ is ½. The constant is 1/√(2π). */
+const slope = function (this: Thread, x: Matrix, y: Matrix, dy: Matrix) {
+  const value = x[this.thread.y][this.thread.x];
+  const density = 0.3989422804014327 * Math.exp(-0.5 * value * value);
+  let cumulative = 0.5;
+  if (value > 1e-30 || value < -1e-30) {
+    cumulative = y[this.thread.y][this.thread.x] / value;
+  }
+  return dy[this.thread.y][this.thread.x] * (cumulative + value * density);
 };

@@ -7,20 +7,35 @@ import type { Tensor } from '../tensor/tensor.ts';
  * antialiasing: how position tables fit another number of patches (Keys 1981, IEEE Trans. ASSP 29, equation 15, with −0.75
  * for his −1/2). Not the filter that resizes pictures: that one has a = −1/2 and widens when it shrinks.
  *
+ * ```
+ * y = (R ⊗ R) · x,  R [to, from] the weights along one side        dx = (R ⊗ R)ᵀ · dy
+ * ```
+ *
  * @param x `[from·from, D]`, row-major
  * @param from cells a side
  * @param to cells a side of the result
  * @returns `[to·to, D]`
  */
 export function resizeGrid(x: Tensor, from: number, to: number): Tensor {
-  return launch(op, [x], { from, to });
+  return launch(resizeGridOp, [x], { from, to });
 }
 
-const op: Op = {
+/**
+ * The transpose of `resizeGrid`: what flows back to the cells of the grid that was resized.
+ *
+ * @param dy `[to·to, D]`
+ * @returns `[from·from, D]`
+ */
+export function resizeGridGradient(dy: Tensor, from: number, to: number): Tensor {
+  return launch(resizeGridGradientOp, [dy], { from, to });
+}
+
+const resizeGridOp: Op = {
   name: 'resizeGrid',
   signature: parseSignature('x[from*from,D] -> y[to*to,D]'),
   cost: ({ from, to, D }) => ({ operations: 40 * to * to * D, bytes: 4 * D * (readLines(from, to) ** 2 + to * to) }),
   kernels: (run, [x], { from, to, D }) => run(interpolate, [to * to, D], x, from, to),
+  gradient: (dy, { sizes: { from, to } }) => [() => resizeGridGradient(dy, from, to)],
 };
 
 /** How many rows, or columns, of a grid are read: where it shrinks, not all. */
@@ -60,6 +75,63 @@ const interpolate = function (this: Thread, x: Matrix, from: number, to: number)
       line += weight * x[sourceRow * from + sourceColumn][this.thread.x];
     }
     sum += rowWeight * line;
+  }
+  return sum;
+};
+
+const resizeGridGradientOp: Op = {
+  name: 'resizeGridGradient',
+  signature: parseSignature('dy[to*to,D] -> dx[from*from,D]'),
+  cost: ({ from, to, D }) => ({ operations: 8 * D * to * (from + to) }),
+  kernels(run, [dy], { from, to, D }) {
+    const lines = run(gatherLines, [from * to, D], dy, from, to);
+    return run(gatherColumns, [from * from, D], lines, from, to);
+  },
+};
+
+/** Along one side, then along the other: `lines[r, j] = Σᵢ R[i, r] · dy[i, j]`. Of what is clamped several weights meet in one cell. */
+const gatherLines = function (this: Thread, dy: Matrix, from: number, to: number) {
+  const line = Math.floor((this.thread.y + 0.5) / to);
+  const column = this.thread.y - line * to;
+  let sum = 0;
+  for (let i = 0; i < to; i++) {
+    const y = ((i + 0.5) * from) / to - 0.5;
+    const top = Math.floor(y);
+    let weight = 0;
+    for (let k = 0; k < 4; k++) {
+      if (Math.max(0, Math.min(from - 1, top - 1 + k)) === line) {
+        const distance = Math.abs(y - (top - 1 + k));
+        let share = (1.25 * distance - 2.25) * distance * distance + 1;
+        if (distance > 1) {
+          share = ((-0.75 * distance + 3.75) * distance - 6) * distance + 3;
+        }
+        weight += share;
+      }
+    }
+    sum += weight * dy[i * to + column][this.thread.x];
+  }
+  return sum;
+};
+
+const gatherColumns = function (this: Thread, lines: Matrix, from: number, to: number) {
+  const line = Math.floor((this.thread.y + 0.5) / from);
+  const column = this.thread.y - line * from;
+  let sum = 0;
+  for (let j = 0; j < to; j++) {
+    const z = ((j + 0.5) * from) / to - 0.5;
+    const left = Math.floor(z);
+    let weight = 0;
+    for (let k = 0; k < 4; k++) {
+      if (Math.max(0, Math.min(from - 1, left - 1 + k)) === column) {
+        const distance = Math.abs(z - (left - 1 + k));
+        let share = (1.25 * distance - 2.25) * distance * distance + 1;
+        if (distance > 1) {
+          share = ((-0.75 * distance + 3.75) * distance - 6) * distance + 3;
+        }
+        weight += share;
+      }
+    }
+    sum += weight * lines[line * to + j][this.thread.x];
   }
   return sum;
 };

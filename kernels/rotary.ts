@@ -2,10 +2,15 @@ import { ShapeError } from '../tensor/error.ts';
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { divide } from './scale.ts';
 
 /**
  * `y = x · cos + concat(−x₂, x₁) · sin` in every head, x = [x₁, x₂] its two halves (Su et al. 2021, arXiv 2104.09864,
  * equation 34, with halves in place of neighbouring pairs: a quirk that every Qwen shares with GPT-NeoX).
+ *
+ * ```
+ * dx = dy · cos + concat(dy₂, −dy₁) · sin        turned back: both halves of a head share their angles
+ * ```
  *
  * The tables come from the host: `cos` in a kernel errs by up to 2e-4 on some devices.
  *
@@ -23,6 +28,7 @@ const op: Op = {
   signature: parseSignature('cos[N,d], sin[N,d], x[N,H*d] -> y[N,H*d]'),
   cost: ({ N, H, d }) => ({ operations: 3 * N * H * d }),
   kernels: (run, [cos, sin, x], { N, H, d }) => run(rotate, [N, H * d], x, cos, sin, d),
+  gradient: (dy, { inputs: [cos, sin] }) => [undefined, undefined, () => rotary(dy, cos!, divide(sin!, -1))],
 };
 
 const rotate = function (this: Thread, x: Matrix, cos: Matrix, sin: Matrix, d: number) {

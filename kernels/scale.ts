@@ -3,7 +3,7 @@ import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * `y = x / divisor`, element by element: the vision encoder divides its queries by √d before the scores.
+ * `y = x / divisor`, element by element: the vision encoder divides its queries by √d before the scores. `dx = dy / divisor`.
  *
  * @param x `[N, D]`
  */
@@ -12,7 +12,7 @@ export function divide(x: Tensor, divisor: number): Tensor {
 }
 
 /**
- * `y[i] = x[i] · factor[i]`, row by row: the decoder's log-n factors multiply the queries.
+ * `y[i] = x[i] · factor[i]`, row by row: the decoder's log-n factors multiply the queries. `dx[i] = dy[i] · factor[i]`.
  *
  * @param x `[N, D]`
  * @param factor `[N]`
@@ -26,6 +26,7 @@ const divideOp: Op = {
   signature: parseSignature('x[N,D] -> y[N,D]'),
   cost: ({ N, D }) => ({ operations: N * D }),
   kernels: (run, [x], { N, D, divisor }) => run(quotient, [N, D], x, divisor),
+  gradient: (dy, { sizes: { divisor } }) => [() => divide(dy, divisor)],
 };
 
 const quotient = function (this: Thread, x: Matrix, divisor: number) {
@@ -37,6 +38,7 @@ const scaleRowsOp: Op = {
   signature: parseSignature('x[N,D], factor[N] -> y[N,D]'),
   cost: ({ N, D }) => ({ operations: N * D }),
   kernels: (run, [x, factor], { N, D }) => run(product, [N, D], x, factor),
+  gradient: (dy, { inputs: [, factor] }) => [() => scaleRows(dy, factor!), undefined],
 };
 
 const product = function (this: Thread, x: Matrix, factor: Matrix) {

@@ -1,9 +1,15 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { sumRows } from './sum-rows.ts';
+import { zeros } from './zeros.ts';
 
 /**
  * Puts rows of another tensor in place of some rows of x: this is how image features enter the token sequence.
+ *
+ * ```
+ * dx = dy, 0 where a row was replaced          drows[r] = Σ dy[i] over the rows i that row r replaced
+ * ```
  *
  * @param x `[T, D]`
  * @param rows `[R, D]`
@@ -23,6 +29,23 @@ const op: Op = {
     return { operations: 0, bytes: 4 * (read * D + T * D + T) };
   },
   kernels: (run, [x, rows, source], { T, D }) => run(choose, [T, D], x, rows, source),
+  gradient(dy, { inputs: [, , source], sizes: { T, R, D } }) {
+    const { device } = dy;
+    return [
+      () =>
+        splice(
+          dy,
+          zeros(device, [1, D]),
+          tensor(
+            device,
+            source!.known!.map((row) => (row < 0 ? -1 : 0)),
+            [T],
+          ),
+        ),
+      () => sumRows(dy, source!, R),
+      undefined,
+    ];
+  },
 };
 
 const choose = function (this: Thread, x: Matrix, rows: Matrix, source: Matrix) {

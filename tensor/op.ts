@@ -2,6 +2,7 @@ import { after } from './after.ts';
 import type { Device, Launch, OnKernel } from './device.ts';
 import { bind, type Signature, type Sizes } from './signature.ts';
 import { path } from './tap.ts';
+import { type Differentiable, record } from './tape.ts';
 import { allocate, elements, requireLive, settling, storageOf, type Tensor } from './tensor.ts';
 
 /** A tensor as a kernel sees it: rows of the last dimension, all other dimensions flattened into the row number. */
@@ -32,8 +33,7 @@ export type Run = (
 ) => Handle;
 
 /** An operation: what it computes (its doc comment), on which shapes, at which cost, by which kernels. */
-export interface Op {
-  readonly name: string;
+export interface Op extends Differentiable {
   readonly signature: Signature;
   /** Floating-point operations the algorithm needs; bytes that must move once (by default every input and the output). */
   cost(sizes: Sizes, given: Given): { operations: number; bytes?: number };
@@ -86,6 +86,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const work = { op, inputs, sizes, shape, device, block };
   // No function here has a name of its own: the TypeScript loader would give it one anew at every launch.
   device.queue.push(settling(output, heard ? (now) => timed(heard, work, now) : () => carryOut(work)));
+  record({ op, inputs, output, sizes, path: block });
   if (heard) heard.launching = performance.now() - asked;
   return output;
 }

@@ -25,7 +25,7 @@ export function scope<Result>(work: () => Synchronous<Result>): Result {
     return result;
   } finally {
     scopes.pop();
-    let left = [...made].filter(({ internal }) => internal.freedBy === undefined);
+    let left = [...made].filter((tensor) => tensor.internal.freedBy === undefined && !leftToTape(tensor));
     while (left.length > 0) {
       const [{ device }] = left;
       freeAll(
@@ -36,6 +36,11 @@ export function scope<Result>(work: () => Synchronous<Result>): Result {
       left = left.filter((tensor) => tensor.device !== device);
     }
   }
+}
+
+function leftToTape(tensor: Tensor): boolean {
+  tensor.internal.heir?.add(tensor);
+  return tensor.internal.heir !== undefined;
 }
 
 /** Takes a tensor out of every scope: it lives until it is freed by hand. Weights and caches are kept. */

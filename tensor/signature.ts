@@ -12,7 +12,8 @@ interface Dimension {
 
 interface Parameter {
   readonly name: string;
-  readonly dimensions: readonly Dimension[];
+  /** Undefined where the shape may be any, the same wherever a signature says so. */
+  readonly dimensions: readonly Dimension[] | undefined;
   readonly dtype: 'float32' | 'int32';
   readonly optional: boolean;
 }
@@ -32,8 +33,9 @@ interface Shaped {
  * Parses an executable signature such as `x[N,K], w[M,K], b[M]? -> y[N,M]`.
  *
  * A dimension is a product of whole numbers and letters (`3*D`, `H*d`); `?` marks an input that may be left out, `:i32`
- * one of dtype int32. That is the whole grammar: a letter takes its size from the first input that shows it, or from an
- * attribute of that name.
+ * one of dtype int32; `[...]` is any shape, the same wherever it stands, of which `rows` and `columns` tell the size of the last
+ * dimension and of all others together. That is the whole grammar: a letter takes its size from the first input that shows it, or from
+ * an attribute of that name.
  */
 export function parseSignature(text: string): Signature {
   const [left, right, ...rest] = text.split('->');
@@ -45,6 +47,12 @@ export function parseSignature(text: string): Signature {
 function parameter(text: string): Parameter {
   const match = /^\s*(\w+)\[([^\]]*)\](:i32)?(\?)?\s*$/.exec(text);
   if (!match) throw new SyntaxError(`signature: cannot read "${text}", expected something like x[N,3*D]`);
+  const common = {
+    name: match[1],
+    dtype: match[3] ? ('int32' as const) : ('float32' as const),
+    optional: match[4] === '?',
+  };
+  if (match[2].trim() === '...') return { ...common, dimensions: undefined };
   const dimensions = match[2].split(',').map((dimension): Dimension => {
     const factors = dimension.trim().split('*');
     const letters = factors.filter((factor) => /^[A-Za-z]\w*$/.test(factor));
@@ -54,7 +62,7 @@ function parameter(text: string): Parameter {
     }
     return { text: dimension.trim(), factor: numbers.reduce((a, b) => a * b, 1), letters };
   });
-  return { name: match[1], dimensions, dtype: match[3] ? 'int32' : 'float32', optional: match[4] === '?' };
+  return { ...common, dimensions };
 }
 
 /**
@@ -71,6 +79,7 @@ export function bind(
 ): { sizes: Sizes; shape: number[] } {
   const sizes: Record<string, number> = { ...attributes };
   const seen: string[] = [];
+  let whole: readonly number[] | undefined;
   if (inputs.length > signature.inputs.length) {
     throw new ShapeError(`${op}: ${inputs.length} inputs, expected ${signature.inputs.length} of ${signature.text}`);
   }
@@ -83,18 +92,31 @@ export function bind(
     if (found.dtype !== wanted.dtype) {
       throw new ShapeError(`${op}: ${wanted.name} is ${found.dtype}, expected ${wanted.dtype}`);
     }
-    const fits =
-      found.shape.length === wanted.dimensions.length &&
-      wanted.dimensions.every((dimension, axis) => matches(dimension, found.shape[axis], sizes));
+    const { dimensions } = wanted;
+    if (dimensions === undefined) whole ??= found.shape;
+    const fits = dimensions
+      ? found.shape.length === dimensions.length &&
+        dimensions.every((dimension, axis) => matches(dimension, found.shape[axis], sizes))
+      : found.shape.length === whole!.length && found.shape.every((size, axis) => size === whole![axis]);
     if (!fits) {
-      const letters = wanted.dimensions.map((dimension) => dimension.text).join(',');
-      const numbers = wanted.dimensions.map((dimension) => product(dimension, sizes) ?? '?').join(',');
+      const letters = dimensions ? dimensions.map((dimension) => dimension.text).join(',') : '...';
+      const numbers = dimensions
+        ? dimensions.map((dimension) => product(dimension, sizes) ?? '?').join(',')
+        : whole!.join(',');
       const from = seen.length > 0 ? ` from ${seen.join(', ')}` : '';
       throw new ShapeError(
         `${op}: ${wanted.name} is [${found.shape.join(',')}], expected [${letters}] = [${numbers}]${from}`,
       );
     }
     seen.push(`${wanted.name} [${found.shape.join(',')}]`);
+  }
+  if (whole) {
+    sizes.columns = whole.at(-1)!;
+    sizes.rows = whole.reduce((a, b) => a * b) / sizes.columns;
+  }
+  if (signature.output.dimensions === undefined) {
+    if (!whole) throw new ShapeError(`${op}: nothing says what shape ${signature.output.name} has`);
+    return { sizes, shape: [...whole] };
   }
   const shape = signature.output.dimensions.map((dimension) => {
     const size = product(dimension, sizes);

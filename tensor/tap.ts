@@ -1,4 +1,5 @@
 import { isTensor, type Synchronous, scope } from './scope.ts';
+import { begin, gradientsHeard, name as nameOnTape, recordBlock } from './tape.ts';
 import { isAbsent, present, type Tensor } from './tensor.ts';
 
 /** Hears every named activation, and may put another tensor in its place. */
@@ -16,14 +17,17 @@ export const path = (): string => prefix;
  * @returns the tensor, or what the listener puts in its place
  */
 export function tap(name: string, tensor: Tensor): Tensor {
-  return listener?.(prefix ? (name ? `${prefix}.${name}` : prefix) : name, tensor) ?? tensor;
+  const full = prefix ? (name ? `${prefix}.${name}` : prefix) : name;
+  const result = listener?.(full, tensor) ?? tensor;
+  nameOnTape(full, result);
+  return result;
 }
 
 /** Whether anybody hears: otherwise operations may be fused over what only a listener could see. */
-export const isHeard = (): boolean => listener !== undefined;
+export const isHeard = (): boolean => listener !== undefined || gradientsHeard();
 
 /** Runs `work` with a listener; synchronous like everything that launches operations. */
-export function withListener<Result>(heard: Listener, work: () => Result): Result {
+export function withListener<Result>(heard: Listener | undefined, work: () => Result): Result {
   const before = listener;
   listener = heard;
   try {
@@ -36,17 +40,31 @@ export function withListener<Result>(heard: Listener, work: () => Result): Resul
 /**
  * One block of the model: a scope with a path. Everything that attaches to a stretch of the model attaches here: memory,
  * the names of taps, profile rows, and the block's weights, whose names are given from the path on. Weights that are absent
- * are loaded for as long as the block runs: so a model runs that is larger than the memory.
+ * are loaded for as long as the block runs: so a model runs that is larger than the memory. A block that has weights is what runs again
+ * on the way back of a gradient.
  */
 export function block<Weights, Result>(
   blockPath: string,
   weights: Weights,
   work: (weights: Weights) => Synchronous<Result>,
 ): Result {
+  const run = () =>
+    under(blockPath, () =>
+      scope<Result>(() => {
+        const there = loaded(weights);
+        begin(there);
+        return work(there);
+      }),
+    );
+  return weights === undefined ? run() : recordBlock(blockPath, weights, run, () => withListener(undefined, run));
+}
+
+/** Runs `work` as part of a block: what it launches and names has its path. */
+export function under<Result>(blockPath: string, work: () => Result): Result {
   const before = prefix;
   prefix = blockPath;
   try {
-    return scope<Result>(() => work(loaded(weights)));
+    return work();
   } finally {
     prefix = before;
   }

@@ -28,7 +28,12 @@ export interface Tensor {
   /** What counts and points, as long as the host has it: the numbers of an int32 tensor that came as such. Costs depend on them. */
   readonly known: Int32Array | undefined;
   /** For the engine alone: operations and drivers go through `launch`, `read` and `free`. */
-  readonly internal: { slot: Slot; freedBy: string | undefined };
+  readonly internal: {
+    slot: Slot;
+    freedBy: string | undefined;
+    /** Who takes it over when its scope ends, instead of its being freed: a tape that needs it on the way back. */
+    heir: Set<Tensor> | undefined;
+  };
 }
 
 export function elements(shape: readonly number[]): number {
@@ -49,7 +54,7 @@ export function allocate(
   known?: Int32Array,
 ): Tensor {
   if (device.closed) throw new DeviceError(`${label}: the device ${device.name} is closed`);
-  const internal: Tensor['internal'] = { slot: { state: 'pending' }, freedBy: undefined };
+  const internal: Tensor['internal'] = { slot: { state: 'pending' }, freedBy: undefined, heir: undefined };
   const tensor: Tensor = { device, shape, dtype, label, known, internal };
   (device.live as Set<Tensor>).add(tensor);
   device.memory.bytes += 4 * elements(shape);
@@ -142,7 +147,7 @@ const isDrawn = (data: HostData | Drawn): data is Drawn => 'onHost' in data;
  * takes no memory and need not be freed.
  */
 export function absent(device: Device, load: Load, shape: readonly number[], label: string): Tensor {
-  const internal: Tensor['internal'] = { slot: { state: 'absent', load }, freedBy: undefined };
+  const internal: Tensor['internal'] = { slot: { state: 'absent', load }, freedBy: undefined, heir: undefined };
   return { device, shape, dtype: 'float32', label, known: undefined, internal };
 }
 

@@ -43,6 +43,7 @@ export const tolerances = {
   patches: { cpu: exact, webasm: exact, shader: exact },
   splice: { cpu: exact, webasm: exact, shader: exact },
   zeros: { cpu: exact, webasm: exact, shader: exact },
+  placeColumns: { cpu: exact, webasm: exact, shader: exact },
 
   // Halves and ones are added exactly but for the last bits; rows are summed without blocks.
   multiplyAddRoof: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
@@ -50,6 +51,7 @@ export const tolerances = {
 
   // One operation: one rounding everywhere.
   add: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },
+  sum: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },
   scaleRows: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },
   // The divisor is rounded first.
   divide: { cpu: roundings(1), webasm: roundings(2), shader: roundings(6) },
@@ -60,21 +62,39 @@ export const tolerances = {
   linear: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   matmul: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   attentionValues: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  attentionKeys: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  weightGradient: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  biasGradient: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  foldRows: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+  sumRows: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   // Scores, softmax and values together, where scores are within a few.
   attention: { cpu: roundings(1), webasm: ofScale(24), shader: ofScale(24) },
   // One sum over the head's size, then a division.
   attentionScores: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
 
+  // The same five products and the softmax between them.
+  attentionGradient: { cpu: roundings(1), webasm: ofScale(24), shader: ofScale(24) },
+  softmaxGradient: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   // Between kernels the mean and the inverse are float32 too, but on `cpu`.
   layerNorm: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
   rmsNorm: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
+  layerNormGradient: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
+  layerNormWeightGradient: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
+  rmsNormGradient: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
+  rmsNormWeightGradient: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(10) },
   // So is the sum of exponentials; the scale allows for the rounding of the exponent.
   softmax: { cpu: roundings(1), webasm: ofScale(16), shader: ofScale(16) },
+  crossEntropy: { cpu: roundings(1), webasm: ofScale(16), shader: ofScale(16) },
+  crossEntropyGradient: { cpu: roundings(1), webasm: ofScale(16), shader: ofScale(16) },
   siluGate: { cpu: roundings(1), webasm: ofScale(6), shader: ofScale(8) },
+  siluGateGradient: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(12) },
+  // It is given gelu(x) in float32: a rounding of Φ on every device, and that of the result.
+  geluGradient: { cpu: ofScale(2), webasm: ofScale(6), shader: ofScale(8) },
   // The rational approximation is good to 1e-9 of |x|.
   gelu: { cpu: { absolute: 1e-9, relative: u }, webasm: ofScale(4), shader: ofScale(5) },
   // The scale allows for the rounding of the coordinates, which only float32 has.
   resizeGrid: { cpu: roundings(1), webasm: ofScale(4), shader: ofScale(4) },
+  resizeGridGradient: { cpu: roundings(1), webasm: ofScale(4), shader: ofScale(4) },
 } as const satisfies Record<string, Record<Family, Tolerance>>;
 
 export type OpName = keyof typeof tolerances;

@@ -1,6 +1,5 @@
 import { attention } from '../../kernels/attention.ts';
-import { attentionScores } from '../../kernels/attention-scores.ts';
-import { attentionValues } from '../../kernels/attention-values.ts';
+import { attentionScores, attentionValues } from '../../kernels/attention-products.ts';
 import { softmax } from '../../kernels/softmax.ts';
 import { isHeard, tap } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

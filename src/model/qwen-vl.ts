@@ -1,7 +1,7 @@
 import { embedding } from '../../kernels/embedding.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
-import { linear } from '../../kernels/linear.ts';
-import { matmul } from '../../kernels/matmul.ts';
+import { linear, matmul } from '../../kernels/linear.ts';
+
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { splice } from '../../kernels/splice.ts';
 import type { Device, Drawn, HostData } from '../../tensor/device.ts';

@@ -1,5 +1,4 @@
-import { attentionScoresOp } from '../../kernels/attention-scores.ts';
-import { attentionValuesOp } from '../../kernels/attention-values.ts';
+import { attentionScoresOp, attentionValuesOp } from '../../kernels/attention-products.ts';
 import { softmaxOp } from '../../kernels/softmax.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import type { Matrix, Op, Thread } from '../../tensor/op.ts';

@@ -96,7 +96,7 @@ const rmsNormCase: Case = {
 };
 
 /** erf(z) = 2/√π · exp(−z²) · Σ 2ⁿ z²ⁿ⁺¹ / (1·3·5 … (2n+1)): all terms of one sign, so nothing cancels. */
-function erf(z: number): number {
+export function erf(z: number): number {
   let term = z;
   let series = 0;
   for (let n = 1; n < 400; n++) {
@@ -144,7 +144,7 @@ const siluGateCase: Case = {
 };
 
 /** Keys' piecewise cubic with a = −3/4, over the distance between a sample and the point that is asked for. */
-function keys(distance: number): number {
+export function keys(distance: number): number {
   const a = -0.75;
   const s = Math.abs(distance);
   if (s <= 1) return (a + 2) * s ** 3 - (a + 3) * s ** 2 + 1;

@@ -1,8 +1,7 @@
 import { attention } from '../../kernels/attention.ts';
-import { attentionScores } from '../../kernels/attention-scores.ts';
-import { attentionValues } from '../../kernels/attention-values.ts';
-import { linear } from '../../kernels/linear.ts';
-import { matmul } from '../../kernels/matmul.ts';
+import { attentionScores, attentionValues } from '../../kernels/attention-products.ts';
+import { linear, matmul } from '../../kernels/linear.ts';
+
 import { rotary } from '../../kernels/rotary.ts';
 import { softmax } from '../../kernels/softmax.ts';
 import { between, type Case, type Draw, draw, flag, type Given, given, size, small, sum } from './case.ts';
@@ -26,21 +25,21 @@ const linearCase: Case = {
 
 const matmulCase: Case = {
   op: 'matmul',
-  sizes: { N: small, K: size, M: size },
-  example({ N, K, M, seed }) {
+  sizes: { N: small, K: size, M: size, before: between(0, 5), after: between(0, 5) },
+  example({ N, K, M, before, after, seed }) {
     const { floats } = draw(seed);
-    const [x, weight] = [floats([N, K]), floats([K, M])];
+    const [x, weight] = [floats([N, K]), floats([before + K + after, M])];
     return {
       inputs: { x, weight },
-      run: ({ x, weight }) => matmul(x, weight),
+      run: ({ x, weight }) => matmul(x, weight, { start: before, count: K }),
       shape: [N, M],
-      element: (n, m) => sum(K, (k) => x.at(n, k) * weight.at(k, m)),
+      element: (n, m) => sum(K, (k) => x.at(n, k) * weight.at(before + k, m)),
     };
   },
 };
 
 /** Attention over one to three sequences, some of whose keys come before the queries. */
-const attentionSizes = {
+export const attentionSizes = {
   H: between(1, 4),
   sequences: between(1, 3),
   past: between(0, 40),
@@ -49,7 +48,7 @@ const attentionSizes = {
 };
 
 /** Who sees whom when N query rows in all see M key rows. */
-function spans({ sequences, past, present, causal }: Readonly<Record<string, number>>, { integer }: Draw) {
+export function spans({ sequences, past, present, causal }: Readonly<Record<string, number>>, { integer }: Draw) {
   const rows: [first: number, count: number][] = [];
   let M = 0;
   for (let s = 0; s < sequences; s++) {
@@ -152,11 +151,17 @@ const attentionCase: Case = {
 
 const rotaryCase: Case = {
   op: 'rotary',
-  sizes: { N: small, H: between(1, 4), half: between(1, 40) },
-  example({ N, H, half, seed }) {
+  // Rotary tables have the same angles in both halves; the operation does not ask for it, its gradient does.
+  sizes: { N: small, H: between(1, 4), half: between(1, 40), shared: flag },
+  example({ N, H, half, shared, seed }) {
     const { floats } = draw(seed);
     const d = 2 * half;
     const [x, cos, sin]: Given[] = [floats([N, H * d]), floats([N, d]), floats([N, d])];
+    if (shared) {
+      for (const { data } of [cos, sin]) {
+        for (let row = 0; row < N; row++) data.copyWithin(row * d + half, row * d, row * d + half);
+      }
+    }
     return {
       inputs: { x, cos, sin },
       run: ({ x, cos, sin }) => rotary(x, cos, sin),

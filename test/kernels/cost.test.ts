@@ -50,6 +50,10 @@ const seen = ({ span }: Example['inputs']): number[] =>
   Array.from({ length: span.shape[0] }, (_, row) => span.at(row, 1));
 
 /** One block a score, as far as rows see; what they do not see is divided too. */
+/** How many rows have each id. */
+const countsOf = (ids: Example['inputs'][string], V: number): number[] =>
+  Array.from({ length: V }, (_, v) => ids.data.filter((id) => id === v).length);
+
 const scores: Extra['operations'] = ({ H, N, C, d }, inputs) => {
   const pairs = sum(seen(inputs));
   return H * (pairs * blocks(d) + N * C - pairs);
@@ -57,17 +61,44 @@ const scores: Extra['operations'] = ({ H, N, C, d }, inputs) => {
 /** Each exponential is computed twice. */
 const softmax: Extra['operations'] = ({ H }, inputs) => H * (2 * sum(seen(inputs)) + sum(seen(inputs).map(blocks)));
 const values: Extra['operations'] = ({ H, d }, inputs) => H * d * sum(seen(inputs).map(blocks));
+const keys: Extra['operations'] = ({ N, M, H, d }) => M * H * d * blocks(N);
+const softmaxGradient: Extra['operations'] = ({ H }, inputs) => H * sum(seen(inputs).map(blocks));
 
 const EXTRA: Readonly<Record<string, Extra>> = {
   // The sums of blocks; a bias, or a zero in its place.
   linear: { operations: ({ N, M, K }) => N * M * (blocks(K) + 1) },
   matmul: { operations: ({ N, M, K }) => N * M * blocks(K) },
+  weightGradient: { operations: ({ N, M, K }) => M * K * blocks(N) },
+  biasGradient: { operations: ({ N, M }) => M * blocks(N) },
+  foldRows: { operations: ({ B, M, D }) => M * D * blocks(B) },
+  sumRows: { operations: ({ V, D }, { ids }) => D * sum(countsOf(ids, V).map(blocks)) },
   layerNorm: { operations: ({ N, D }) => 2 * N * blocks(D) },
   rmsNorm: { operations: ({ N, D }) => N * blocks(D) },
+  layerNormGradient: { operations: ({ N, D }) => 4 * N * blocks(D) },
+  layerNormWeightGradient: { operations: ({ N, D }) => 2 * N * blocks(D) + D * blocks(N) },
+  rmsNormGradient: { operations: ({ N, D }) => 2 * N * blocks(D) },
+  rmsNormWeightGradient: { operations: ({ N, D }) => N * blocks(D) + D * blocks(N) },
   attentionScores: { operations: scores },
   softmax: { operations: softmax },
   attentionValues: { operations: values },
   attention: { operations: (...given) => scores(...given) + softmax(...given) + values(...given) },
+  softmaxGradient: { operations: softmaxGradient },
+  attentionKeys: { operations: keys },
+  // Scores twice, the second time divided by 1; what flows to keys and to values alike.
+  attentionGradient: {
+    operations: (sizes, inputs) =>
+      2 * scores(sizes, inputs) +
+      sizes.H * sum(seen(inputs)) +
+      softmax(sizes, inputs) +
+      softmaxGradient(sizes, inputs) +
+      values(sizes, inputs) +
+      2 * keys(sizes, inputs),
+  },
+  // Cells that a weight does not reach are multiplied by 0.
+  resizeGridGradient: { operations: ({ from, to, D }) => D * to * (from + to) * (2 * from - 8) },
+  // In the gradient each exponential is computed twice.
+  crossEntropy: { operations: ({ N, V }) => N * blocks(V) },
+  crossEntropyGradient: { operations: ({ N, V }) => N * (2 * V + blocks(V)) },
   // Comparisons are all that there is to it, so they count.
   argmax: { operations: ({ N, V }) => -N * V },
   // An image's row replaces a token's, which is read all the same.
@@ -79,7 +110,7 @@ const EXTRA: Readonly<Record<string, Extra>> = {
 };
 
 /** They have no `erf` and no sigmoid of their own, which count as one operation. */
-const APPROXIMATED: readonly string[] = ['gelu', 'siluGate'];
+const APPROXIMATED: readonly string[] = ['gelu', 'siluGate', 'siluGateGradient'];
 
 test.each(cases.map(({ op }) => op))('%s costs what its kernels do, in operations and in bytes', async (op) => {
   const property = fc.asyncProperty(sizesOf(caseOf(op)), async (sizes) => {

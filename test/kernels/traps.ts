@@ -8,7 +8,13 @@ import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
 /** GPU.js cuts loops at 1,000 unless it is told otherwise: examples for `checkCase` whose loops are longer. */
 export const longLoops = [
   ...[1030, 2100].map((K) => ({ op: 'linear', sizes: { N: 2, K, M: 3, biased: 1, before: 1, after: 0 } })),
-  { op: 'matmul', sizes: { N: 2, K: 2100, M: 3 } },
+  { op: 'matmul', sizes: { N: 2, K: 2100, M: 3, before: 0, after: 1 } },
+  { op: 'weightGradient', sizes: { N: 2100, M: 2, K: 3, before: 1, after: 0 } },
+  { op: 'biasGradient', sizes: { N: 2100, M: 2, before: 1, after: 0 } },
+  { op: 'foldRows', sizes: { B: 2100, M: 2, D: 3 } },
+  { op: 'attentionKeys', sizes: { H: 2, sequences: 1, past: 0, present: 1030, causal: 0, d: 3 } },
+  { op: 'crossEntropy', sizes: { N: 2, V: 2100, magnitude: 8 } },
+  { op: 'crossEntropyGradient', sizes: { N: 2, V: 2100, magnitude: 8 } },
   { op: 'attentionScores', sizes: { H: 1, sequences: 1, past: 2, present: 1, causal: 0, d: 1030 } },
   { op: 'softmax', sizes: { H: 2, sequences: 1, past: 2100, present: 1, causal: 0, magnitude: 8 } },
   { op: 'attentionValues', sizes: { H: 2, sequences: 1, past: 2100, present: 1, causal: 0, d: 3 } },

@@ -1,5 +1,5 @@
 import { add } from '../../kernels/add.ts';
-import { attentionValues } from '../../kernels/attention-values.ts';
+import { attentionValues } from '../../kernels/attention-products.ts';
 import { linear } from '../../kernels/linear.ts';
 import { groupSpan } from '../../src/model/attention.ts';
 import { sineCosinePositions } from '../../src/model/positions.ts';

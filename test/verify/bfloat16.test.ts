@@ -4,8 +4,8 @@ import { add } from '../../kernels/add.ts';
 import { argmax } from '../../kernels/argmax.ts';
 import { gelu } from '../../kernels/gelu.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
-import { linear } from '../../kernels/linear.ts';
-import { matmul } from '../../kernels/matmul.ts';
+import { linear, matmul } from '../../kernels/linear.ts';
+
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { rotary } from '../../kernels/rotary.ts';
 import { divide } from '../../kernels/scale.ts';
