@@ -90,7 +90,7 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
     });
   }
 
-  function runBack(tape: Tape, gradients: Gradients, { weights, taken, outputs, run }: Rerun): void {
+  function runBack(tape: Tape, gradients: Gradients, { path, weights, taken, outputs, run }: Rerun): void {
     const dys = outputs.map((output) => complete(tape, gradients, output));
     if (dys.every((dy) => dy === undefined)) {
       for (const weight of weights) passed(weight, undefined);
@@ -100,6 +100,7 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
       const inner = createTape({ trains, recompute: false, heard: hear !== undefined }, taken);
       try {
         const again = withTape(inner, run);
+        requireSame(path, inner, taken);
         const within: Gradients = new Map();
         for (const [i, output] of again.entries()) if (dys[i]) add(within, output, dys[i]);
         walk(inner, within);
@@ -130,4 +131,11 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
   }
 
   return { walk, end };
+}
+
+/** @throws TypeError where a block reads other tensors when it runs again than it did before */
+function requireSame(path: string, { steps }: Tape, taken: readonly Tensor[]): void {
+  const read = new Set(steps.flatMap((step) => (step.kind === 'launch' ? step.recorded.inputs : [])));
+  if (taken.every((tensor) => read.has(tensor))) return;
+  throw new TypeError(`${path}: it read other tensors when it ran again; give it constants, not variables that change`);
 }

@@ -43,8 +43,8 @@ export interface DecoderPass {
   readonly columns: number;
   /** Nothing was cached before: spans count new rows, not rows of the cache. */
   readonly fresh: boolean;
-  /** `[G, 3]`: where the new rows of each sequence go, see `append`. */
-  readonly segments: Tensor;
+  /** `[G, 3]`: where the new rows of each sequence go, see `append`; absent where there is no cache. */
+  readonly segments: Tensor | undefined;
 }
 
 /** An empty cache for as many sequences as there are capacities, each of up to so many positions. */
@@ -116,5 +116,40 @@ export function decoderPass(
     columns: Math.max(...active.map(({ sequence, T }) => (fresh ? T : sequence.capacity))),
     fresh,
     segments: tensor(device, segments, [active.length, 3], { label: 'cache segments' }),
+  };
+}
+
+/**
+ * A forward pass in training: whole sequences, nothing remembered, positions from 0 in each. Quirk: dynamic NTK and log-n are off.
+ *
+ * @param lengths of the sequences, whose rows stand one below the other
+ */
+export function trainingPass(
+  { device, config }: { readonly device: Device; readonly config: Config },
+  lengths: readonly number[],
+): DecoderPass {
+  const { kv_channels: d, rotary_emb_base: base } = config;
+  const total = lengths.reduce((sum, T) => sum + T, 0);
+  const longest = rotaryRows(0, Math.max(...lengths), { d, base, alpha: 1 });
+  const cos = new Float32Array(total * d);
+  const sin = new Float32Array(total * d);
+  const span = new Int32Array(total * 2);
+  let row = 0;
+  for (const T of lengths) {
+    cos.set(longest.cos.subarray(0, T * d), row * d);
+    sin.set(longest.sin.subarray(0, T * d), row * d);
+    span.set(causalSpan(row, 0, T), 2 * row);
+    row += T;
+  }
+  return {
+    heads: config.num_attention_heads,
+    eps: config.layer_norm_epsilon,
+    cos: tap('rotary_emb', tensor(device, cos, [total, d], { label: 'rotary cosines' })),
+    sin: tensor(device, sin, [total, d], { label: 'rotary sines' }),
+    logN: undefined,
+    span: tensor(device, span, [total, 2], { label: 'causal span' }),
+    columns: Math.max(...lengths),
+    fresh: true,
+    segments: undefined,
   };
 }

@@ -29,17 +29,22 @@ export interface DecoderBlockWeights {
  * One decoder block: `x += attn(ln_1(x))`, then `x += mlp(ln_2(x))`.
  *
  * @param x `[T, D]`
- * @param cache its tensors are replaced by longer ones
+ * @param cache its tensors are replaced by longer ones; absent where nothing is to be remembered: then the rows see each other alone
  * @returns `[T, D]`
  */
-export function decoderBlock(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, pass: DecoderPass): Tensor {
+export function decoderBlock(
+  x: Tensor,
+  w: DecoderBlockWeights,
+  cache: BlockCache | undefined,
+  pass: DecoderPass,
+): Tensor {
   const normed = tap('ln_1', rmsNorm(x, w['ln_1.weight'], pass.eps));
   const attended = add(x, decoderAttention(normed, w, cache, pass));
   const normed2 = tap('ln_2', rmsNorm(attended, w['ln_2.weight'], pass.eps));
   return tap('', add(attended, decoderMlp(normed2, w)));
 }
 
-function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, pass: DecoderPass): Tensor {
+function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache | undefined, pass: DecoderPass): Tensor {
   const { heads, cos, sin, logN, span, segments, fresh, columns: mostKeys } = pass;
   const d = cos.shape[1];
   const width = heads * d;
@@ -50,10 +55,12 @@ function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache, 
   // Quirk: log-n multiplies the queries after rotary; the keys stay as they are.
   const query = logN ? tap('attn.q_logn', scaleRows(rotated, logN)) : rotated;
 
-  cache.key = keep(append(cache.key, key, segments));
-  cache.value = keep(append(cache.value, v, segments));
+  if (cache) {
+    cache.key = keep(append(cache.key, key, segments!));
+    cache.value = keep(append(cache.value, v, segments!));
+  }
   // With nothing cached before, the new rows are all there is to see: no need to read the cache's empty rest.
-  const [keys, values] = fresh ? [key, v] : [cache.key, cache.value];
+  const [keys, values] = cache && !fresh ? [cache.key, cache.value] : [key, v];
   const mixed = attend(query, keys, values, span, {
     heads,
     columns: mostKeys,

@@ -1,16 +1,18 @@
+import { add } from '../../kernels/add.ts';
 import { embedding } from '../../kernels/embedding.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
 import { linear, matmul } from '../../kernels/linear.ts';
 
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { splice } from '../../kernels/splice.ts';
+import { zeros } from '../../kernels/zeros.ts';
 import type { Device, Drawn, HostData } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
 import { groupSpan } from './attention.ts';
-import { type Cache, decoderPass } from './cache.ts';
+import { type Cache, decoderPass, trainingPass } from './cache.ts';
 import { type Config, patchGrid } from './config.ts';
 import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
@@ -29,8 +31,13 @@ export interface Model {
   readonly attnPool: AdapterWeights;
   readonly afterPool: { 'ln_post.weight': Tensor; 'ln_post.bias': Tensor; proj: Tensor };
   readonly h: readonly DecoderBlockWeights[];
-  /** Position tables on the patch grid: of the patches `[L, D]`, and of the adapter's keys `[L, C]`. */
-  readonly positions: { readonly patches: Tensor; readonly keys: Tensor };
+  readonly positions: Positions;
+}
+
+/** Position tables on the patch grid: of the patches `[L, D]`, and of the adapter's keys `[L, C]`. */
+export interface Positions {
+  readonly patches: Tensor;
+  readonly keys: Tensor;
 }
 
 /** Image features and where they go: `source[i]` is the row of `features` that replaces token i's embedding, or −1. */
@@ -66,8 +73,6 @@ export function loadModel(
   }
   const visual = below<PatchEmbeddingWeights & Model['afterPool']>(weights, 'transformer.visual');
   const attnPool = below<AdapterWeights>(weights, 'transformer.visual.attn_pool');
-  const grid = patchGrid(config.visual);
-  const tables = { patches: weights['transformer.visual.positional_embedding'], keys: attnPool.pos_embed };
   return {
     device,
     config,
@@ -81,13 +86,21 @@ export function loadModel(
     h: Array.from({ length: config.num_hidden_layers }, (_, i) =>
       below<DecoderBlockWeights>(weights, `transformer.h.${i}`),
     ),
-    positions: keep(
-      block('transformer.visual', tables, ({ patches, keys }) => ({
-        patches: positionsOn(patches, grid),
-        keys: positionsOn(keys, grid),
-      })),
-    ),
+    positions: keep(positionTables(weights, config)),
   };
+}
+
+/** Position tables on the patch grid. While they are trained, they are made in each pass. */
+export function positionTables(weights: Model['weights'], config: Config): Positions {
+  const grid = patchGrid(config.visual);
+  const tables = {
+    patches: weights['transformer.visual.positional_embedding'],
+    keys: weights['transformer.visual.attn_pool.pos_embed'],
+  };
+  return block('transformer.visual', tables, ({ patches, keys }) => ({
+    patches: positionsOn(patches, grid),
+    keys: positionsOn(keys, grid),
+  }));
 }
 
 /** The weights below a module path, named from there: true to their type by the declared table of names. */
@@ -112,13 +125,13 @@ export function freeModel(model: Model): void {
  * @param pixels `[B·3·S, S]`, normalised
  * @returns `[B·Q, C]`
  */
-export function encodeImages(model: Model, pixels: Tensor): Tensor {
-  return scope<Tensor>(() => adaptFeatures(model, encodePatches(model, pixels)));
+export function encodeImages(model: Model, pixels: Tensor, positions = model.positions): Tensor {
+  return scope<Tensor>(() => adaptFeatures(model, encodePatches(model, pixels, positions), positions));
 }
 
 /** The vision encoder alone: `[B·3·S, S]` → `[B·L, D]`. */
-export function encodePatches(model: Model, pixels: Tensor): Tensor {
-  const { config, device, positions } = model;
+export function encodePatches(model: Model, pixels: Tensor, positions = model.positions): Tensor {
+  const { config, device } = model;
   const visual = 'transformer.visual';
   return block(visual, undefined, () => {
     let x = block(visual, model.patchEmbedding, (w) =>
@@ -128,8 +141,9 @@ export function encodePatches(model: Model, pixels: Tensor): Tensor {
     const images = x.shape[0] / patches;
     const span = tensor(device, groupSpan(images, patches, patches), [x.shape[0], 2], { label: 'image span' });
     for (const [i, weights] of model.resblocks.entries()) {
+      const input = x; // what a block takes must still be the same when it runs again
       x = block(`${visual}.transformer.resblocks.${i}`, weights, (w) =>
-        visionBlock(x, w, span, config.visual.heads, patches),
+        visionBlock(input, w, span, config.visual.heads, patches),
       );
     }
     return tap('transformer', x);
@@ -137,11 +151,9 @@ export function encodePatches(model: Model, pixels: Tensor): Tensor {
 }
 
 /** The adapter with what follows it, `ln_post` and `proj`: `[B·L, D]` → `[B·Q, C]`. */
-export function adaptFeatures(model: Model, features: Tensor): Tensor {
+export function adaptFeatures(model: Model, features: Tensor, positions = model.positions): Tensor {
   return scope<Tensor>(() => {
-    const read = block('transformer.visual.attn_pool', model.attnPool, (w) =>
-      adapter(features, w, model.positions.keys),
-    );
+    const read = block('transformer.visual.attn_pool', model.attnPool, (w) => adapter(features, w, positions.keys));
     return block('transformer.visual', model.afterPool, (w) => {
       const normed = layerNorm(read, w['ln_post.weight'], w['ln_post.bias'], LAYER_NORM_EPS);
       // Quirk: a plain product with proj, which is not transposed like every other weight.
@@ -154,6 +166,7 @@ export function adaptFeatures(model: Model, features: Tensor): Tensor {
  * The decoder on new tokens: whole prompts into an empty cache, or what follows them. The cache takes up their keys and values.
  *
  * @param ids token ids of the new positions; for several sequences one array each, empty where one has nothing new
+ * @param cache absent in training: whole sequences, of which nothing is remembered
  * @param images what replaces the embeddings of image positions
  * @returns `[T, D]` after the final norm, the sequences one below the other
  * @throws RangeError when the cache has no room for them
@@ -161,7 +174,7 @@ export function adaptFeatures(model: Model, features: Tensor): Tensor {
 export function decode(
   model: Model,
   ids: Int32Array | readonly Int32Array[],
-  cache: Cache,
+  cache: Cache | undefined,
   images?: PlacedImages,
 ): Tensor {
   const { config, device } = model;
@@ -173,18 +186,26 @@ export function decode(
       tap('wte', embedding(wte, tensor(device, rows, [T], { label: 'token ids' }))),
     );
     tap('drop', embedded); // the original's dropout module sees the sequence before its images
-    const placed = images ? splice(embedded, images.features, tensor(device, images.source, [T])) : embedded;
+    const placed = images ? place(embedded, images) : embedded;
     let x = tap('spliced', placed);
 
     const lengths = sequences.map(({ length }) => length);
-    const pass = decoderPass(model, cache, lengths);
+    const pass = cache ? decoderPass(model, cache, lengths) : trainingPass(model, lengths);
     for (const [i, weights] of model.h.entries()) {
-      x = block(`transformer.h.${i}`, weights, (w) => decoderBlock(x, w, cache.blocks[i], pass));
+      const input = x;
+      x = block(`transformer.h.${i}`, weights, (w) => decoderBlock(input, w, cache?.blocks[i], pass));
     }
     return block('transformer', model.weights['transformer.ln_f.weight'], (weight) =>
       tap('ln_f', rmsNorm(x, weight, config.layer_norm_epsilon)),
     );
   });
+}
+
+/** Image rows in the sequence; where a batch has none, features without a place add 0, which gives their weights a gradient of 0. */
+function place(embedded: Tensor, { features, source }: PlacedImages): Tensor {
+  const { device } = embedded;
+  if (source.some((row) => row >= 0)) return splice(embedded, features, tensor(device, source, [source.length]));
+  return add(embedded, matmul(zeros(device, [1, features.shape[0]]), features));
 }
 
 /**

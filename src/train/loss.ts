@@ -1,0 +1,50 @@
+import { foldRows } from '../../kernels/add.ts';
+import { crossEntropy } from '../../kernels/cross-entropy.ts';
+import { embedding } from '../../kernels/embedding.ts';
+import { divide } from '../../kernels/scale.ts';
+import { scope } from '../../tensor/scope.ts';
+import { tap } from '../../tensor/tap.ts';
+import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import { decode, encodeImages, logits, type Model, positionTables } from '../model/qwen-vl.ts';
+import { imageRows } from '../verify/capture.ts';
+import type { Batch } from './batch.ts';
+
+/**
+ * The loss of a batch: the cross-entropy of each supervised token under the scores of the position before it, mean over all of the
+ * batch, not over the means of its sequences. Only supervised positions are scored.
+ *
+ * @returns `[1, 1]`
+ */
+export function batchLoss(model: Model, { sequences, pixels, images }: Batch): Tensor {
+  const { device, config } = model;
+  const { image_size: size } = config.visual;
+  return scope<Tensor>(() => {
+    // Quirk: a batch without any image runs one of zeros, whose features add 0, so that the vision side has a gradient of 0, not none.
+    const shown = images > 0 ? { pixels, images } : { pixels: new Float32Array(3 * size * size), images: 1 };
+    const uploaded = tensor(device, shown.pixels, [shown.images * 3 * size, size], { label: 'pixels' });
+    const features = encodeImages(model, uploaded, positionTables(model.weights, config));
+    const ids = sequences.map((sequence) => sequence.ids);
+    const source = imageRows(Int32Array.from(ids.flatMap((sequence) => [...sequence])), config);
+    const hidden = decode(model, ids, undefined, { features, source });
+    const { rows, labels } = supervised(sequences);
+    const scores = logits(model, embedding(hidden, tensor(device, rows, [rows.length])));
+    const surprise = tap('token_loss', crossEntropy(scores, tensor(device, labels, [labels.length]))); // [N, 1]
+    return tap('loss', divide(foldRows(surprise, 1), labels.length));
+  });
+}
+
+/** The rows that are scored, and what should follow each. */
+export function supervised(sequences: Batch['sequences']): { rows: Int32Array; labels: Int32Array } {
+  const rows: number[] = [];
+  const labels: number[] = [];
+  let first = 0;
+  for (const sequence of sequences) {
+    for (let t = 1; t < sequence.ids.length; t++) {
+      if (sequence.labels[t] < 0) continue;
+      rows.push(first + t - 1);
+      labels.push(sequence.labels[t]);
+    }
+    first += sequence.ids.length;
+  }
+  return { rows: Int32Array.from(rows), labels: Int32Array.from(labels) };
+}
