@@ -252,3 +252,29 @@ export function freeAll(device: Device, unwanted: readonly Tensor[], by = 'free'
     },
   });
 }
+
+/**
+ * A weight takes over the data of another tensor, which is consumed: how an optimiser's step reaches every view of the weight. What was
+ * launched before still reads the old data.
+ *
+ * @throws ShapeError when the shapes differ
+ */
+export function assign(weight: Tensor, value: Tensor): void {
+  requireLive('assign', 'the weight', weight);
+  requireLive('assign', 'the value', value);
+  if (weight.shape.length !== value.shape.length || weight.shape.some((size, i) => size !== value.shape[i])) {
+    throw new ShapeError(`assign: ${describe(value)} to ${describe(weight)}, expected the same shape`);
+  }
+  const { device } = weight;
+  value.internal.freedBy = 'assign';
+  (device.live as Set<Tensor>).delete(value);
+  device.memory.bytes -= 4 * elements(value.shape);
+  device.queue.push({
+    run() {
+      const { slot } = weight.internal;
+      weight.internal.slot = value.internal.slot;
+      value.internal.slot = { state: 'freed' };
+      if (slot.state === 'ready') device.driver.free(slot.storage);
+    },
+  });
+}

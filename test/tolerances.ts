@@ -58,6 +58,13 @@ export const tolerances = {
   // Two products and their sum.
   rotary: { cpu: roundings(1), webasm: ofScale(2.01), shader: ofScale(2.01) },
 
+  // A few products and their sum, then a quotient.
+  firstMoment: { cpu: roundings(1), webasm: ofScale(4), shader: ofScale(4) },
+  secondMoment: { cpu: roundings(1), webasm: ofScale(5), shader: ofScale(5) },
+  adamStep: { cpu: roundings(1), webasm: ofScale(6), shader: ofScale(10) },
+  clipFactor: { cpu: roundings(1), webasm: roundings(4), shader: roundings(10) },
+  sumOfSquares: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
+
   // Sums in blocks of 32: at most about 32 + K/32 roundings of partial sums, which rarely have one sign.
   linear: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   matmul: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },

@@ -94,6 +94,8 @@ const EXTRA: Readonly<Record<string, Extra>> = {
       values(sizes, inputs) +
       2 * keys(sizes, inputs),
   },
+  // By rows, then all of them.
+  sumOfSquares: { operations: ({ rows, columns }) => rows * blocks(columns) + rows + blocks(rows) },
   // Cells that a weight does not reach are multiplied by 0.
   resizeGridGradient: { operations: ({ from, to, D }) => D * to * (from + to) * (2 * from - 8) },
   // In the gradient each exponential is computed twice.

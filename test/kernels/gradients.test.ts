@@ -20,6 +20,7 @@ const WITHOUT: readonly string[] = [
     'attentionGradient',
   ],
   ...['layerNormGradient', 'layerNormWeightGradient', 'rmsNormGradient', 'rmsNormWeightGradient'],
+  ...['firstMoment', 'secondMoment', 'adamStep', 'sumOfSquares', 'clipFactor'],
   ...['geluGradient', 'siluGateGradient', 'resizeGridGradient', 'crossEntropyGradient'],
 ];
 const names = cases.map(({ op }) => op);
