@@ -101,7 +101,8 @@ export const tolerances = {
   gelu: { cpu: { absolute: 1e-9, relative: u }, webasm: ofScale(4), shader: ofScale(5) },
   // The scale allows for the rounding of the coordinates, which only float32 has.
   resizeGrid: { cpu: roundings(1), webasm: ofScale(4), shader: ofScale(4) },
-  resizeGridGradient: { cpu: roundings(1), webasm: ofScale(4), shader: ofScale(4) },
+  // Its weights are sums of rounded ones, along either side.
+  resizeGridGradient: { cpu: roundings(1), webasm: ofScale(12), shader: ofScale(12) },
 } as const satisfies Record<string, Record<Family, Tolerance>>;
 
 export type OpName = keyof typeof tolerances;

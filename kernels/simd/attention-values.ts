@@ -89,6 +89,7 @@ const mix = func(
         code.call(callee, {
           x: at(x, key),
           xRow,
+          xStep: WORD,
           w: at(at(w, key, vRow), column),
           wPanel: PANEL * WORD,
           wStep: vRow,

@@ -32,3 +32,33 @@ export const columns = func(
     });
   },
 );
+
+/** `placeColumns`: puts the runs of x to where `columns` picks them, 0 elsewhere; the rows from `start` to `end`. */
+export const placeColumns = func(
+  'placeColumns',
+  {
+    x: 'i32',
+    y: 'i32',
+    C: 'i32',
+    first: 'i32',
+    width: 'i32',
+    stride: 'i32',
+    groups: 'i32',
+    start: 'i32',
+    end: 'i32',
+  },
+  (code, { x, y, C, first, width, stride, groups, start, end }) => {
+    const bytes = code.let(words(width));
+    code.for(start, end, 1, (row) => {
+      const from = code.let(at(x, i32.mul(row, groups), bytes));
+      const to = code.let(at(y, row, words(C)));
+      code.run(memory.fill(to, 0, words(C)));
+      code.set(to, at(to, first));
+      code.for(0, groups, 1, () => {
+        code.run(memory.copy(to, from, bytes));
+        code.set(from, i32.add(from, bytes));
+        code.set(to, at(to, stride));
+      });
+    });
+  },
+);

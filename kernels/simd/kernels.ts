@@ -1,25 +1,38 @@
+import { adamStep, clipFactor, firstMoment, secondMoment, squaresOfRows, total } from './adam.ts';
 import { add } from './add.ts';
 import { append } from './append.ts';
 import { argmax } from './argmax.ts';
 import { attention } from './attention.ts';
+import { attentionGradient, attentionKeys } from './attention-gradient.ts';
 import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
-import { columns } from './columns.ts';
+import { columns, placeColumns } from './columns.ts';
+import { crossEntropy, crossEntropyGradient } from './cross-entropy.ts';
 import { draw } from './draw.ts';
 import { embedding } from './embedding.ts';
-import { gelu } from './gelu.ts';
+import { fold } from './fold.ts';
+import { gelu, geluGradient } from './gelu.ts';
 import { layerNorm } from './layer-norm.ts';
+import {
+  layerNormGradient,
+  layerNormRows,
+  normWeightGradient,
+  rmsNormGradient,
+  rmsNormRows,
+} from './norm-gradients.ts';
 import { pack } from './pack.ts';
 import { patches } from './patches.ts';
 import { product } from './product.ts';
-import { resizeGrid } from './resize-grid.ts';
+import { resizeGrid, resizeGridGradient } from './resize-grid.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from './roof.ts';
 import { rotary } from './rotary.ts';
 import { divide, scaleRows } from './scale.ts';
-import { siluGate } from './silu-gate.ts';
-import { softmax } from './softmax.ts';
+import { siluGate, siluGateGradient } from './silu-gate.ts';
+import { softmax, softmaxGradient } from './softmax.ts';
 import { splice } from './splice.ts';
+import { sum } from './sum.ts';
+import { sumRows } from './sum-rows.ts';
 import type { Func, Parameters } from './wasm/code.ts';
 import { features } from './wasm/features.ts';
 import { assemble } from './wasm/module.ts';
@@ -52,6 +65,29 @@ export const KERNELS: readonly Func[] = [
   zeros,
   memoryRoof,
   multiplyAddRoof,
+  adamStep,
+  attentionGradient,
+  attentionKeys,
+  clipFactor,
+  crossEntropy,
+  crossEntropyGradient,
+  firstMoment,
+  fold,
+  geluGradient,
+  layerNormGradient,
+  layerNormRows,
+  normWeightGradient,
+  placeColumns,
+  resizeGridGradient,
+  rmsNormGradient,
+  rmsNormRows,
+  secondMoment,
+  siluGateGradient,
+  softmaxGradient,
+  squaresOfRows,
+  sum,
+  sumRows,
+  total,
 ];
 
 /** The arguments of a kernel by the names of its parameters: byte offsets in the memory, and numbers. */

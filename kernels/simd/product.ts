@@ -1,4 +1,4 @@
-import { at, words } from './address.ts';
+import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
 import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
@@ -78,6 +78,12 @@ export const product = {
       });
     }),
   ),
+  /** `xᵀ · Wᵀ`, x `[K, M]`, of which a row is `xStep` bytes long: the gradient of a weight. */
+  transposed: func('product_transposed', { ...parameters, xStep: 'i32' }, (code, p) => {
+    const wPanel = code.let(panelBytes('float32', p.K));
+    const weightsOf: Weights['weightsOf'] = (panel, k) => at(at(p.w, panel, wPanel), k, PANEL * WORD);
+    emitProduct(code, 'float32', p, { wPanel, panelsAtOnce, weightsOf }, p.xStep);
+  }),
   widened: func('product_widened', parameters, (code, p) => {
     const wPanel = code.let(panelBytes('bfloat16', p.K));
     const to = code.let(at(p.scratch, p.start, SCRATCH));
@@ -107,9 +113,15 @@ function emitProduct(
   type: WeightType,
   { x, bias, residual, y, N, K, activation, rowStart, rowEnd, start, end }: LocalsOf<typeof parameters>,
   { weightsOf, wPanel, panelsAtOnce }: Weights,
+  downColumns?: Local<'i32'>,
 ): void {
-  const tiles = TILE_SHAPES.map(([rows, panels]) => ({ rows, panels, compute: tile(type, rows, panels) }));
-  const xRow = code.let(words(K));
+  const tiles = TILE_SHAPES.map(([rows, panels]) => ({
+    rows,
+    panels,
+    compute: tile(type, rows, panels, downColumns ? 'down columns' : 'along rows'),
+  }));
+  const xRow = code.let(downColumns ? i32.const(WORD) : words(K));
+  const xStep = code.let(downColumns ?? i32.const(WORD));
   const yRow = code.let(words(N));
   code.for(rowStart, rowEnd, ROW_BLOCK, (first) => {
     const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
@@ -126,8 +138,9 @@ function emitProduct(
         // The first block of k writes, the others add.
         const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
           code.call(compute, {
-            x: at(at(x, k), row, xRow),
+            x: at(at(x, k, xStep), row, xRow),
             xRow,
+            xStep,
             w: weights,
             wPanel,
             wStep: PANEL * WEIGHT_BYTES[type],

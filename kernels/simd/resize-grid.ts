@@ -1,7 +1,7 @@
 import { at, words } from './address.ts';
 import { forLanes } from './lanes.ts';
 import { type Code, func } from './wasm/code.ts';
-import { f32, f32x4, i32, select } from './wasm/instructions.ts';
+import { f32, f32x4, i32, memory, select } from './wasm/instructions.ts';
 import type { Local, Value } from './wasm/values.ts';
 
 /**
@@ -50,3 +50,43 @@ function neighbours(code: Code, index: Value<'i32'>, from: Local<'i32'>, to: Loc
     return { index: cell, weight: code.let(select(f32.gt(t, 1), outer, inner)) };
   });
 }
+
+/**
+ * `resizeGridGradient`: its transpose, dx[cell] = Σ R[i, row] · R[j, column] · dy[i, j], R the weights along one side; the cells of the
+ * grid that was resized from `start` to `end`. It runs once a step, so it only need be right.
+ */
+export const resizeGridGradient = func(
+  'resizeGridGradient',
+  { dy: 'i32', dx: 'i32', from: 'i32', to: 'i32', D: 'i32', start: 'i32', end: 'i32' },
+  (code, { dy, dx, from, to, D, start, end }) => {
+    const bytes = code.let(words(D));
+    /** What a cell along one side gives to `index` of the result: of what is clamped several weights meet in one cell. */
+    const shareOf = (index: Local<'i32'>, line: Local<'i32'>): Local<'f32'> => {
+      const share = code.let(f32.add(0, 0));
+      for (const { index: cell, weight } of neighbours(code, index, from, to)) {
+        code.if(i32.eq(cell, line), () => code.set(share, f32.add(share, weight)));
+      }
+      return share;
+    };
+    code.for(start, end, 1, (cell) => {
+      const [row, column] = [code.let(i32.div_u(cell, from)), code.let(i32.rem_u(cell, from))];
+      const target = code.let(at(dx, cell, bytes));
+      code.run(memory.fill(target, 0, bytes));
+      code.for(0, to, 1, (i) => {
+        const rowShare = shareOf(i, row);
+        code.if(f32.gt(f32.abs(rowShare), 0), () =>
+          code.for(0, to, 1, (j) => {
+            const share = code.let(f32.mul(rowShare, shareOf(j, column)));
+            code.if(f32.gt(f32.abs(share), 0), () => {
+              const weight = code.let(f32x4.splat(share));
+              const source = code.let(at(dy, i32.add(i32.mul(i, to), j), bytes));
+              forLanes(code, 0, D, ({ load, store }) =>
+                store(target, f32x4.add(load(target), f32x4.mul(weight, load(source)))),
+              );
+            });
+          }),
+        );
+      });
+    });
+  },
+);

@@ -20,3 +20,25 @@ export const siluGate = func(
     });
   },
 );
+
+/**
+ * `siluGateGradient`: dgate = dy · x · s · (1 + gate · (1 − s)), s the sigmoid of gate; the elements from `start` to `end`. `1 − s` is the
+ * sigmoid of −gate.
+ */
+export const siluGateGradient = func(
+  'siluGateGradient',
+  { x: 'i32', gate: 'i32', dy: 'i32', dgate: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, gate, dy, dgate, start, end }) => {
+    const { add, mul, div } = f32x4;
+    const one = code.let(f32x4.const(1));
+    forLanes(code, start, end, ({ load, store }) => {
+      const g = code.let(load(gate));
+      const e = emitExp(code, code.let(f32x4.neg(f32x4.abs(g))));
+      const negative = code.let(f32x4.lt(g, f32x4.const(0)));
+      const share = code.let(div(one, add(one, e)));
+      const sigmoid = mul(v128.bitselect(e, one, negative), share);
+      const rest = mul(v128.bitselect(one, e, negative), share);
+      store(dgate, mul(mul(load(dy), load(x)), mul(sigmoid, add(one, mul(g, rest)))));
+    });
+  },
+);

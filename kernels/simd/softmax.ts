@@ -27,3 +27,24 @@ export const softmax = func(
     });
   },
 );
+
+/**
+ * `softmaxGradient`: dx[j] = y[j] · (dy[j] − Σ y·dy) / divisor over the keys that a row sees, 0 over the rest; rows as in `softmax`; dx may
+ * be dy.
+ */
+export const softmaxGradient = func(
+  'softmaxGradient',
+  { y: 'i32', dy: 'i32', span: 'i32', dx: 'i32', N: 'i32', C: 'i32', divisor: 'f32', start: 'i32', end: 'i32' },
+  (code, { y, dy, span, dx, N, C, divisor, start, end }) => {
+    const { sub, mul, div } = f32x4;
+    const bytes = code.let(words(C));
+    const by = code.let(f32x4.splat(divisor));
+    code.for(start, end, 1, (row) => {
+      const [p, dp, to] = [y, dy, dx].map((rows) => code.let(at(rows, row, bytes)));
+      const count = code.let(i32.load(at(span, i32.rem_u(row, N), 2 * WORD), WORD));
+      const dot = sumOver(code, count, ({ load }) => mul(load(p), load(dp)));
+      forLanes(code, 0, count, ({ load, store }) => store(to, div(mul(load(p), sub(load(dp), dot)), by)));
+      code.run(memory.fill(at(to, count), 0, words(i32.sub(C, count))));
+    });
+  },
+);

@@ -25,6 +25,7 @@ const VECTORS = PANEL / 4;
 const parameters = {
   x: 'i32',
   xRow: 'i32',
+  xStep: 'i32',
   w: 'i32',
   wPanel: 'i32',
   wStep: 'i32',
@@ -67,12 +68,20 @@ const SUM_BLOCK = 32;
  * Every sum takes its terms in the order of k in a lane of its own, whatever the tile: so the bytes of a result do not
  * depend on which rows and columns are computed together.
  *
- * Parameters: `x` the first row at this block's first k, `xRow` bytes between rows; `w` the first panel there, `wPanel`
+ * **Down columns**, for `xᵀ`: a row's elements lie `xStep` bytes apart, so that the x of a step are neighbours in memory.
+ *
+ * Parameters: `x` the first row at this block's first k, `xRow` bytes between rows, `xStep` from one k to the next where that is no word; `w` the first panel there, `wPanel`
  * bytes between panels, `wStep` from one k to the next; `y` the first result, `yRow` bytes between rows; `depth` ≥ 1
  * steps of k; `columns` that exist; `add` whether y is added to or written.
  */
-export const tile = (type: WeightType, rows: number, panels: number): Func<typeof parameters> =>
-  func(`tile_${rows}x${panels * PANEL}_${type}`, parameters, (code, p) => {
+export const tile = (
+  type: WeightType,
+  rows: number,
+  panels: number,
+  xs: 'along rows' | 'down columns' = 'along rows',
+): Func<typeof parameters> =>
+  func(`tile_${rows}x${panels * PANEL}_${type}${xs === 'along rows' ? '' : '_down'}`, parameters, (code, p) => {
+    const xStep = xs === 'along rows' ? WORD : p.xStep;
     const x = Array.from({ length: rows }, (_, row) => code.let(at(p.x, row, p.xRow)));
     const y = Array.from({ length: rows }, (_, row) => code.let(at(p.y, row, p.yRow)));
     const w = Array.from({ length: panels }, (_, panel) => code.let(at(p.w, panel, p.wPanel)));
@@ -80,10 +89,10 @@ export const tile = (type: WeightType, rows: number, panels: number): Func<typeo
     const sums = zeros();
     const totals = zeros();
 
-    const end = code.let(at(x[0], p.depth));
+    const end = code.let(at(x[0], p.depth, xStep));
     const stop = code.let(x[0]);
     const block = (again: Label): void => {
-      code.set(stop, i32.add(x[0], SUM_BLOCK * WORD));
+      code.set(stop, at(x[0], SUM_BLOCK, xStep));
       code.if(i32.lt_u(end, stop), () => code.set(stop, end));
       for (const sum of sums.flat()) code.set(sum, f32x4.const(0));
       code.loop(step);
@@ -99,7 +108,7 @@ export const tile = (type: WeightType, rows: number, panels: number): Func<typeo
         for (const [i, sum] of sums[row].entries()) code.set(sum, code.multiplyAdd(value, weights[i], sum));
       }
       for (const pointer of w) code.set(pointer, i32.add(pointer, p.wStep));
-      for (const pointer of x) code.set(pointer, i32.add(pointer, WORD));
+      for (const pointer of x) code.set(pointer, i32.add(pointer, xStep));
       code.branchIf(again, i32.lt_u(x[0], stop));
     };
     code.loop(block);

@@ -1,0 +1,155 @@
+import { at, WORD, words } from './address.ts';
+import { attentionScores } from './attention-scores.ts';
+import { attentionValues } from './attention-values.ts';
+import { softmax, softmaxGradient } from './softmax.ts';
+import { TILE_ROWS, tile } from './tile.ts';
+import { type Code, func } from './wasm/code.ts';
+import { i32, memory } from './wasm/instructions.ts';
+import type { Local } from './wasm/values.ts';
+import { PANEL } from './weights.ts';
+
+/** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */
+export const QUERY_BLOCK = 32;
+
+const fourRows = tile('float32', TILE_ROWS, 1, 'down columns');
+const oneRow = tile('float32', 1, 1, 'down columns');
+
+/**
+ * `attentionGradient`: dq, dk and dv below each other in y, a head a unit, the heads from `start` to `end`.
+ *
+ * A block of queries whose keys begin at the same row goes through the scores, the probabilities p, dp = dy·vᵀ and
+ * ds = p ⊙ (dp − Σ p·dp) / divisor, a matrix of queries × keys of the block and not of all; then dq = ds·k, and what the block adds to
+ * dk = dsᵀ·q and dv = pᵀ·dy. One head is the work of one thread, so its sums have one order.
+ *
+ * Rows of q, k, v, dy and y are `row` bytes apart, heads d float32. Each head has 2 · QUERY_BLOCK · C float32 of `scratch`.
+ */
+export const attentionGradient = func(
+  'attentionGradient',
+  {
+    q: 'i32',
+    k: 'i32',
+    v: 'i32',
+    span: 'i32',
+    dy: 'i32',
+    y: 'i32',
+    scratch: 'i32',
+    row: 'i32',
+    N: 'i32',
+    M: 'i32',
+    d: 'i32',
+    C: 'i32',
+    divisor: 'f32',
+    start: 'i32',
+    end: 'i32',
+  },
+  (code, { q, k, v, span, dy, y, scratch, row, N, M, d, C, divisor, start, end }) => {
+    const line = code.let(words(C));
+    const block = code.let(i32.mul(line, QUERY_BLOCK));
+    code.for(start, end, 1, (head) => {
+      const of = (rows: Local<'i32'>) => code.let(at(rows, head, words(d)));
+      const [qs, ks, vs, dys, dqs] = [q, k, v, dy, y].map(of);
+      const dks = code.let(at(dqs, N, row));
+      const dvs = code.let(at(dks, M, row));
+      code.for(0, i32.mul(M, 2), 1, (key) => code.run(memory.fill(at(dks, key, row), 0, words(d))));
+      const p = code.let(at(scratch, i32.mul(head, 2), block));
+      const ds = code.let(i32.add(p, block));
+      const count = code.let(i32.const(0));
+      code.for(0, N, count, (first) => {
+        const entry = code.let(at(span, first, 2 * WORD));
+        const key = code.let(i32.load(entry));
+        const most = code.let(i32.const(0));
+        // As many rows as begin with the same key.
+        code.set(count, 0);
+        code.block((done) =>
+          code.loop((again) => {
+            const own = code.let(at(entry, count, 2 * WORD));
+            code.branchIf(done, i32.sub(i32.load(own), key));
+            const seen = code.let(i32.load(own, WORD));
+            code.if(i32.lt_u(most, seen), () => code.set(most, seen));
+            code.set(count, i32.add(count, 1));
+            code.branchIf(again, i32.and(i32.lt_u(count, QUERY_BLOCK), i32.lt_u(i32.add(first, count), N)));
+          }),
+        );
+        // The kernels number items from those of head 0 on: the block's are `first` to `last`, and its results begin at p and at ds.
+        const last = code.let(i32.add(first, count));
+        const [before, beforeDs] = [p, ds].map((to) => code.let(i32.sub(to, i32.mul(first, line))));
+        const rows = { qRow: row, qHead: 0, kRow: row, kHead: 0 };
+        const range = { N, C, start: first, end: last };
+        code.call(attentionScores, { q: qs, k: ks, span, scores: before, ...rows, d, divisor, ...range });
+        code.call(softmax, { x: before, span, y: before, ...range });
+        code.call(attentionScores, { q: dys, k: vs, span, scores: beforeDs, ...rows, d, divisor: 1, ...range });
+        code.call(softmaxGradient, { y: before, dy: beforeDs, span, dx: beforeDs, divisor, ...range });
+        const values = { vRow: row, vHead: 0, yRow: row, yHead: 0 };
+        code.call(attentionValues, { probabilities: beforeDs, v: ks, span, y: dqs, ...values, d, ...range });
+        const shared = { line, row, d, keys: most, count };
+        code.call(addKeys, { x: ds, w: at(qs, first, row), y: at(dks, key, row), ...shared });
+        code.call(addKeys, { x: p, w: at(dys, first, row), y: at(dvs, key, row), ...shared });
+      });
+    });
+  },
+);
+
+/** y[m] += Σᵢ x[i, m] · w[i] for the keys m < `keys` and the `count` query rows of a block: a matrix product of x down its columns. */
+const addKeys = func(
+  'addKeys',
+  { x: 'i32', w: 'i32', y: 'i32', line: 'i32', row: 'i32', d: 'i32', keys: 'i32', count: 'i32' },
+  (code, { x, w, y, line, row, d, keys, count }) => {
+    const sweep = (code: Code, compute: typeof oneRow, from: Local<'i32'>, to: Local<'i32'>, rows: number): void =>
+      code.for(from, to, rows, (key) =>
+        code.for(0, d, PANEL, (column) =>
+          code.call(compute, {
+            x: at(x, key),
+            xRow: WORD,
+            xStep: line,
+            w: at(w, column),
+            wPanel: PANEL * WORD,
+            wStep: row,
+            y: at(at(y, key, row), column),
+            yRow: row,
+            depth: count,
+            columns: i32.sub(d, column),
+            add: 1,
+          }),
+        ),
+      );
+    const zero = code.let(i32.const(0));
+    const whole = code.let(i32.and(keys, -TILE_ROWS));
+    sweep(code, fourRows, zero, whole, TILE_ROWS);
+    sweep(code, oneRow, whole, keys, 1);
+  },
+);
+
+/**
+ * `attentionKeys`: y[m, h] = Σᵢ p[h, i, m − first(i)] · q[i, h] over the query rows that see key m, a head a unit, the heads from `start`
+ * to `end`: the same, from probabilities that lie in memory.
+ */
+export const attentionKeys = func(
+  'attentionKeys',
+  {
+    probabilities: 'i32',
+    q: 'i32',
+    span: 'i32',
+    y: 'i32',
+    row: 'i32',
+    N: 'i32',
+    M: 'i32',
+    d: 'i32',
+    C: 'i32',
+    start: 'i32',
+    end: 'i32',
+  },
+  (code, { probabilities, q, span, y, row, N, M, d, C, start, end }) => {
+    const line = code.let(words(C));
+    code.for(start, end, 1, (head) => {
+      const [qs, ys] = [q, y].map((rows) => code.let(at(rows, head, words(d))));
+      const ps = code.let(at(probabilities, i32.mul(head, N), line));
+      code.for(0, M, 1, (key) => code.run(memory.fill(at(ys, key, row), 0, words(d))));
+      code.for(0, N, 1, (i) => {
+        const entry = code.let(at(span, i, 2 * WORD));
+        const to = at(ys, i32.load(entry), row);
+        const keys = i32.load(entry, WORD);
+        code.call(addKeys, { x: at(ps, i, line), w: at(qs, i, row), y: to, line, row, d, keys, count: 1 });
+      });
+    });
+  },
+);

@@ -1,0 +1,115 @@
+import { at, words } from './address.ts';
+import { forLanes, type Lanes, sumOver } from './lanes.ts';
+import { type Code, func } from './wasm/code.ts';
+import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
+import type { Local, Value } from './wasm/values.ts';
+
+const { add, sub, mul, div, sqrt, splat } = f32x4;
+
+/** What the elements of a row have in common, in all four lanes. */
+interface Moments {
+  readonly mean: Value<'v128'>;
+  readonly inverse: Local<'v128'>;
+}
+
+type MomentsOf = (code: Code, row: Local<'i32'>, D: Local<'i32'>, eps: Local<'f32'>) => Moments;
+
+const inverseOf = (code: Code, squares: Value<'v128'>, D: Local<'i32'>, eps: Local<'f32'>): Local<'v128'> =>
+  code.let(div(f32x4.const(1), sqrt(add(div(squares, splat(f32.convert_i32_u(D))), splat(eps)))));
+
+/** As in layer-norm.ts. */
+const layerNormMoments: MomentsOf = (code, row, D, eps) => {
+  const total = sumOver(code, D, ({ load }) => load(row));
+  const mean = code.let(div(total, splat(f32.convert_i32_u(D))));
+  const squares = sumOver(code, D, ({ load }) => {
+    const centred = code.let(sub(load(row), mean));
+    return mul(centred, centred);
+  });
+  return { mean, inverse: inverseOf(code, squares, D, eps) };
+};
+
+/** As in rms-norm.ts: there is no mean. */
+const rmsNormMoments: MomentsOf = (code, row, D, eps) => {
+  const squares = sumOver(code, D, ({ load }) => {
+    const value = code.let(load(row));
+    return mul(value, value);
+  });
+  return { mean: f32x4.const(0), inverse: inverseOf(code, squares, D, eps) };
+};
+
+/**
+ * `layerNormGradient` and `rmsNormGradient`: with x̂ = (x − mean) · inverse and g = dy · weight,
+ * dx = (g − mean(g) − x̂ · mean(g · x̂)) · inverse, where RMSNorm has no means to take away; D columns; the rows from `start` to `end`.
+ */
+const gradient = (name: string, momentsOf: MomentsOf, centred: boolean) =>
+  func(
+    name,
+    { x: 'i32', weight: 'i32', dy: 'i32', dx: 'i32', D: 'i32', eps: 'f32', start: 'i32', end: 'i32' },
+    (code, { x, weight, dy, dx, D, eps, start, end }) => {
+      const bytes = code.let(words(D));
+      const count = code.let(splat(f32.convert_i32_u(D)));
+      code.for(start, end, 1, (row) => {
+        const [from, flow, to] = [x, dy, dx].map((rows) => code.let(at(rows, row, bytes)));
+        const { mean, inverse } = momentsOf(code, from, D, eps);
+        const g = ({ load }: Lanes) => mul(load(flow), load(weight));
+        const offset = ({ load }: Lanes) => (centred ? sub(load(from), mean) : load(from));
+        const level = centred ? code.let(div(sumOver(code, D, g), count)) : undefined;
+        const product = sumOver(code, D, (lanes) => mul(g(lanes), offset(lanes)));
+        const slope = code.let(mul(mul(div(product, count), inverse), inverse));
+        forLanes(code, 0, D, (lanes) => {
+          const own = level ? sub(g(lanes), level) : g(lanes);
+          lanes.store(to, mul(sub(own, mul(offset(lanes), slope)), inverse));
+        });
+      });
+    },
+  );
+
+export const layerNormGradient = gradient('layerNormGradient', layerNormMoments, true);
+export const rmsNormGradient = gradient('rmsNormGradient', rmsNormMoments, false);
+
+/** The moments of the rows from `start` to `end`, for the gradients of weights: a mean and an inverse for each. */
+const moments = (name: string, momentsOf: MomentsOf) =>
+  func(
+    name,
+    { x: 'i32', moments: 'i32', D: 'i32', eps: 'f32', start: 'i32', end: 'i32' },
+    (code, { x, moments, D, eps, start, end }) => {
+      code.for(start, end, 1, (row) => {
+        const from = code.let(at(x, row, words(D)));
+        const { mean, inverse } = momentsOf(code, from, D, eps);
+        const to = code.let(at(moments, row, 8));
+        code.run(v128.store32_lane(to, mean, 0));
+        code.run(v128.store32_lane(i32.add(to, 4), inverse, 0));
+      });
+    },
+  );
+
+export const layerNormRows = moments('layerNormRows', layerNormMoments);
+export const rmsNormRows = moments('rmsNormRows', rmsNormMoments);
+
+/** Rows that are added up before their sum joins the others', as in the kernels of GPU.js. */
+const SUM_BLOCK = 32;
+
+/** The gradient of either norm's weight: y[i] = Σ dy · x̂ over N rows; the columns from `start` to `end`. */
+export const normWeightGradient = func(
+  'normWeightGradient',
+  { x: 'i32', dy: 'i32', moments: 'i32', y: 'i32', N: 'i32', D: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, dy, moments, y, N, D, start, end }) => {
+    const bytes = code.let(words(D));
+    forLanes(code, start, end, ({ load, store }) => {
+      const total = code.let(f32x4.const(0));
+      const part = code.let(f32x4.const(0));
+      code.for(0, N, SUM_BLOCK, (first) => {
+        code.set(part, f32x4.const(0));
+        const last = code.let(i32.add(first, SUM_BLOCK));
+        code.if(i32.lt_u(N, last), () => code.set(last, N));
+        code.for(first, last, 1, (row) => {
+          const own = code.let(at(moments, row, 8));
+          const centred = sub(load(at(x, row, bytes)), v128.load32_splat(own));
+          code.set(part, add(part, mul(load(at(dy, row, bytes)), mul(centred, v128.load32_splat(own, 4)))));
+        });
+        code.set(total, add(total, part));
+      });
+      store(y, total);
+    });
+  },
+);

@@ -1,0 +1,12 @@
+import { forLanes } from './lanes.ts';
+import { func } from './wasm/code.ts';
+import { f32x4 } from './wasm/instructions.ts';
+
+/** `sum`: y = a + b; the elements from `start` to `end`. */
+export const sum = func(
+  'sum',
+  { a: 'i32', b: 'i32', y: 'i32', start: 'i32', end: 'i32' },
+  (code, { a, b, y, start, end }) => {
+    forLanes(code, start, end, ({ load, store }) => store(y, f32x4.add(load(a), load(b))));
+  },
+);
