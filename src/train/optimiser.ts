@@ -3,6 +3,7 @@ import { sum } from '../../kernels/add.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { assign, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { Model } from '../model/qwen-vl.ts';
+import { GradientError } from './error.ts';
 import type { Treatment } from './groups.ts';
 
 export interface AdamOptions {
@@ -35,11 +36,6 @@ export interface Optimiser {
    */
   step(gradients: ReadonlyMap<string, Tensor>, rate: number): Promise<number>;
   free(): void;
-}
-
-/** A gradient that is no number: the weights are as they were before. */
-export class GradientError extends Error {
-  override readonly name = 'GradientError';
 }
 
 /** AdamW on the device of a model: see kernels/adam.ts for the equations. Moments begin at 0 when a weight has its first gradient. */

@@ -1,0 +1,47 @@
+import { sum } from '../../kernels/add.ts';
+import { differentiate } from '../../tensor/gradient.ts';
+import { keep } from '../../tensor/scope.ts';
+import { free, freeAll, read, type Tensor } from '../../tensor/tensor.ts';
+import type { Model } from '../model/qwen-vl.ts';
+import { type Batch, requireBatch } from './batch.ts';
+import { GradientError } from './error.ts';
+import { STAGES } from './groups.ts';
+import { batchLoss } from './loss.ts';
+
+export interface LossOptions {
+  /** Which weights are trained, by name; by default all that the original trains. */
+  readonly trains?: (weight: string) => boolean;
+  /** Whether blocks run again on the way back instead of being kept: see `differentiate`. True by default. */
+  readonly recompute?: boolean;
+}
+
+export interface LossAndGradients {
+  /** Mean cross-entropy of the supervised tokens, in nats. */
+  readonly loss: number;
+  /** By the checkpoint's names, in the order in which they came: from the scores back to the pixels. The caller frees them. */
+  readonly gradients: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * The loss of a batch of conversations, and its gradient with respect to every weight that is trained.
+ *
+ * @throws InputError for a batch that says nothing, or what the model does not know; GradientError for a loss that is no number
+ */
+export async function lossAndGradients(
+  model: Model,
+  batch: Batch,
+  { trains = STAGES['stage-2'], recompute }: LossOptions = {},
+): Promise<LossAndGradients> {
+  requireBatch(batch, model.config);
+  const gradients = new Map<string, Tensor>();
+  const take = (weight: string, gradient: Tensor) => void gradients.set(weight, keep(gradient));
+  const result = differentiate(() => batchLoss(model, batch), { trains, take, sum, recompute });
+  const pending = read(result);
+  free(result);
+  const [loss] = await pending;
+  if (Number.isFinite(loss)) return { loss, gradients };
+  freeAll(model.device, [...gradients.values()]);
+  throw new GradientError(
+    `the loss is ${loss}; no weight was changed: look for the first activation that is no number`,
+  );
+}
