@@ -8,7 +8,8 @@ import { seenBy } from './span.ts';
  * arXiv 1706.03762, equation 1, before the softmax).
  *
  * Who sees whom is data: `span` holds, for each query row, the first key row and the number of keys from there. A causal
- * prefill, one step over a cache, several images and several sequences in one batch differ in nothing else.
+ * prefill, one step over a cache, several images and several sequences in one batch differ in nothing else. A row that sees
+ * nothing gets zeros.
  *
  * @param q `[N, H·d]`
  * @param k `[M, H·d]`

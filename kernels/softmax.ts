@@ -8,7 +8,7 @@ import { seenBy } from './span.ts';
  * element changes nothing in the quotient and keeps `exp` from overflowing.
  *
  * @param x `[H·N, C]` scores, head by head
- * @param span `[N, 2]` int32: the first key row that each query row sees, and how many from there (at least one)
+ * @param span `[N, 2]` int32: the first key row that each query row sees, and how many from there (none: zeros)
  * @returns `[H·N, C]`
  */
 export function softmax(x: Tensor, span: Tensor): Tensor {

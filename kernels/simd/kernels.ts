@@ -9,7 +9,7 @@ import { draw } from './draw.ts';
 import { embedding } from './embedding.ts';
 import { gelu } from './gelu.ts';
 import { layerNorm } from './layer-norm.ts';
-import { pack } from './pack.ts';
+import { pack, unpack } from './pack.ts';
 import { patches } from './patches.ts';
 import { product } from './product.ts';
 import { resizeGrid } from './resize-grid.ts';
@@ -23,11 +23,13 @@ import { splice } from './splice.ts';
 import type { Func, Parameters } from './wasm/code.ts';
 import { features } from './wasm/features.ts';
 import { assemble } from './wasm/module.ts';
+import { widenRange } from './widen.ts';
 import { zeros } from './zeros.ts';
 
 /** Every kernel. A kernel is a function that a module exports under its name. */
 export const KERNELS: readonly Func[] = [
   ...Object.values(pack),
+  ...Object.values(unpack),
   ...Object.values(product),
   ...Object.values(draw),
   ...Object.values(embedding),
@@ -49,6 +51,7 @@ export const KERNELS: readonly Func[] = [
   siluGate,
   softmax,
   splice,
+  widenRange,
   zeros,
   memoryRoof,
   multiplyAddRoof,

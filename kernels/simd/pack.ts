@@ -4,8 +4,16 @@ import { i32 } from './wasm/instructions.ts';
 import type { Operand, Value } from './wasm/values.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
+/** A matrix as it lies as rows: its element (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
+export interface MatrixLayout {
+  readonly N: number;
+  readonly K: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
 /**
- * Packs weights into panels, once, when they are loaded. A panel holds PANEL = 8 outputs; for each k their 8 weights
+ * Packs a matrix into panels. A panel holds PANEL = 8 outputs; for each k their 8 weights
  * lie side by side, in the order in which the product reads them, without a gap and whatever the width of the matrix:
  *
  * ```
@@ -44,6 +52,30 @@ export const pack = forEachType((type: WeightType) =>
             code.set(from, i32.add(from, columnStride));
           }
           code.set(to, i32.add(to, PANEL * bytes));
+        });
+      });
+    },
+  ),
+);
+
+/** The way back: the panels from `start` to `end` are written as rows. */
+export const unpack = forEachType((type: WeightType) =>
+  func(
+    `unpack_${type}`,
+    { packed: 'i32', w: 'i32', N: 'i32', K: 'i32', rowStride: 'i32', columnStride: 'i32', start: 'i32', end: 'i32' },
+    (code, { packed, w, N, K, rowStride, columnStride, start, end }) => {
+      const bytes = WEIGHT_BYTES[type];
+      const step = PANEL * bytes;
+      const last = code.let(i32.mul(end, PANEL));
+      code.if(i32.lt_u(N, last), () => code.set(last, N));
+      code.for(i32.mul(start, PANEL), last, 1, (row) => {
+        const panel = at(packed, i32.div_u(row, PANEL), panelBytes(type, K));
+        const from = code.let(at(panel, i32.rem_u(row, PANEL), bytes));
+        const to = code.let(at(w, row, rowStride));
+        code.for(0, K, 1, () => {
+          move(code, type, to, from, 0);
+          code.set(from, i32.add(from, step));
+          code.set(to, i32.add(to, columnStride));
         });
       });
     },

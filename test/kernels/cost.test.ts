@@ -49,6 +49,9 @@ const none = () => 0;
 const seen = ({ span }: Example['inputs']): number[] =>
   Array.from({ length: span.shape[0] }, (_, row) => span.at(row, 1));
 
+/** How many query rows see nothing. */
+const blind = (inputs: Example['inputs']): number => seen(inputs).filter((count) => count === 0).length;
+
 /** One block a score, as far as rows see; what they do not see is divided too. */
 const scores: Extra['operations'] = ({ H, N, C, d }, inputs) => {
   const pairs = sum(seen(inputs));
@@ -64,10 +67,15 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   matmul: { operations: ({ N, M, K }) => N * M * blocks(K) },
   layerNorm: { operations: ({ N, D }) => 2 * N * blocks(D) },
   rmsNorm: { operations: ({ N, D }) => N * blocks(D) },
-  attentionScores: { operations: scores },
-  softmax: { operations: softmax },
+  // Of a query that sees nothing neither the row nor where its keys begin is read.
+  attentionScores: { operations: scores, elements: ({ H, d }, inputs) => -blind(inputs) * (H * d + 1) },
+  // The first score of a row is read before it is known whether the row sees it.
+  softmax: { operations: softmax, elements: ({ H }, inputs) => H * blind(inputs) },
   attentionValues: { operations: values },
-  attention: { operations: (...given) => scores(...given) + softmax(...given) + values(...given) },
+  attention: {
+    operations: (...given) => scores(...given) + softmax(...given) + values(...given),
+    elements: ({ H, d }, inputs) => -blind(inputs) * H * d,
+  },
   // Comparisons are all that there is to it, so they count.
   argmax: { operations: ({ N, V }) => -N * V },
   // An image's row replaces a token's, which is read all the same.

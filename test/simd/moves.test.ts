@@ -43,7 +43,7 @@ test('rotary and append read queries, keys and values inside the projection that
 
   const cache = memory.put(new Float32Array(9 * width));
   const segments = memory.put(Int32Array.of(0, 0, 2, 5, 2, 4));
-  memory.run(append, { cache, rows: all, segments, D: width, rowsRow: 12 * width, G: 2, start: 0, end: N });
+  memory.run(append, { cache, rows: all, segments, D: width, rowsRow: 12 * width, G: 2, start: 0, end: 9 });
   const expected = new Float32Array(9 * width);
   expected.set(keys.subarray(0, 2 * width));
   expected.set(keys.subarray(2 * width), 5 * width);

@@ -51,10 +51,10 @@ type Twin = (inputs: readonly number[], y: number, sizes: Sizes, memory: Guarded
 
 export const twins: Readonly<Record<OpName, Twin>> = {
   add: ([addend, x], y, { B, M, D }) => work(add, B * M, { x, addend, y, M, D }),
-  append: ([cache, rows, segments], y, { M, N, D, G }, { run }) => {
+  append: ([cache, rows, segments], y, { M, D, G }, { run }) => {
     const all = { C: D, first: 0, width: D, stride: D, groups: 1, start: 0, end: M };
     run(columns, { x: cache, y, ...all }); // the twin writes in place
-    return work(append, N, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
+    return work(append, M, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
   },
   argmax: ([x], index, { N, V }) => work(argmax, N, { x, index, V }),
   attention: ([q, k, v, span], y, { H, N, d, C, divisor }, memory) => {

@@ -1,3 +1,4 @@
+import type { Sizes } from '../../../tensor/signature.ts';
 import { add } from '../add.ts';
 import { append } from '../append.ts';
 import { argmax } from '../argmax.ts';
@@ -19,18 +20,30 @@ import { siluGate } from '../silu-gate.ts';
 import { softmax } from '../softmax.ts';
 import { splice } from '../splice.ts';
 import { zeros } from '../zeros.ts';
-import type { Twin } from './driver.ts';
-import { linear, matmul, weightType } from './weights.ts';
+import type { Host } from './bank.ts';
+import { linear, matmul } from './products.ts';
+import { type Stored, weightType } from './stored.ts';
 
-/** Operations that take weights in bfloat16; for others they are widened. */
-export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', 'embedding']);
+/** An operation on the `simd` device: writes the output, of which the place is given. */
+export type Twin = (host: Host, inputs: readonly Stored[], sizes: Sizes, output: Stored) => void;
 
-/** The input in whose memory an operation has to run: a weight that it packs, or what it writes into. */
-export const HOMES: ReadonlyMap<string, number> = new Map([
-  ['linear', 1],
-  ['matmul', 1],
-  ['embedding', 0],
-  ['append', 0],
+/**
+ * How an operation takes the one input in whose memory it runs:
+ * - `matrix`: whatever it holds, for the twin makes panels of it;
+ * - `rows`: as rows, in float32 or bfloat16;
+ * - `output`: consumed, so that the output begins with its elements.
+ */
+interface Main {
+  readonly input: number;
+  readonly as: 'matrix' | 'rows' | 'output';
+}
+
+/** Every other input is given as rows of float32, or of int32 where the signature says so; such operations run where the largest is. */
+export const MAIN: ReadonlyMap<string, Main> = new Map<string, Main>([
+  ['linear', { input: 1, as: 'matrix' }],
+  ['matmul', { input: 1, as: 'matrix' }],
+  ['embedding', { input: 0, as: 'rows' }],
+  ['append', { input: 0, as: 'output' }],
 ]);
 
 /** Of attention: each has room for the scores of a few queries. */
@@ -97,10 +110,6 @@ export const TWINS: Readonly<Record<string, Twin>> = {
     host.run(multiplyAddRoof, { x: x.at, y: y.at, turns }, N * D, 24 * N * D * turns),
   memoryRoof: (host, [x], { N, R, D, turns }, y) =>
     host.run(memoryRoof, { x: x.at, y: y.at, D: R * D, turns }, N, N * R * D * turns),
-  append(host, [cache, rows, segments], { N, D, G }, y) {
-    // It consumes its cache: the output takes its place in the memory, and it the place that was meant for the output.
-    [y.at, cache.at] = [cache.at, y.at];
-    const given = { cache: y.at, rows: rows.at, segments: segments.at, D, rowsRow: 4 * D, G };
-    host.run(append, given, N, N * D);
-  },
+  append: (host, [, rows, segments], { M, N, D, G }, y) =>
+    host.run(append, { cache: y.at, rows: rows.at, segments: segments.at, D, rowsRow: 4 * D, G }, M, N * D),
 };

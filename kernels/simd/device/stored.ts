@@ -1,0 +1,107 @@
+import { DeviceError } from '../../../tensor/error.ts';
+import { elements } from '../../../tensor/tensor.ts';
+import { type MatrixLayout, pack, unpack } from '../pack.ts';
+import { PANEL, WEIGHT_BYTES, type WeightType } from '../weights.ts';
+import { widenRange } from '../widen.ts';
+import type { Bank, Host } from './bank.ts';
+
+/**
+ * How elements lie: row by row, or as panels (pack.ts), which products read. Panels of rows are those of `y = x · Wᵀ`, eight rows
+ * of W side by side; panels of columns are those of `y = x · W`.
+ */
+export type Layout = 'rows' | 'panels of rows' | 'panels of columns';
+
+/**
+ * What the device holds of a tensor, and where. The rule, for every input of every operation:
+ *
+ * - What was uploaded or drawn is a **weight**: it lives long and serves many products, and of the largest there is no room for
+ *   two. The first product whose right operand it is turns it into panels for good, in place of its rows.
+ * - What an operation made is an **activation**, or a weight that the next step replaces. It stays as it is: a product packs it
+ *   into temporary room, which it gives back.
+ * - What a tensor does not hold is made of what it holds, in temporary room and for one operation: rows of panels, panels of the
+ *   other kind, float32 of bfloat16. So every use of a tensor gives the numbers that it gives alone, at the cost of a copy, or
+ *   where there is no room for one an error that names both uses.
+ */
+export interface Stored {
+  readonly bank: Bank;
+  at: number;
+  readonly shape: readonly number[];
+  readonly type: WeightType | 'int32';
+  readonly weight: boolean;
+  layout: Layout;
+  /** The operation that made panels of it. Errors say it. */
+  packedBy: string | undefined;
+}
+
+/** Bytes of its rows. */
+export const sizeOf = ({ shape, type }: Stored): number => elements(shape) * (type === 'bfloat16' ? 2 : 4);
+
+export const weightType = ({ type }: Stored): WeightType => (type === 'bfloat16' ? 'bfloat16' : 'float32');
+
+/** The tensor as rows of float32 (or int32), until the operation ends. */
+export function plain(host: Host, stored: Stored): Stored {
+  if (stored.layout === 'rows' && stored.type !== 'bfloat16') return stored;
+  return widened(host, asRows(host, stored));
+}
+
+/** The tensor as rows in the type that it has, until the operation ends. */
+export function asRows(host: Host, stored: Stored): Stored {
+  if (stored.layout === 'rows') return stored;
+  const type = weightType(stored);
+  const matrix = matrixOf(stored, stored.layout);
+  const at = roomFor(host, stored, sizeOf(stored), 'rows');
+  host.run(unpack[type], { packed: stored.at, w: at, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
+  return { ...stored, at, layout: 'rows', weight: false };
+}
+
+function widened(host: Host, stored: Stored): Stored {
+  if (stored.type !== 'bfloat16') return stored;
+  const count = elements(stored.shape);
+  const at = roomFor(host, stored, 4 * count, 'float32');
+  host.run(widenRange, { from: stored.at, to: at }, count);
+  return { ...stored, at, type: 'float32', weight: false };
+}
+
+/** Where the tensor's panels lie: they are made if it does not hold them, and kept if it is a weight. */
+export function panels(host: Host, stored: Stored, layout: Exclude<Layout, 'rows'>): number {
+  if (stored.layout === layout) return stored.at;
+  const type = weightType(stored);
+  const matrix = matrixOf(stored, layout);
+  const bytes = panelsOf(matrix) * PANEL * matrix.K * WEIGHT_BYTES[type];
+  const settles = becomesPanels(stored);
+  const to = settles ? host.heap.allocate(bytes) : roomFor(host, stored, bytes, layout);
+  const { at } = asRows(host, stored);
+  host.run(pack[type], { w: at, packed: to, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
+  if (settles) {
+    host.heap.free(stored.at);
+    Object.assign(stored, { at: to, layout, packedBy: host.op });
+  }
+  return to;
+}
+
+/** Whether a product replaces its rows by panels. */
+export const becomesPanels = ({ weight, layout }: Stored): boolean => weight && layout === 'rows';
+
+const panelsOf = ({ N }: MatrixLayout): number => Math.ceil(N / PANEL);
+
+/** The matrix whose panels these are: of a weight [R, C], R outputs of C terms, or C outputs of R terms. */
+function matrixOf(stored: Stored, layout: Exclude<Layout, 'rows'>): MatrixLayout {
+  const [rows, columns] = stored.shape;
+  const bytes = WEIGHT_BYTES[weightType(stored)];
+  return layout === 'panels of rows'
+    ? { N: rows, K: columns, rowStride: bytes * columns, columnStride: bytes }
+    : { N: columns, K: rows, rowStride: bytes, columnStride: bytes * columns };
+}
+
+/** @throws DeviceError naming both uses where what another use has packed does not fit beside the panels */
+function roomFor(host: Host, { shape, layout, packedBy }: Stored, bytes: number, wanted: string): number {
+  try {
+    return host.temporary(bytes);
+  } catch (cause) {
+    if (!(cause instanceof DeviceError) || !packedBy) throw cause;
+    throw new DeviceError(
+      `simd: ${host.op} takes the ${wanted} of [${shape.join(',')}], of which ${packedBy} has made ${layout}, and there is no room for both; make a tensor for each of the two, or give less --memory (${cause.message})`,
+      { cause },
+    );
+  }
+}
