@@ -1,7 +1,7 @@
 import { at } from './address.ts';
 import { type Code, func } from './wasm/code.ts';
-import { i32 } from './wasm/instructions.ts';
-import type { Operand, Value } from './wasm/values.ts';
+import { i32, v128 } from './wasm/instructions.ts';
+import type { Local, Operand, Value } from './wasm/values.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
 /** A matrix as it lies as rows: its element (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
@@ -35,24 +35,32 @@ export const pack = forEachType((type: WeightType) =>
     { w: 'i32', packed: 'i32', N: 'i32', K: 'i32', rowStride: 'i32', columnStride: 'i32', start: 'i32', end: 'i32' },
     (code, { w, packed, N, K, rowStride, columnStride, start, end }) => {
       const bytes = WEIGHT_BYTES[type];
-      const to = code.let(at(packed, start, panelBytes(type, K)));
       code.for(start, end, 1, (panel) => {
-        const columns = Array.from({ length: PANEL }, (_, column) => ({
-          index: i32.add(i32.mul(panel, PANEL), column),
-          from: code.let(at(w, i32.add(i32.mul(panel, PANEL), column), rowStride)),
-        }));
-        code.for(0, K, 1, () => {
-          for (const [column, { index, from }] of columns.entries()) {
-            const offset = column * bytes;
-            code.if(
-              i32.lt_u(index, N),
-              () => move(code, type, to, from, offset),
-              () => code.run(storeBits(type, to, 0, offset)),
-            );
-            code.set(from, i32.add(from, columnStride));
-          }
-          code.set(to, i32.add(to, PANEL * bytes));
-        });
+        const first = code.let(i32.mul(panel, PANEL));
+        const to = code.let(at(packed, panel, panelBytes(type, K)));
+        const from = code.let(at(w, first, rowStride));
+        code.if(
+          sideBySide(type, N, first, rowStride),
+          () => copy(code, type, K, { from, to, fromStep: columnStride, toStep: PANEL * bytes }),
+          () => {
+            const columns = Array.from({ length: PANEL }, (_, column) => ({
+              index: i32.add(first, column),
+              from: code.let(at(from, column, rowStride)),
+            }));
+            code.for(0, K, 1, () => {
+              for (const [column, { index, from }] of columns.entries()) {
+                const offset = column * bytes;
+                code.if(
+                  i32.lt_u(index, N),
+                  () => move(code, type, to, from, offset),
+                  () => code.run(storeBits(type, to, 0, offset)),
+                );
+                code.set(from, i32.add(from, columnStride));
+              }
+              code.set(to, i32.add(to, PANEL * bytes));
+            });
+          },
+        );
       });
     },
   ),
@@ -65,22 +73,51 @@ export const unpack = forEachType((type: WeightType) =>
     { packed: 'i32', w: 'i32', N: 'i32', K: 'i32', rowStride: 'i32', columnStride: 'i32', start: 'i32', end: 'i32' },
     (code, { packed, w, N, K, rowStride, columnStride, start, end }) => {
       const bytes = WEIGHT_BYTES[type];
-      const step = PANEL * bytes;
-      const last = code.let(i32.mul(end, PANEL));
-      code.if(i32.lt_u(N, last), () => code.set(last, N));
-      code.for(i32.mul(start, PANEL), last, 1, (row) => {
-        const panel = at(packed, i32.div_u(row, PANEL), panelBytes(type, K));
-        const from = code.let(at(panel, i32.rem_u(row, PANEL), bytes));
-        const to = code.let(at(w, row, rowStride));
-        code.for(0, K, 1, () => {
-          move(code, type, to, from, 0);
-          code.set(from, i32.add(from, step));
-          code.set(to, i32.add(to, columnStride));
-        });
+      code.for(start, end, 1, (panel) => {
+        const first = code.let(i32.mul(panel, PANEL));
+        const from = code.let(at(packed, panel, panelBytes(type, K)));
+        const to = code.let(at(w, first, rowStride));
+        code.if(
+          sideBySide(type, N, first, rowStride),
+          () => copy(code, type, K, { from, to, fromStep: PANEL * bytes, toStep: columnStride }),
+          () => {
+            const left = code.let(i32.sub(N, first));
+            code.if(i32.lt_u(PANEL, left), () => code.set(left, PANEL));
+            code.for(0, left, 1, (row) => {
+              const element = code.let(at(from, row, bytes));
+              const place = code.let(at(to, row, rowStride));
+              code.for(0, K, 1, () => {
+                move(code, type, place, element, 0);
+                code.set(element, i32.add(element, PANEL * bytes));
+                code.set(place, i32.add(place, columnStride));
+              });
+            });
+          },
+        );
       });
     },
   ),
 );
+
+/** Whether the matrix holds the eight weights of a panel's step side by side too, as one that is stored the other way round does. */
+const sideBySide = (type: WeightType, N: Local<'i32'>, first: Local<'i32'>, rowStride: Local<'i32'>): Value<'i32'> =>
+  i32.and(i32.eq(rowStride, WEIGHT_BYTES[type]), i32.ge_u(i32.sub(N, first), PANEL));
+
+/** Eight weights at a time. */
+function copy(
+  code: Code,
+  type: WeightType,
+  K: Local<'i32'>,
+  { from, to, fromStep, toStep }: Record<'from' | 'to', Local<'i32'>> & Record<'fromStep' | 'toStep', Operand<'i32'>>,
+): void {
+  code.for(0, K, 1, () => {
+    for (let offset = 0; offset < PANEL * WEIGHT_BYTES[type]; offset += 16) {
+      code.run(v128.store(to, v128.load(from, offset), offset));
+    }
+    code.set(from, i32.add(from, fromStep));
+    code.set(to, i32.add(to, toStep));
+  });
+}
 
 /** A weight is moved as bits, not as a number: every NaN stays what it is. */
 function move(code: Code, type: WeightType, to: Value<'i32'>, from: Value<'i32'>, offset: number): void {
