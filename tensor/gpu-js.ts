@@ -11,8 +11,8 @@ const { GPU, Input } = gpujs;
 export const GPU_JS_MODES = ['cpu', 'webasm', 'webgl2', 'webgpu', 'headlessgl'] as const;
 export type GpuJsMode = (typeof GPU_JS_MODES)[number];
 
-/** GPU.js cuts every loop at this count (1,000 unless told otherwise), in silence. No dimension here is larger. */
-const LONGEST_LOOP = 1 << 20;
+/** GPU.js cuts every loop at this count (1,000 unless told otherwise), in silence. No int32 is larger, which is what it counts with. */
+const LONGEST_LOOP = 2 ** 31 - 1;
 
 /** Each size signature of a webasm kernel is a module with a memory of its own; GPU.js keeps the last 8, a model needs more. */
 const MODULES_PER_KERNEL = 32;

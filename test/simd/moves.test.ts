@@ -4,13 +4,20 @@ import { embedding } from '../../kernels/simd/embedding.ts';
 import { compileKernels, instantiateKernels, KERNELS } from '../../kernels/simd/kernels.ts';
 import { rotary } from '../../kernels/simd/rotary.ts';
 import { func } from '../../kernels/simd/wasm/code.ts';
+import { widenRange } from '../../kernels/simd/widen.ts';
 import { widenBfloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
 
 const memory = guarded();
 
-test('rows of a bfloat16 table are widened exactly', () => {
+// Where int32 offsets change their sign, in the middle of what is written.
+const across = guarded(false, 64, 2 ** 31 - 100);
+
+test.each([
+  ['', memory],
+  [', across 2 GiB', across],
+])('rows of a bfloat16 table are widened exactly%s', (_, memory) => {
   memory.clear();
   const [V, D] = [5, 7];
   const table = Uint16Array.from({ length: V * D }, (_, i) => (i * 1877) & 0xffff);
@@ -23,6 +30,12 @@ test('rows of a bfloat16 table are widened exactly', () => {
   for (const [i, id] of ids.entries()) {
     expect(memory.bytes(y + 4 * i * D, 4 * D)).toEqual(wide.slice(4 * id * D, 4 * (id + 1) * D));
   }
+  memory.clear();
+
+  const [to, from] = [memory.allocate(4 * V * D), memory.put(table)];
+  memory.run(widenRange, { from, to, start: 9, end: V * D });
+  memory.run(widenRange, { from, to, start: 0, end: 9 });
+  expect(memory.bytes(to, 4 * V * D)).toEqual(wide);
   memory.clear();
 });
 

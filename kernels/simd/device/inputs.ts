@@ -28,7 +28,7 @@ export function prepared({ name, signature }: Op, inputs: Inputs, bank: Bank, ou
     const { dtype } = signature.inputs[index];
     if ((input.type === 'int32') !== (dtype === 'int32')) {
       throw new DeviceError(
-        `simd: ${name} takes ${signature.inputs[index].name} as ${dtype}, and it was uploaded as ${input.type}; give it other elements`,
+        `simd: ${name} takes ${signature.inputs[index].name} as ${dtype}, and it holds ${input.type}`,
       );
     }
     const here = input.bank === bank ? input : brought(host, bank, input);

@@ -29,8 +29,8 @@ export interface Stored {
   readonly type: WeightType | 'int32';
   readonly weight: boolean;
   layout: Layout;
-  /** The operation that made panels of it. Errors say it. */
-  packedBy: string | undefined;
+  /** Which operation made which panels of it. Errors say it. */
+  packed: string | undefined;
 }
 
 /** Bytes of its rows. */
@@ -40,8 +40,12 @@ export const weightType = ({ type }: Stored): WeightType => (type === 'bfloat16'
 
 /** The tensor as rows of float32 (or int32), until the operation ends. */
 export function plain(host: Host, stored: Stored): Stored {
-  if (stored.layout === 'rows' && stored.type !== 'bfloat16') return stored;
-  return widened(host, asRows(host, stored));
+  const rows = asRows(host, stored);
+  if (rows.type !== 'bfloat16') return rows;
+  const count = elements(rows.shape);
+  const at = roomFor(host, rows, 4 * count, 'rows in float32');
+  host.run(widenRange, { from: rows.at, to: at }, count);
+  return { ...rows, at, type: 'float32', weight: false };
 }
 
 /** The tensor as rows in the type that it has, until the operation ends. */
@@ -52,14 +56,6 @@ export function asRows(host: Host, stored: Stored): Stored {
   const at = roomFor(host, stored, sizeOf(stored), 'rows');
   host.run(unpack[type], { packed: stored.at, w: at, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
   return { ...stored, at, layout: 'rows', weight: false };
-}
-
-function widened(host: Host, stored: Stored): Stored {
-  if (stored.type !== 'bfloat16') return stored;
-  const count = elements(stored.shape);
-  const at = roomFor(host, stored, 4 * count, 'float32');
-  host.run(widenRange, { from: stored.at, to: at }, count);
-  return { ...stored, at, type: 'float32', weight: false };
 }
 
 /** Where the tensor's panels lie: they are made if it does not hold them, and kept if it is a weight. */
@@ -74,7 +70,7 @@ export function panels(host: Host, stored: Stored, layout: Exclude<Layout, 'rows
   host.run(pack[type], { w: at, packed: to, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
   if (settles) {
     host.heap.free(stored.at);
-    Object.assign(stored, { at: to, layout, packedBy: host.op });
+    Object.assign(stored, { at: to, layout, packed: `${host.op} has made ${layout}` });
   }
   return to;
 }
@@ -94,13 +90,13 @@ function matrixOf(stored: Stored, layout: Exclude<Layout, 'rows'>): MatrixLayout
 }
 
 /** @throws DeviceError naming both uses where what another use has packed does not fit beside the panels */
-function roomFor(host: Host, { shape, layout, packedBy }: Stored, bytes: number, wanted: string): number {
+function roomFor(host: Host, { shape, packed }: Stored, bytes: number, wanted: string): number {
   try {
     return host.temporary(bytes);
   } catch (cause) {
-    if (!(cause instanceof DeviceError) || !packedBy) throw cause;
+    if (!(cause instanceof DeviceError) || !packed) throw cause;
     throw new DeviceError(
-      `simd: ${host.op} takes the ${wanted} of [${shape.join(',')}], of which ${packedBy} has made ${layout}, and there is no room for both; make a tensor for each of the two, or give less --memory (${cause.message})`,
+      `simd: ${host.op} takes the ${wanted} of [${shape.join(',')}], of which ${packed}, and there is no room for both; make a tensor for each of the two, or give less --memory (${cause.message})`,
       { cause },
     );
   }
