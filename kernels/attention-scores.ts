@@ -1,7 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `score[h, i, j] = q[i, h] · k[first(i) + j, h] / divisor` for the keys that query row i sees, 0 beyond (Vaswani et al. 2017,
@@ -30,6 +30,7 @@ export function attentionScores(
 export const attentionScoresOp: Op = {
   name: 'attentionScores',
   signature: parseSignature('q[N,H*d], k[M,H*d], span[N,2]:i32 -> scores[H*N,C]'),
+  check: ({ C, M }, [, , span]) => requireSeen('attentionScores', span, C, M),
   cost({ N, M, H, d, C }, { inputs: [, , span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
     return { operations: H * pairs * (2 * d + 1), bytes: 4 * (N * H * d + keys * H * d + 2 * N + H * N * C) };

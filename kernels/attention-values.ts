@@ -1,7 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `y[i, h] = Σⱼ p[h, i, j] · v[first(i) + j, h]` over the keys that query row i sees: the values, mixed by the attention
@@ -19,6 +19,7 @@ export function attentionValues(probabilities: Tensor, v: Tensor, span: Tensor):
 export const attentionValuesOp: Op = {
   name: 'attentionValues',
   signature: parseSignature('span[N,2]:i32, probabilities[H*N,C], v[M,H*d] -> y[N,H*d]'),
+  check: ({ C, M }, [span]) => requireSeen('attentionValues', span, C, M),
   cost({ N, M, H, d, C }, { inputs: [span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
     return { operations: 2 * H * pairs * d, bytes: 4 * (2 * N + H * pairs + keys * H * d + N * H * d) };

@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { attentionScoresOp } from './attention-scores.ts';
 import { attentionValuesOp } from './attention-values.ts';
 import { softmaxOp } from './softmax.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762, equation 1): `attentionScores`, `softmax`
@@ -31,6 +31,7 @@ export function attention(
 const op: Op = {
   name: 'attention',
   signature: parseSignature('q[N,H*d], k[M,H*d], v[M,H*d], span[N,2]:i32 -> y[N,H*d]'),
+  check: ({ C, M }, [, , , span]) => requireSeen('attention', span, C, M),
   /** The operations of the three: for each pair of a query and a key that it sees 2·d + 1, 5 and 2·d. */
   cost({ N, M, H, d, C }, { inputs: [, , , span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });

@@ -1,7 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `y[j] = exp(x[j] − max) / Σ exp(x − max)` over the keys that a row sees, 0 over the rest. Subtracting the row's largest
@@ -19,6 +19,7 @@ export function softmax(x: Tensor, span: Tensor): Tensor {
 export const softmaxOp: Op = {
   name: 'softmax',
   signature: parseSignature('span[N,2]:i32, x[H*N,C] -> y[H*N,C]'),
+  check: ({ C }, [span]) => requireSeen('softmax', span, C),
   cost({ H, N, C }, { inputs: [span] }) {
     const { pairs } = seenBy(span!, { pairs: N * C, keys: 0 });
     return { operations: 5 * H * pairs, bytes: 4 * (H * pairs + N + H * N * C) };

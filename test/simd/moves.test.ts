@@ -64,6 +64,29 @@ test('rotary and append read queries, keys and values inside the projection that
   memory.clear();
 });
 
+test('of two segments for one place of a cache the later counts, however the places are divided', () => {
+  memory.clear();
+  const [M, N, D] = [5, 6, 3];
+  const rows = memory.put(Float32Array.from({ length: N * D }, (_, i) => i));
+  const segments = memory.put(Int32Array.of(0, 0, 4, 1, 4, 2, 0, 3, 1));
+  const expected = [3, 4, 5, 3, 0].flatMap((row, place) =>
+    place < 4 ? [0, 1, 2].map((i) => row * D + i) : [-1, -1, -1],
+  );
+  for (const cuts of [
+    [0, 5],
+    [0, 2, 5],
+    [0, 1, 2, 3, 4, 5],
+  ]) {
+    const cache = memory.put(new Float32Array(M * D).fill(-1));
+    for (let i = cuts.length - 2; i >= 0; i--) {
+      const range = { start: cuts[i], end: cuts[i + 1] };
+      memory.run(append, { cache, rows, segments, D, rowsRow: 4 * D, G: 3, ...range });
+    }
+    expect([...memory.floats(cache, M * D)]).toEqual(expected);
+  }
+  memory.clear();
+});
+
 test('kernels run on shared memory; a kernel it does not hold is named', () => {
   const shared = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const run = instantiateKernels(compileKernels(true, false), shared);
