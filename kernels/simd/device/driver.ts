@@ -47,7 +47,7 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
   const banks = [await open()];
 
   function allocate(bank: Bank, shape: readonly number[], type: Stored['type'], weight: boolean): Stored {
-    const stored: Stored = { bank, at: 0, shape, type, weight, layout: 'rows', packed: undefined };
+    const stored: Stored = { bank, at: 0, shape, type, weight, layout: 'rows', missed: undefined, packed: undefined };
     stored.at = bank.host.heap.allocate(sizeOf(stored));
     return stored;
   }
