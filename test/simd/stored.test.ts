@@ -45,6 +45,7 @@ test('a weight is packed once and stays so; what an operation made is packed for
     linear(x, right, undefined, { start: 3, count: 8 });
     read(right);
     for (let time = 0; time < 2; time++) matmul(x, right);
+    for (let time = 0; time < 3; time++) linear(x, right, undefined, { start: 8, count: 8 });
   }
   expect(await ran()).toEqual([
     'linear pack_float32 product_float32',
@@ -54,7 +55,10 @@ test('a weight is packed once and stays so; what an operation made is packed for
     'linear unpack_float32 pack_float32 product_float32',
     'matmul unpack_float32 pack_float32 product_float32', // the second that asks for columns: they stay
     'matmul product_float32',
-    ...['linear', 'linear', 'matmul', 'linear', 'linear', 'matmul', 'matmul'].map(
+    'linear unpack_float32 pack_float32 product_float32',
+    'linear unpack_float32 pack_float32 product_float32',
+    'linear product_float32',
+    ...['linear', 'linear', 'matmul', 'linear', 'linear', 'matmul', 'matmul', 'linear', 'linear', 'linear'].map(
       (op) => `${op} pack_float32 product_float32`,
     ),
   ]);

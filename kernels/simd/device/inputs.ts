@@ -33,8 +33,8 @@ export function prepared({ name, signature }: Op, inputs: Inputs, bank: Bank, ou
     }
     const here = input.bank === bank ? input : brought(host, bank, input);
     if (index !== main?.input) return plain(host, here);
-    const alone = inputs.indexOf(input) === inputs.lastIndexOf(input);
     if (main.as === 'rows') return asRows(host, here);
+    const alone = inputs.indexOf(input) === inputs.lastIndexOf(input);
     // What is given twice is taken as rows beside, and may not lose them.
     if (main.as === 'matrix') return alone ? here : { ...here, weight: false };
     return begin(host, here, output, alone);

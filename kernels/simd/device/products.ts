@@ -1,7 +1,7 @@
 import { ACTIVATION, product, SCRATCH, WORTH_WIDENING } from '../product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../weights.ts';
 import type { Host } from './bank.ts';
-import { asRows, becomesPanels, panels, type Stored, weightType } from './stored.ts';
+import { asRows, panels, type Stored, weightType } from './stored.ts';
 import type { Twin } from './twins.ts';
 
 export const linear: Twin = (host, [x, weight, bias], { N, K, M, start }, y) => {
@@ -21,7 +21,7 @@ export const matmul: Twin = (host, [x, weight], { N, K, M }, y) => {
  */
 function panelsOfRows(host: Host, weight: Stored, start: number, count: number): number {
   const bytesOfRow = weight.shape[1] * WEIGHT_BYTES[weightType(weight)];
-  const whole = weight.layout === 'panels of rows' || becomesPanels(weight);
+  const whole = weight.weight || weight.layout === 'panels of rows';
   if (whole && start % PANEL === 0) return panels(host, weight, 'panels of rows') + start * bytesOfRow;
   const rows = asRows(host, weight);
   const part = { ...rows, at: rows.at + start * bytesOfRow, shape: [count, weight.shape[1]], weight: false };

@@ -71,7 +71,7 @@ export function panels(host: Host, stored: Stored, layout: Exclude<Layout, 'rows
   const type = weightType(stored);
   const matrix = matrixOf(stored, layout);
   const bytes = panelsOf(matrix) * PANEL * matrix.K * WEIGHT_BYTES[type];
-  const settles = becomesPanels(stored) || (stored.weight && stored.missed === layout);
+  const settles = stored.weight && (stored.layout === 'rows' || stored.missed === layout);
   const to = roomFor(host, stored, bytes, layout, settles ? host.heap.allocate : host.temporary);
   const { at } = asRows(host, stored);
   host.run(pack[type], { w: at, packed: to, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
@@ -83,9 +83,6 @@ export function panels(host: Host, stored: Stored, layout: Exclude<Layout, 'rows
   }
   return to;
 }
-
-/** Whether a product replaces its rows by panels. */
-export const becomesPanels = ({ weight, layout }: Stored): boolean => weight && layout === 'rows';
 
 const panelsOf = ({ N }: MatrixLayout): number => Math.ceil(N / PANEL);
 
