@@ -9,8 +9,8 @@ import { free, type Tensor } from '../tensor/tensor.ts';
  *
  * @param cache `[M, D]`
  * @param rows `[N, D]`
- * @param segments `[G, 3]` int32: the first row of the cache, the first of the rows, and how many there are. Whoever makes
- *   the table sees to it that they fit.
+ * @param segments `[G, 3]` int32: the first row of the cache, the first of the rows, and how many there are. Where two have
+ *   a row for one place the later counts.
  * @returns `[M, D]`
  */
 export function append(cache: Tensor, rows: Tensor, segments: Tensor): Tensor {
@@ -22,6 +22,13 @@ export function append(cache: Tensor, rows: Tensor, segments: Tensor): Tensor {
 const op: Op = {
   name: 'append',
   signature: parseSignature('cache[M,D], rows[N,D], segments[G,3]:i32 -> y[M,D]'),
+  check({ M, N, G }, [, , segments]) {
+    for (let g = 0; segments?.known && g < G; g++) {
+      const [to, from, count] = segments.known.subarray(3 * g, 3 * g + 3);
+      if (to >= 0 && from >= 0 && count >= 0 && to + count <= M && from + count <= N) continue;
+      throw new RangeError(`append: ${count} rows from ${from} on, of ${N}, to row ${to} of a cache with ${M}`);
+    }
+  },
   cost: ({ N, D, G }) => ({ operations: 0, bytes: 4 * (2 * N * D + 3 * G) }),
   kernels: (run, [cache, rows, segments], { M, D, G }) => run(write, [M, D], cache, rows, segments, G),
 };

@@ -2,14 +2,15 @@ import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { divide } from './scale.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `score[h, i, j] = q[i, h] · k[first(i) + j, h] / divisor` for the keys that query row i sees, 0 beyond (Vaswani et al. 2017,
  * arXiv 1706.03762, equation 1, before the softmax).
  *
  * Who sees whom is data: `span` holds, for each query row, the first key row and the number of keys from there. A causal
- * prefill, one step over a cache, several images and several sequences in one batch differ in nothing else.
+ * prefill, one step over a cache, several images and several sequences in one batch differ in nothing else. A row that sees
+ * nothing gets zeros.
  *
  * ```
  * dq = attentionValues(dscore, k) / divisor          dk = attentionKeys(dscore, q) / divisor
@@ -64,6 +65,7 @@ export function attentionKeys(probabilities: Tensor, q: Tensor, span: Tensor, ke
 export const attentionScoresOp: Op = {
   name: 'attentionScores',
   signature: parseSignature('q[N,H*d], k[M,H*d], span[N,2]:i32 -> scores[H*N,C]'),
+  check: ({ C, M }, [, , span]) => requireSeen('attentionScores', span, C, M),
   cost({ N, M, H, d, C }, { inputs: [, , span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
     return { operations: H * pairs * (2 * d + 1), bytes: 4 * (N * H * d + keys * H * d + 2 * N + H * N * C) };
@@ -98,6 +100,7 @@ const scores = function (this: Thread, q: Matrix, k: Matrix, span: Matrix, N: nu
 export const attentionValuesOp: Op = {
   name: 'attentionValues',
   signature: parseSignature('span[N,2]:i32, probabilities[H*N,C], v[M,H*d] -> y[N,H*d]'),
+  check: ({ C, M }, [span]) => requireSeen('attentionValues', span, C, M),
   cost({ N, M, H, d, C }, { inputs: [span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
     return { operations: 2 * H * pairs * d, bytes: 4 * (2 * N + H * pairs + keys * H * d + N * H * d) };
@@ -129,6 +132,7 @@ const mix = function (this: Thread, probabilities: Matrix, v: Matrix, span: Matr
 export const attentionKeysOp: Op = {
   name: 'attentionKeys',
   signature: parseSignature('span[N,2]:i32, probabilities[H*N,C], q[N,H*d] -> y[M,H*d]'),
+  check: ({ C, M }, [span]) => requireSeen('attentionKeys', span, C, M),
   cost({ N, M, H, d, C }, { inputs: [span] }) {
     const { pairs } = seenBy(span!, { pairs: N * C, keys: M });
     const queries = span!.known ? span!.known.filter((count, i) => i % 2 === 1 && count > 0).length : N;

@@ -4,7 +4,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { attentionKeysOp, attentionScoresOp, attentionValuesOp } from './attention-products.ts';
 import { embedding } from './embedding.ts';
 import { softmaxGradientOp, softmaxOp } from './softmax.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762, equation 1): `attentionScores`, `softmax`
@@ -55,6 +55,7 @@ export function attentionGradient(
 const attentionOp: Op = {
   name: 'attention',
   signature: parseSignature('q[N,H*d], k[M,H*d], v[M,H*d], span[N,2]:i32 -> y[N,H*d]'),
+  check: ({ C, M }, [, , , span]) => requireSeen('attention', span, C, M),
   /** The operations of the three: for each pair of a query and a key that it sees 2·d + 1, 5 and 2·d. */
   cost({ N, M, H, d, C }, { inputs: [, , , span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });
@@ -85,6 +86,7 @@ const attentionOp: Op = {
 const attentionGradientOp: Op = {
   name: 'attentionGradient',
   signature: parseSignature('q[N,H*d], k[M,H*d], v[M,H*d], span[N,2]:i32, dy[N,H*d] -> y[R,H*d]'),
+  check: ({ C, M }, [, , , span]) => requireSeen('attentionGradient', span, C, M),
   /** Five products, the softmax and what flows back through it, and the division of scores, dq and dk. */
   cost({ N, M, H, d, C }, { inputs: [, , , span] }) {
     const { pairs, keys } = seenBy(span!, { pairs: N * C, keys: M });

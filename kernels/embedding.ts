@@ -21,6 +21,10 @@ export function embedding(table: Tensor, ids: Tensor): Tensor {
 const op: Op = {
   name: 'embedding',
   signature: parseSignature('table[V,D], ids[T]:i32 -> y[T,D]'),
+  check({ V }, [, ids]) {
+    const outside = ids?.known?.find((id) => id < 0 || id >= V);
+    if (outside !== undefined) throw new RangeError(`embedding: id ${outside} of a table with ${V} rows`);
+  },
   cost({ T, D }, { inputs: [, ids], weightBytes }) {
     const rows = ids?.known ? new Set(ids.known).size : T; // a row that several positions take is read once
     return { operations: 0, bytes: 4 * (T * D + T) + weightBytes * rows * D };

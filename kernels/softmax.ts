@@ -1,7 +1,7 @@
 import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { seenBy } from './span.ts';
+import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `y[j] = exp(x[j] − max) / Σ exp(x − max)` over the keys that a row sees, 0 over the rest. Subtracting the row's largest
@@ -12,7 +12,7 @@ import { seenBy } from './span.ts';
  * ```
  *
  * @param x `[H·N, C]` scores, head by head
- * @param span `[N, 2]` int32: the first key row that each query row sees, and how many from there (at least one)
+ * @param span `[N, 2]` int32: the first key row that each query row sees, and how many from there (none: zeros)
  * @returns `[H·N, C]`
  */
 export function softmax(x: Tensor, span: Tensor): Tensor {
@@ -35,6 +35,7 @@ export function softmaxGradient(y: Tensor, dy: Tensor, span: Tensor): Tensor {
 export const softmaxOp: Op = {
   name: 'softmax',
   signature: parseSignature('span[N,2]:i32, x[H*N,C] -> y[H*N,C]'),
+  check: ({ C }, [span]) => requireSeen('softmax', span, C),
   cost({ H, N, C }, { inputs: [span] }) {
     const { pairs } = seenBy(span!, { pairs: N * C, keys: 0 });
     return { operations: 5 * H * pairs, bytes: 4 * (H * pairs + N + H * N * C) };
@@ -85,6 +86,7 @@ const quotient = function (this: Thread, x: Matrix, largest: Matrix, sum: Matrix
 export const softmaxGradientOp: Op = {
   name: 'softmaxGradient',
   signature: parseSignature('span[N,2]:i32, y[H*N,C], dy[H*N,C] -> dx[H*N,C]'),
+  check: ({ C }, [span]) => requireSeen('softmaxGradient', span, C),
   cost({ H, N, C }, { inputs: [span] }) {
     const { pairs } = seenBy(span!, { pairs: N * C, keys: 0 });
     return { operations: 4 * H * pairs, bytes: 4 * (2 * H * pairs + N + H * N * C) };

@@ -1,6 +1,27 @@
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
+ * Checks what a row sees, as far as the host knows it: at most `columns` keys, of `keys` rows.
+ *
+ * @throws RangeError naming the operation and the row
+ */
+export function requireSeen(
+  op: string,
+  span: Tensor | undefined,
+  columns: number,
+  keys = Number.POSITIVE_INFINITY,
+): void {
+  const { known } = span ?? {};
+  for (let i = 0; known && i < known.length; i += 2) {
+    const [first, count] = [known[i], known[i + 1]];
+    if (count === 0 || (first >= 0 && count > 0 && count <= columns && first + count <= keys)) continue;
+    throw new RangeError(
+      `${op}: row ${i / 2} sees ${count} keys from row ${first} on, expected at most ${columns} of ${keys} rows`,
+    );
+  }
+}
+
+/**
  * What attention has to do under a span, for its cost.
  *
  * @param span `[N, 2]`: see `attentionScores`

@@ -23,6 +23,10 @@ export function splice(x: Tensor, rows: Tensor, source: Tensor): Tensor {
 const op: Op = {
   name: 'splice',
   signature: parseSignature('x[T,D], rows[R,D], source[T]:i32 -> y[T,D]'),
+  check({ R }, [, , source]) {
+    const outside = source?.known?.find((row) => row >= R);
+    if (outside !== undefined) throw new RangeError(`splice: row ${outside} of a tensor with ${R}`);
+  },
   cost({ T, D }, { inputs: [, , source] }) {
     const { known } = source!;
     const read = known ? known.filter((row) => row < 0).length + new Set(known.filter((row) => row >= 0)).size : T;

@@ -10,6 +10,9 @@ export type OnKernel = (name: string, start: number, milliseconds: number) => vo
 /** What a tensor's elements are on the host; 16-bit numbers are the bits of bfloat16. */
 export type HostData = Float32Array | Int32Array | Uint16Array;
 
+/** What is read back. */
+export type Numbers = Float32Array | Int32Array;
+
 /**
  * Elements that are computed from their index alone, and so need not exist before they are on a device: element i is `scale · b`,
  * b the signed top byte of a hash of i and the seed (src/checkpoint/procedural.ts).
@@ -48,7 +51,8 @@ export interface Driver {
     shape: readonly number[],
     onKernel?: OnKernel,
   ): unknown | Promise<unknown>;
-  read(storage: unknown, shape: readonly number[]): Float32Array | Promise<Float32Array>;
+  /** As float32, or where the tensor is of int32 as such: not every whole number is a float32. */
+  read(storage: unknown, shape: readonly number[], dtype: 'float32' | 'int32'): Numbers | Promise<Numbers>;
   free(storage: unknown): void;
   /**
    * Runs what `run` has only recorded, where a driver does so; the queue calls it when it has nothing else to do. What fails in it

@@ -1,5 +1,5 @@
 import gpujs, { type GPU as Gpu, type IKernelRunShortcut } from 'gpu.js';
-import type { Driver } from './device.ts';
+import type { Driver, HostData, Numbers } from './device.ts';
 import { widenBfloat16 } from './dtype.ts';
 import { DeviceError } from './error.ts';
 import { type Handle, isParallel, type Kernel, type Op, type Run, type Thread } from './op.ts';
@@ -11,8 +11,8 @@ const { GPU, Input } = gpujs;
 export const GPU_JS_MODES = ['cpu', 'webasm', 'webgl2', 'webgpu', 'headlessgl'] as const;
 export type GpuJsMode = (typeof GPU_JS_MODES)[number];
 
-/** GPU.js cuts every loop at this count (1,000 unless told otherwise), in silence. No dimension here is larger. */
-const LONGEST_LOOP = 1 << 20;
+/** GPU.js cuts every loop at this count (1,000 unless told otherwise), in silence. No int32 is larger, which is what it counts with. */
+const LONGEST_LOOP = 2 ** 31 - 1;
 
 /** Each size signature of a webasm kernel is a module with a memory of its own; GPU.js keeps the last 8, a model needs more. */
 const MODULES_PER_KERNEL = 32;
@@ -30,8 +30,9 @@ interface Step {
   readonly inputs: readonly unknown[];
 }
 
-/** Float64 in mode `cpu`, which weights enter as the float32 they are; float32 elsewhere. */
-type Rows = readonly (Float32Array | Float64Array)[];
+/** Float64 in mode `cpu`, which weights enter as the float32 and whole numbers as the int32 they are; float32 elsewhere. */
+type Rows = readonly Row[];
+type Row = Float32Array | Float64Array | Int32Array;
 
 /** What GPU.js returns for a two-dimensional output: rows on the CPU, a handle where the result stays on the device. */
 type Result = Rows | { toArray(): Rows | Promise<Rows>; delete(): void };
@@ -110,10 +111,10 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     description: `GPU.js ${mode}${mode === 'webasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
     async upload(load, shape) {
       const data = await load();
-      const values = data instanceof Float32Array ? data : asFloats(data);
       const [rows, columns] = matrixShape(shape);
-      if (mode === 'cpu') return rowsOf(values, columns);
+      if (mode === 'cpu') return rowsOf(data instanceof Uint16Array ? widenBfloat16(data) : data, columns);
       requireIndexable(rows, columns);
+      const values = asFloats(data);
       const flat = matrix(values, columns);
       return resident ? execute({ kernel: copy, shape: [rows, columns], inputs: [flat] }) : flat;
     },
@@ -139,10 +140,13 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
         for (const intermediate of results.values()) release(intermediate);
       }
     },
-    async read(storage, shape) {
-      if (mode === 'webasm') return Float32Array.from((storage as { value: Float32Array }).value);
-      const rows = mode === 'cpu' ? storage : await (storage as Exclude<Result, Rows>).toArray();
-      return flatten(rows as Rows, elements(shape)).slice();
+    async read(storage, shape, dtype) {
+      const copied = (values: Float32Array) => (dtype === 'int32' ? Int32Array.from(values) : values.slice());
+      if (mode === 'webasm') return copied((storage as { value: Float32Array }).value);
+      const rows = (mode === 'cpu' ? storage : await (storage as Exclude<Result, Rows>).toArray()) as Rows;
+      // In float64 whole numbers are exact that float32 would round.
+      if (mode === 'cpu' && dtype === 'int32') return Int32Array.from(rows.flatMap((row) => [...row]));
+      return copied(flatten(rows, elements(shape)));
     },
     free: release,
     async close() {
@@ -153,6 +157,17 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
   function requireIndexable(rows: number, columns: number): void {
     if (mode === 'cpu' || Math.max(rows, columns) <= LARGEST_INDEX) return;
     throw new DeviceError(`GPU.js ${mode}: [${rows},${columns}] has more than 2^24 rows or columns; split it`);
+  }
+
+  /** Everything but `cpu` keeps whole numbers as float32. */
+  function asFloats(data: HostData): Float32Array {
+    if (data instanceof Float32Array) return data;
+    if (data instanceof Uint16Array) return widenBfloat16(data);
+    const beyond = data.find((value) => Math.abs(value) > LARGEST_INDEX);
+    if (beyond === undefined) return Float32Array.from(data);
+    throw new DeviceError(
+      `GPU.js ${mode}: ${beyond} is beyond 2^24, where whole numbers are not exact; use cpu or simd`,
+    );
   }
 
   function release(storage: unknown): void {
@@ -182,10 +197,7 @@ function matrixShape(shape: readonly number[]): [rows: number, columns: number] 
   return [elements(shape) / columns, columns];
 }
 
-const asFloats = (data: Int32Array | Uint16Array): Float32Array =>
-  data instanceof Uint16Array ? widenBfloat16(data) : Float32Array.from(data);
-
-function rowsOf(values: Float32Array, columns: number): Float32Array[] {
+function rowsOf(values: Numbers, columns: number): Rows {
   return Array.from({ length: values.length / columns }, (_, row) =>
     values.subarray(row * columns, (row + 1) * columns),
   );

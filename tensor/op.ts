@@ -35,6 +35,13 @@ export type Run = (
 /** An operation: what it computes (its doc comment), on which shapes, at which cost, by which kernels. */
 export interface Op extends Differentiable {
   readonly signature: Signature;
+  /**
+   * Checks what the host knows of the numbers that point into other inputs: on a device nobody does, and what lies beyond a tensor
+   * is taken for a part of it.
+   *
+   * @throws RangeError naming the operation and the number
+   */
+  check?(sizes: Sizes, inputs: readonly (Tensor | undefined)[]): void;
   /** Floating-point operations the algorithm needs; bytes that must move once (by default every input and the output). */
   cost(sizes: Sizes, given: Given): { operations: number; bytes?: number };
   /** The kernels, in order; the last one makes the result. An optional input that was left out is undefined. */
@@ -64,7 +71,7 @@ export const isParallel = (kernel: Kernel): boolean => parallelKernels.has(kerne
  * output; the first read throws its error.
  *
  * @param on the device, for an operation without inputs
- * @throws UseAfterFreeError, ShapeError
+ * @throws UseAfterFreeError, ShapeError, RangeError
  */
 export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attributes: Sizes = {}, on?: Device): Tensor {
   const present = inputs.filter((input) => input !== undefined);
@@ -75,6 +82,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
     if (input) requireLive(op.name, op.signature.inputs[index]?.name ?? `input ${index}`, input);
   }
   const { sizes, shape } = bind(op.name, op.signature, inputs, attributes);
+  op.check?.(sizes, inputs);
   const stranger = present.find((input) => input.device !== device);
   if (stranger) throw new TypeError(`${op.name}: its inputs live on ${device.name} and on ${stranger.device.name}`);
 

@@ -67,7 +67,9 @@ export function allocate(
  * A tensor with the given elements, row-major. `data` may be a function that the queue calls when it gets there: that is
  * how weights stream. The array is not copied: do not write to it afterwards.
  *
- * @throws ShapeError when the number of elements is not the shape's (from the first read, if `data` is a function)
+ * @param options.dtype int32 for a function that gives an Int32Array; an array says so itself
+ * @throws ShapeError when the number of elements is not the shape's, or their type not the dtype (from the first read, if `data`
+ *   is a function)
  */
 export function tensor(
   device: Device,
@@ -79,15 +81,17 @@ export function tensor(
   if (shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
     throw new ShapeError(`${label}: the shape is [${shape.join(',')}], expected positive whole numbers`);
   }
-  if (typeof data !== 'function') requireElements(label, data, shape);
   const dtype = options.dtype ?? (data instanceof Int32Array ? 'int32' : 'float32');
+  if (typeof data !== 'function') requireElements(label, data, shape, dtype);
   const made = allocate(device, label, [...shape], dtype, data instanceof Int32Array ? data : undefined);
   // No function has a name of its own here, as in `launch`.
   device.queue.push(
     settling(made, () =>
       upload(
         made,
-        typeof data === 'function' ? () => after(data, (values) => requireElements(label, values, shape)) : () => data,
+        typeof data === 'function'
+          ? () => after(data, (values) => requireElements(label, values, shape, dtype))
+          : () => data,
       ),
     ),
   );
@@ -98,11 +102,16 @@ function requireElements<Values extends HostData | Drawn>(
   label: string,
   values: Values,
   shape: readonly number[],
+  dtype: 'float32' | 'int32',
 ): Values {
-  if (values.length === elements(shape)) return values;
-  throw new ShapeError(
-    `${label}: ${values.length} elements, expected ${elements(shape)} for the shape [${shape.join(',')}]`,
-  );
+  if (values.length !== elements(shape)) {
+    throw new ShapeError(
+      `${label}: ${values.length} elements, expected ${elements(shape)} for the shape [${shape.join(',')}]`,
+    );
+  }
+  const given = values instanceof Int32Array ? 'int32' : 'float32';
+  if (given === dtype) return values;
+  throw new ShapeError(`${label}: its elements are ${given}, expected ${dtype}, as it was declared`);
 }
 
 /** Hands data to the driver; how long that took is told apart from how long it took to have the data. */
@@ -209,11 +218,11 @@ export function read(wanted: Tensor): Promise<HostData> {
       async run() {
         try {
           const start = performance.now();
-          const data = await device.driver.read(storageOf(wanted), wanted.shape);
+          const data = await device.driver.read(storageOf(wanted), wanted.shape, wanted.dtype);
           const { label } = wanted;
           const milliseconds = performance.now() - start;
           device.onTransfer?.({ kind: 'read', label, bytes: data.byteLength, start, milliseconds, loading: 0 });
-          resolve(wanted.dtype === 'int32' ? Int32Array.from(data) : data);
+          resolve(data);
         } catch (error) {
           reject(error);
         }

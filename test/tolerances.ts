@@ -96,7 +96,7 @@ export const tolerances = {
   siluGate: { cpu: roundings(1), webasm: ofScale(6), shader: ofScale(8) },
   siluGateGradient: { cpu: roundings(1), webasm: ofScale(10), shader: ofScale(12) },
   // It is given gelu(x) in float32: a rounding of Φ on every device, and that of the result.
-  geluGradient: { cpu: ofScale(2), webasm: ofScale(6), shader: ofScale(8) },
+  geluGradient: { cpu: ofScale(2), webasm: ofScale(8), shader: ofScale(10) },
   // The rational approximation is good to 1e-9 of |x|.
   gelu: { cpu: { absolute: 1e-9, relative: u }, webasm: ofScale(4), shader: ofScale(5) },
   // The scale allows for the rounding of the coordinates, which only float32 has.

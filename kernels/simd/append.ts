@@ -1,11 +1,11 @@
 import { at, WORD, words } from './address.ts';
 import { func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
+import { i32, memory, select } from './wasm/instructions.ts';
 
 /**
  * `append`, in place: for each of the G segments (first row of the cache, first of `rows`, how many) copies those of
- * its rows that lie from `start` to `end` in `rows`. `rows` may be a part of something wider: its rows lie `rowsRow`
- * bytes apart. D columns.
+ * its rows whose places lie from `start` to `end` in the cache; of two segments for one place the later counts. `rows` may
+ * be a part of something wider: its rows lie `rowsRow` bytes apart. D columns.
  */
 export const append = func(
   'append',
@@ -15,10 +15,11 @@ export const append = func(
     code.for(0, G, 1, (segment) => {
       const entry = code.let(at(segments, segment, 3 * WORD));
       const [to, from, count] = [0, 1, 2].map((index) => code.let(i32.load(entry, index * WORD)));
-      code.for(0, count, 1, (row) => {
-        const index = code.let(i32.add(from, row));
-        const mine = i32.and(i32.ge_u(index, start), i32.lt_u(index, end));
-        code.if(mine, () => code.run(memory.copy(at(cache, i32.add(to, row), bytes), at(rows, index, rowsRow), bytes)));
+      const last = code.let(i32.add(to, count));
+      code.if(i32.lt_u(end, last), () => code.set(last, end));
+      code.for(select(i32.lt_u(to, start), start, to), last, 1, (place) => {
+        const row = i32.add(from, i32.sub(place, to));
+        code.run(memory.copy(at(cache, place, bytes), at(rows, row, rowsRow), bytes));
       });
     });
   },

@@ -2,7 +2,7 @@ import { at, WORD, words } from './address.ts';
 import { forQueries, QUERIES } from './queries.ts';
 import { tile } from './tile.ts';
 import { func } from './wasm/code.ts';
-import { i32 } from './wasm/instructions.ts';
+import { i32, memory } from './wasm/instructions.ts';
 import type { Local } from './wasm/values.ts';
 import { PANEL } from './weights.ts';
 
@@ -65,7 +65,7 @@ export const attentionValues = func(
 
 /**
  * Adds the keys from `start`, a multiple of KEY_BLOCK, to `end` to the results of one or four queries; from 0 on it
- * writes.
+ * writes, zeros for a query that sees none.
  */
 const mix = func(
   'mix',
@@ -82,6 +82,7 @@ const mix = func(
     four: 'i32',
   },
   (code, { x, w, y, d, vRow, xRow, yRow, start, end, four }) => {
+    code.if(i32.eq(end, 0), () => code.run(memory.fill(y, 0, words(d))));
     code.for(start, end, KEY_BLOCK, (key) => {
       const depth = code.let(i32.sub(end, key));
       code.if(i32.lt_u(KEY_BLOCK, depth), () => code.set(depth, KEY_BLOCK));

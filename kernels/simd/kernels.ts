@@ -20,9 +20,9 @@ import {
   rmsNormGradient,
   rmsNormRows,
 } from './norm-gradients.ts';
-import { pack } from './pack.ts';
+import { pack, unpack } from './pack.ts';
 import { patches } from './patches.ts';
-import { product } from './product.ts';
+import { product, transposedProduct } from './product.ts';
 import { resizeGrid, resizeGridGradient } from './resize-grid.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from './roof.ts';
@@ -36,11 +36,13 @@ import { sumRows } from './sum-rows.ts';
 import type { Func, Parameters } from './wasm/code.ts';
 import { features } from './wasm/features.ts';
 import { assemble } from './wasm/module.ts';
+import { widenRange } from './widen.ts';
 import { zeros } from './zeros.ts';
 
 /** Every kernel. A kernel is a function that a module exports under its name. */
 export const KERNELS: readonly Func[] = [
   ...Object.values(pack),
+  ...Object.values(unpack),
   ...Object.values(product),
   ...Object.values(draw),
   ...Object.values(embedding),
@@ -62,6 +64,7 @@ export const KERNELS: readonly Func[] = [
   siluGate,
   softmax,
   splice,
+  widenRange,
   zeros,
   memoryRoof,
   multiplyAddRoof,
@@ -88,6 +91,7 @@ export const KERNELS: readonly Func[] = [
   sum,
   sumRows,
   total,
+  transposedProduct,
 ];
 
 /** The arguments of a kernel by the names of its parameters: byte offsets in the memory, and numbers. */

@@ -1,11 +1,19 @@
 import { at } from './address.ts';
 import { type Code, func } from './wasm/code.ts';
-import { i32 } from './wasm/instructions.ts';
-import type { Operand, Value } from './wasm/values.ts';
+import { i32, v128 } from './wasm/instructions.ts';
+import type { Local, Operand, Value } from './wasm/values.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
+/** A matrix as it lies as rows: its element (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
+export interface MatrixLayout {
+  readonly N: number;
+  readonly K: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
 /**
- * Packs weights into panels, once, when they are loaded. A panel holds PANEL = 8 outputs; for each k their 8 weights
+ * Packs a matrix into panels. A panel holds PANEL = 8 outputs; for each k their 8 weights
  * lie side by side, in the order in which the product reads them, without a gap and whatever the width of the matrix:
  *
  * ```
@@ -27,11 +35,17 @@ export const pack = forEachType((type: WeightType) =>
     { w: 'i32', packed: 'i32', N: 'i32', K: 'i32', rowStride: 'i32', columnStride: 'i32', start: 'i32', end: 'i32' },
     (code, { w, packed, N, K, rowStride, columnStride, start, end }) => {
       const bytes = WEIGHT_BYTES[type];
-      const to = code.let(at(packed, start, panelBytes(type, K)));
-      code.for(start, end, 1, (panel) => {
+      const step = PANEL * bytes;
+      const rest = copyPanels(code, type, { w, N, K, rowStride, start, end }, ({ rows, panel, k }) => ({
+        from: { at: at(rows, k, columnStride), step: columnStride },
+        to: { at: at(at(packed, panel, panelBytes(type, K)), k, step), step },
+      }));
+      code.for(rest, end, 1, (panel) => {
+        const first = code.let(i32.mul(panel, PANEL));
+        const to = code.let(at(packed, panel, panelBytes(type, K)));
         const columns = Array.from({ length: PANEL }, (_, column) => ({
-          index: i32.add(i32.mul(panel, PANEL), column),
-          from: code.let(at(w, i32.add(i32.mul(panel, PANEL), column), rowStride)),
+          index: i32.add(first, column),
+          from: code.let(at(w, i32.add(first, column), rowStride)),
         }));
         code.for(0, K, 1, () => {
           for (const [column, { index, from }] of columns.entries()) {
@@ -43,12 +57,86 @@ export const pack = forEachType((type: WeightType) =>
             );
             code.set(from, i32.add(from, columnStride));
           }
-          code.set(to, i32.add(to, PANEL * bytes));
+          code.set(to, i32.add(to, step));
         });
       });
     },
   ),
 );
+
+/** The way back: the panels from `start` to `end` are written as rows. */
+export const unpack = forEachType((type: WeightType) =>
+  func(
+    `unpack_${type}`,
+    { packed: 'i32', w: 'i32', N: 'i32', K: 'i32', rowStride: 'i32', columnStride: 'i32', start: 'i32', end: 'i32' },
+    (code, { packed, w, N, K, rowStride, columnStride, start, end }) => {
+      const bytes = WEIGHT_BYTES[type];
+      const step = PANEL * bytes;
+      const rest = copyPanels(code, type, { w, N, K, rowStride, start, end }, ({ rows, panel, k }) => ({
+        from: { at: at(at(packed, panel, panelBytes(type, K)), k, step), step },
+        to: { at: at(rows, k, columnStride), step: columnStride },
+      }));
+      const last = code.let(i32.mul(end, PANEL));
+      code.if(i32.lt_u(N, last), () => code.set(last, N));
+      code.for(i32.mul(rest, PANEL), last, 1, (row) => {
+        const panel = at(packed, i32.div_u(row, PANEL), panelBytes(type, K));
+        const from = code.let(at(panel, i32.rem_u(row, PANEL), bytes));
+        const to = code.let(at(w, row, rowStride));
+        code.for(0, K, 1, () => {
+          move(code, type, to, from, 0);
+          code.set(from, i32.add(from, step));
+          code.set(to, i32.add(to, columnStride));
+        });
+      });
+    },
+  ),
+);
+
+/** Steps of k that are copied of a panel before the next panel's are: so many rows are streams that run side by side. */
+const STREAMS = 8;
+
+interface Side {
+  readonly at: Value<'i32'>;
+  readonly step: Operand<'i32'>;
+}
+
+/**
+ * Copies the full panels of a matrix that holds the eight weights of a step side by side itself, as one that is stored the
+ * other way round does: eight at a time.
+ *
+ * @param sides where step k of a panel whose first step is at `rows` begins, and how far the next step is, on either side
+ * @returns the first panel that is left to do
+ */
+function copyPanels(
+  code: Code,
+  type: WeightType,
+  { w, N, K, rowStride, start, end }: Readonly<Record<'w' | 'N' | 'K' | 'rowStride' | 'start' | 'end', Local<'i32'>>>,
+  sides: (place: Readonly<Record<'rows' | 'panel' | 'k', Local<'i32'>>>) => { readonly from: Side; readonly to: Side },
+): Local<'i32'> {
+  const rest = code.let(start);
+  code.if(i32.eq(rowStride, WEIGHT_BYTES[type]), () => {
+    code.set(rest, i32.div_u(N, PANEL));
+    code.if(i32.lt_u(end, rest), () => code.set(rest, end));
+    code.if(i32.lt_u(rest, start), () => code.set(rest, start));
+    code.for(0, K, STREAMS, (k) => {
+      const depth = code.let(i32.sub(K, k));
+      code.if(i32.lt_u(STREAMS, depth), () => code.set(depth, STREAMS));
+      code.for(start, rest, 1, (panel) => {
+        const rows = code.let(at(w, i32.mul(panel, PANEL), rowStride));
+        const { from: source, to: target } = sides({ rows, panel, k });
+        const [read, write] = [code.let(source.at), code.let(target.at)];
+        code.for(0, depth, 1, () => {
+          for (let offset = 0; offset < PANEL * WEIGHT_BYTES[type]; offset += 16) {
+            code.run(v128.store(write, v128.load(read, offset), offset));
+          }
+          code.set(read, i32.add(read, source.step));
+          code.set(write, i32.add(write, target.step));
+        });
+      });
+    });
+  });
+  return rest;
+}
 
 /** A weight is moved as bits, not as a number: every NaN stays what it is. */
 function move(code: Code, type: WeightType, to: Value<'i32'>, from: Value<'i32'>, offset: number): void {

@@ -78,12 +78,6 @@ export const product = {
       });
     }),
   ),
-  /** `xᵀ · Wᵀ`, x `[K, M]`, of which a row is `xStep` bytes long: the gradient of a weight. */
-  transposed: func('product_transposed', { ...parameters, xStep: 'i32' }, (code, p) => {
-    const wPanel = code.let(panelBytes('float32', p.K));
-    const weightsOf: Weights['weightsOf'] = (panel, k) => at(at(p.w, panel, wPanel), k, PANEL * WORD);
-    emitProduct(code, 'float32', p, { wPanel, panelsAtOnce, weightsOf }, p.xStep);
-  }),
   widened: func('product_widened', parameters, (code, p) => {
     const wPanel = code.let(panelBytes('bfloat16', p.K));
     const to = code.let(at(p.scratch, p.start, SCRATCH));
@@ -98,6 +92,13 @@ export const product = {
     });
   }),
 };
+
+/** `y = xᵀ · Wᵀ`, x `[K, M]`, of which a row is `xStep` bytes long: the gradient of a weight. Everything else as in `product`. */
+export const transposedProduct = func('product_transposed', { xStep: 'i32', ...parameters }, (code, p) => {
+  const wPanel = code.let(panelBytes('float32', p.K));
+  const weightsOf: Weights['weightsOf'] = (panel, k) => at(at(p.w, panel, wPanel), k, PANEL * WORD);
+  emitProduct(code, 'float32', p, { wPanel, panelsAtOnce, weightsOf }, p.xStep);
+});
 
 /** Where a product finds its weights, in the type that its tiles take. */
 interface Weights {

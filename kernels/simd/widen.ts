@@ -20,3 +20,15 @@ export const widen = func('widen', { from: 'i32', to: 'i32', count: 'i32' }, (co
     code.set(from, i32.add(from, bytes));
   });
 });
+
+/** The same as a kernel: the elements from `start` to `end`. */
+export const widenRange = func(
+  'widenRange',
+  { from: 'i32', to: 'i32', start: 'i32', end: 'i32' },
+  (code, { from, to, start, end }) =>
+    code.call(widen, {
+      from: at(from, start, WEIGHT_BYTES.bfloat16),
+      to: at(to, start),
+      count: i32.sub(end, start),
+    }),
+);

@@ -18,7 +18,7 @@ export function bfloat16Oracle(driver: Driver): Driver {
     const computed = await driver.run(op, inputs, sizes, shape);
     if (op.signature.output.dtype === 'int32') return computed;
     try {
-      const nearest = nearestBfloat16(await driver.read(computed, shape));
+      const nearest = nearestBfloat16((await driver.read(computed, shape, 'float32')) as Float32Array);
       return await driver.upload(() => nearest, shape);
     } finally {
       driver.free(computed);
@@ -53,7 +53,7 @@ export function bfloat16Oracle(driver: Driver): Driver {
         for (const between of made) driver.free(between);
       }
     },
-    read: (storage, shape) => driver.read((storage as Stored).exact, shape),
+    read: (storage, shape, dtype) => driver.read((storage as Stored).exact, shape, dtype),
     free(storage) {
       const { rounded, exact } = storage as Stored;
       for (const owned of new Set([rounded, exact])) driver.free(owned);

@@ -47,17 +47,17 @@ export const attentionSizes = {
   causal: flag,
 };
 
-/** Who sees whom when N query rows in all see M key rows. */
+/** Who sees whom when N query rows in all see M key rows; some see nothing. */
 export function spans({ sequences, past, present, causal }: Readonly<Record<string, number>>, { integer }: Draw) {
   const rows: [first: number, count: number][] = [];
   let M = 0;
   for (let s = 0; s < sequences; s++) {
     const before = s === 0 ? past : integer(0, past);
     const count = integer(1, present);
-    for (let i = 0; i < count; i++) rows.push([M, before + (causal ? i + 1 : count)]);
+    for (let i = 0; i < count; i++) rows.push([M, integer(0, 9) === 0 ? 0 : before + (causal ? i + 1 : count)]);
     M += before + count;
   }
-  const C = Math.max(...rows.map(([, count]) => count)) + integer(0, 3); // a result may be wider than any row needs
+  const C = Math.max(1, ...rows.map(([, count]) => count)) + integer(0, 3); // a result may be wider than any row needs
   return { span: given([rows.length, 2], Int32Array.from(rows.flat())), N: rows.length, M, C };
 }
 

@@ -49,6 +49,9 @@ const none = () => 0;
 const seen = ({ span }: Example['inputs']): number[] =>
   Array.from({ length: span.shape[0] }, (_, row) => span.at(row, 1));
 
+/** How many query rows see nothing. */
+const blind = (inputs: Example['inputs']): number => seen(inputs).filter((count) => count === 0).length;
+
 /** One block a score, as far as rows see; what they do not see is divided too. */
 /** How many rows have each id. */
 const countsOf = (ids: Example['inputs'][string], V: number): number[] =>
@@ -78,10 +81,15 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   layerNormWeightGradient: { operations: ({ N, D }) => 2 * N * blocks(D) + D * blocks(N) },
   rmsNormGradient: { operations: ({ N, D }) => 2 * N * blocks(D) },
   rmsNormWeightGradient: { operations: ({ N, D }) => N * blocks(D) + D * blocks(N) },
-  attentionScores: { operations: scores },
-  softmax: { operations: softmax },
+  // Of a query that sees nothing neither the row nor where its keys begin is read.
+  attentionScores: { operations: scores, elements: ({ H, d }, inputs) => -blind(inputs) * (H * d + 1) },
+  // The first score of a row is read before it is known whether the row sees it.
+  softmax: { operations: softmax, elements: ({ H }, inputs) => H * blind(inputs) },
   attentionValues: { operations: values },
-  attention: { operations: (...given) => scores(...given) + softmax(...given) + values(...given) },
+  attention: {
+    operations: (...given) => scores(...given) + softmax(...given) + values(...given),
+    elements: ({ H, d }, inputs) => -blind(inputs) * H * d,
+  },
   softmaxGradient: { operations: softmaxGradient },
   attentionKeys: { operations: keys },
   // Scores twice, the second time divided by 1; what flows to keys and to values alike.

@@ -34,7 +34,7 @@ const sizesFor = (op: string): fc.Arbitrary<Sizes> =>
       op === 'attention' ? { ...sizes, past: sizes.past % 6, present: 1 + (sizes.present % 6) } : sizes,
     );
 
-describe.each(['cpu', 'webasm'] as const)('gradients on %s equal central differences', (mode) => {
+describe.each(['cpu', 'webasm', 'simd'] as const)('gradients on %s equal central differences', (mode) => {
   let device: Device;
   beforeAll(async () => {
     device = (await openDevice(mode, 2)).device;

@@ -20,19 +20,23 @@ export interface Guarded {
 
 const modules = new Map<boolean, WebAssembly.Module>();
 
-/** @param relaxed whether kernels may fuse multiply-adds, by default not */
-export function guarded(relaxed = false, pages = 64): Guarded {
+/**
+ * @param relaxed whether kernels may fuse multiply-adds, by default not
+ * @param start where allocations begin: what lies before is never touched, and so takes no memory
+ */
+export function guarded(relaxed = false, pages = 64, start = 0): Guarded {
   const module = modules.get(relaxed) ?? compileKernels(false, relaxed);
   modules.set(relaxed, module);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const end = start + pages * PAGE;
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: Math.ceil(end / PAGE) });
   const run = instantiateKernels(module, memory);
   const all = new Uint8Array(memory.buffer);
   const allocations: [from: number, to: number][] = [];
-  let free = 0;
+  let free = start;
   const allocate = (bytes: number): number => {
     // Aligned to 4 bytes, and never to 16: kernels may not rely on more.
     const from = 16 * Math.ceil((free + GUARD) / 16) + 4;
-    if (from + bytes + GUARD > pages * PAGE) throw new RangeError(`no room for ${bytes} bytes`);
+    if (from + bytes + GUARD > end) throw new RangeError(`no room for ${bytes} bytes`);
     all.fill(GUARD_BYTE, free, from);
     all.fill(0xff, from, from + bytes);
     free = from + bytes + GUARD;
@@ -53,14 +57,14 @@ export function guarded(relaxed = false, pages = 64): Guarded {
     bytes,
     floats: (address, count) => new Float32Array(bytes(address, 4 * count).buffer),
     clear() {
-      let expected = 0;
+      let expected = start;
       for (const [from, to] of [...allocations, [free, free]]) {
         const touched = all.subarray(expected, from).findIndex((byte) => byte !== GUARD_BYTE);
         if (touched >= 0) throw new RangeError(`a kernel wrote ${expected + touched}, between allocations`);
         expected = to;
       }
       allocations.length = 0;
-      free = 0;
+      free = start;
     },
   };
 }

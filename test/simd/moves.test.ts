@@ -4,13 +4,20 @@ import { embedding } from '../../kernels/simd/embedding.ts';
 import { compileKernels, instantiateKernels, KERNELS } from '../../kernels/simd/kernels.ts';
 import { rotary } from '../../kernels/simd/rotary.ts';
 import { func } from '../../kernels/simd/wasm/code.ts';
+import { widenRange } from '../../kernels/simd/widen.ts';
 import { widenBfloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
 
 const memory = guarded();
 
-test('rows of a bfloat16 table are widened exactly', () => {
+// Where int32 offsets change their sign, in the middle of what is written.
+const across = guarded(false, 64, 2 ** 31 - 100);
+
+test.each([
+  ['', memory],
+  [', across 2 GiB', across],
+])('rows of a bfloat16 table are widened exactly%s', (_, memory) => {
   memory.clear();
   const [V, D] = [5, 7];
   const table = Uint16Array.from({ length: V * D }, (_, i) => (i * 1877) & 0xffff);
@@ -23,6 +30,12 @@ test('rows of a bfloat16 table are widened exactly', () => {
   for (const [i, id] of ids.entries()) {
     expect(memory.bytes(y + 4 * i * D, 4 * D)).toEqual(wide.slice(4 * id * D, 4 * (id + 1) * D));
   }
+  memory.clear();
+
+  const [to, from] = [memory.allocate(4 * V * D), memory.put(table)];
+  memory.run(widenRange, { from, to, start: 9, end: V * D });
+  memory.run(widenRange, { from, to, start: 0, end: 9 });
+  expect(memory.bytes(to, 4 * V * D)).toEqual(wide);
   memory.clear();
 });
 
@@ -43,11 +56,34 @@ test('rotary and append read queries, keys and values inside the projection that
 
   const cache = memory.put(new Float32Array(9 * width));
   const segments = memory.put(Int32Array.of(0, 0, 2, 5, 2, 4));
-  memory.run(append, { cache, rows: all, segments, D: width, rowsRow: 12 * width, G: 2, start: 0, end: N });
+  memory.run(append, { cache, rows: all, segments, D: width, rowsRow: 12 * width, G: 2, start: 0, end: 9 });
   const expected = new Float32Array(9 * width);
   expected.set(keys.subarray(0, 2 * width));
   expected.set(keys.subarray(2 * width), 5 * width);
   expect(memory.floats(cache, 9 * width)).toEqual(expected);
+  memory.clear();
+});
+
+test('of two segments for one place of a cache the later counts, however the places are divided', () => {
+  memory.clear();
+  const [M, N, D] = [5, 6, 3];
+  const rows = memory.put(Float32Array.from({ length: N * D }, (_, i) => i));
+  const segments = memory.put(Int32Array.of(0, 0, 4, 1, 4, 2, 0, 3, 1));
+  const expected = [3, 4, 5, 3, 0].flatMap((row, place) =>
+    place < 4 ? [0, 1, 2].map((i) => row * D + i) : [-1, -1, -1],
+  );
+  for (const cuts of [
+    [0, 5],
+    [0, 2, 5],
+    [0, 1, 2, 3, 4, 5],
+  ]) {
+    const cache = memory.put(new Float32Array(M * D).fill(-1));
+    for (let i = cuts.length - 2; i >= 0; i--) {
+      const range = { start: cuts[i], end: cuts[i + 1] };
+      memory.run(append, { cache, rows, segments, D, rowsRow: 4 * D, G: 3, ...range });
+    }
+    expect([...memory.floats(cache, M * D)]).toEqual(expected);
+  }
   memory.clear();
 });
 

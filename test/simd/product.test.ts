@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pack } from '../../kernels/simd/pack.ts';
+import { pack, unpack } from '../../kernels/simd/pack.ts';
 import { ACTIVATION, K_BLOCK, product, SCRATCH } from '../../kernels/simd/product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weights.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
@@ -210,6 +210,17 @@ test.each(
       memory.run(pack[type], { w, packed: to, N, K, ...strides, start: middle, end: panels });
       memory.run(pack[type], { w, packed: to, N, K, ...strides, start: 0, end: middle });
       expect(memory.bytes(to, size)).toEqual(expected);
+
+      // And back, either way.
+      for (const [stored, layout] of [
+        [turned, strides],
+        [bits, { rowStride: bytes * K, columnStride: bytes }],
+      ] as const) {
+        const rows = memory.allocate(stored.length);
+        memory.run(unpack[type], { packed: to, w: rows, N, K, ...layout, start: middle, end: panels });
+        memory.run(unpack[type], { packed: to, w: rows, N, K, ...layout, start: 0, end: middle });
+        expect(memory.bytes(rows, stored.length)).toEqual(stored);
+      }
       memory.clear();
     }),
     { numRuns: 40 },

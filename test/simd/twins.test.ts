@@ -11,8 +11,7 @@ import { runWork, twins } from './twins.ts';
  * A device for tests alone: every operation starts in an empty memory, runs its twin over the whole range, then again in odd pieces
  * in odd order, and compares the bytes. It goes by the name of webasm, whose tolerances it has to keep.
  */
-function twinDriver(): Driver {
-  const memory = guarded();
+function twinDriver(memory = guarded()): Driver {
   return {
     name: 'webasm',
     description: 'SIMD twins',
@@ -37,7 +36,7 @@ function twinDriver(): Driver {
       memory.clear();
       return op.signature.output.dtype === 'int32' ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer);
     },
-    read: (storage) => Float32Array.from(storage as HostData),
+    read: (storage) => (storage as Float32Array | Int32Array).slice(),
     free: () => undefined,
     close: () => undefined,
   };
@@ -51,4 +50,14 @@ describe('every SIMD twin equals the equations, writes nothing else, and does no
   afterAll(() => closeDevice(device));
 
   testCases(40, (example) => checkCase(device, example));
+});
+
+describe('across 2 GiB, from where offsets are negative as int32, every SIMD twin equals the equations too', () => {
+  let device: Device;
+  beforeAll(() => {
+    device = createDevice(twinDriver(guarded(false, 64, 2 ** 31 - 2048)));
+  });
+  afterAll(() => closeDevice(device));
+
+  testCases(8, (example) => checkCase(device, example));
 });

@@ -22,7 +22,7 @@ import {
 } from '../../kernels/simd/norm-gradients.ts';
 import { pack } from '../../kernels/simd/pack.ts';
 import { patches } from '../../kernels/simd/patches.ts';
-import { ACTIVATION, product } from '../../kernels/simd/product.ts';
+import { ACTIVATION, product, transposedProduct } from '../../kernels/simd/product.ts';
 import { resizeGrid, resizeGridGradient } from '../../kernels/simd/resize-grid.ts';
 import { rmsNorm } from '../../kernels/simd/rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from '../../kernels/simd/roof.ts';
@@ -71,10 +71,10 @@ type Twin = (inputs: readonly number[], y: number, sizes: Sizes, memory: Guarded
 
 export const twins: Readonly<Record<OpName, Twin>> = {
   add: ([addend, x], y, { B, M, D }) => work(add, B * M, { x, addend, y, M, D }),
-  append: ([cache, rows, segments], y, { M, N, D, G }, { run }) => {
+  append: ([cache, rows, segments], y, { M, D, G }, { run }) => {
     const all = { C: D, first: 0, width: D, stride: D, groups: 1, start: 0, end: M };
     run(columns, { x: cache, y, ...all }); // the twin writes in place
-    return work(append, N, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
+    return work(append, M, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
   },
   argmax: ([x], index, { N, V }) => work(argmax, N, { x, index, V }),
   attention: ([q, k, v, span], y, { H, N, d, C, divisor }, memory) => {
@@ -146,7 +146,7 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     memory.run(pack.float32, { w: b, packed, N: K, K: N, rowStride: 4, columnStride: 4 * K, start: 0, end: panels });
     const rest = { scratch: 0, bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: M };
     const y0 = y + 4 * K * start;
-    return work(product.transposed, panels, { x: a, xStep: 4 * M, w: packed, y: y0, N: K, K: N, ...rest });
+    return work(transposedProduct, panels, { x: a, xStep: 4 * M, w: packed, y: y0, N: K, K: N, ...rest });
   },
   columns: ([x], y, { N, C, start: first, width, stride, groups }) =>
     work(columns, N, { x, y, C, first, width, stride, groups }),

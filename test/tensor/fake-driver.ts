@@ -13,15 +13,16 @@ export function fakeDriver(overrides: Partial<Driver> = {}): Driver & { readonly
     description: 'a driver for tests',
     async upload(load, shape) {
       log.push(`upload ${shape}`);
-      return Float32Array.from(await load());
+      const data = await load();
+      return data instanceof Int32Array ? data.slice() : Float32Array.from(data);
     },
     run(op, _inputs, _sizes, shape) {
       log.push(`run ${op.name} ${shape}`);
       return new Float32Array(size(shape)).fill(7);
     },
-    read(storage, shape) {
+    read(storage, shape, dtype) {
       log.push(`read ${shape}`);
-      return Float32Array.from(storage as HostData);
+      return dtype === 'int32' ? Int32Array.from(storage as HostData) : Float32Array.from(storage as HostData);
     },
     free: (storage) => void log.push(`free ${(storage as HostData).length}`),
     close: () => void log.push('close'),

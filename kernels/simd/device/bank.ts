@@ -7,6 +7,8 @@ import { createTeam } from './team.ts';
 /** What a twin works with. */
 export interface Host {
   readonly heap: Heap;
+  /** The operation that is running. */
+  readonly op: string;
   /**
    * Runs a kernel over `units` units, on all threads if that pays. It is recorded: it runs when its results are wanted, or the
    * list is full, or another thread has nothing else to do.
@@ -61,6 +63,9 @@ export async function createBank(
   let listener: OnKernel | undefined;
   const host: Host = {
     heap,
+    get op() {
+      return op;
+    },
     run(kernel, given, units, operations = units) {
       const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
       if (listener) team.flush();

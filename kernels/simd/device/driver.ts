@@ -3,30 +3,15 @@ import type { Driver, HostData } from '../../../tensor/device.ts';
 import { widenBfloat16 } from '../../../tensor/dtype.ts';
 import { DeviceError } from '../../../tensor/error.ts';
 import type { Op } from '../../../tensor/op.ts';
-import type { Sizes } from '../../../tensor/signature.ts';
 import { elements } from '../../../tensor/tensor.ts';
 import { DRAWN_AT_ONCE, draw } from '../draw.ts';
 import { compileKernels } from '../kernels.ts';
 import { features } from '../wasm/features.ts';
 import { WEIGHT_BYTES } from '../weights.ts';
-import { type Bank, createBank, type Host } from './bank.ts';
-import { HOMES, TAKE_BFLOAT16, TWINS } from './twins.ts';
-import { type MatrixLayout, widen } from './weights.ts';
-
-/** Where a tensor's elements lie. */
-export interface Stored {
-  readonly bank: Bank;
-  at: number;
-  readonly shape: readonly number[];
-  readonly type: 'float32' | 'int32' | 'bfloat16';
-  /** How a weight was laid out before it was packed into panels, where it lies now. */
-  packed: MatrixLayout | undefined;
-  /** Packed copies of parts of a weight that stays as it is. */
-  readonly parts: Map<string, number>;
-}
-
-/** An operation on the `simd` device: writes the output, of which the place is given. */
-export type Twin = (host: Host, inputs: readonly Stored[], sizes: Sizes, output: Stored) => void;
+import { type Bank, createBank } from './bank.ts';
+import { homeOf, prepared } from './inputs.ts';
+import { plain, type Stored, sizeOf } from './stored.ts';
+import { TWINS } from './twins.ts';
 
 /** A 32-bit memory ends at 4 GiB. */
 const MOST_PAGES = 65_536;
@@ -61,13 +46,14 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
   const open = () => createBank(module, { threads, shared, mostPages });
   const banks = [await open()];
 
-  function allocate(bank: Bank, shape: readonly number[], type: Stored['type']): Stored {
-    const at = bank.host.heap.allocate(elements(shape) * (type === 'bfloat16' ? 2 : 4));
-    return { bank, at, shape, type, packed: undefined, parts: new Map() };
+  function allocate(bank: Bank, shape: readonly number[], type: Stored['type'], weight: boolean): Stored {
+    const stored: Stored = { bank, at: 0, shape, type, weight, layout: 'rows', missed: undefined, packed: undefined };
+    stored.at = bank.host.heap.allocate(sizeOf(stored));
+    return stored;
   }
 
-  function release({ bank, at, parts }: Stored): void {
-    for (const offset of [at, ...parts.values()]) bank.host.heap.free(offset);
+  function release({ bank, at }: Stored): void {
+    bank.host.heap.free(at);
   }
 
   /** The first bank with room, or a new one. */
@@ -92,7 +78,7 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
         return after(
           () => bankFor(data.byteLength),
           (bank) => {
-            const stored = allocate(bank, shape, typeOf(data));
+            const stored = allocate(bank, shape, typeOf(data), true);
             bytesOf(stored).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
             return stored;
           },
@@ -101,8 +87,8 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
     // 0.24 ns an element on two threads, 2.3 s for the published model, where JavaScript takes 6.5 ns: all threads draw, in place, in
     // the list where everything runs, so that there is nothing left to overlap with arithmetic.
     async draw({ length, seed, scale, bfloat16 }, shape) {
-      const type = bfloat16 ? 'bfloat16' : 'float32';
-      const stored = allocate(await bankFor(length * WEIGHT_BYTES[type]), shape, type);
+      const type = bfloat16 && shape.length > 1 ? 'bfloat16' : 'float32';
+      const stored = allocate(await bankFor(length * WEIGHT_BYTES[type]), shape, type, true);
       const units = Math.ceil(length / DRAWN_AT_ONCE);
       stored.bank.during('draw', undefined, (host) =>
         host.run(draw[type], { y: stored.at, seed, scale }, units, DRAW_OPERATIONS * length),
@@ -116,13 +102,9 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
       return after(
         () => homeOf(op, given) ?? bankFor(4 * elements(shape)),
         (bank) => {
-          const output = allocate(bank, shape, op.signature.output.dtype);
+          const output = allocate(bank, shape, op.signature.output.dtype, false);
           try {
-            bank.during(op.name, onKernel, (host) => {
-              const narrow = TAKE_BFLOAT16.has(op.name);
-              const here = given.map((input) => input && brought(bank, host, input));
-              twin(host, narrow ? here : here.map((input) => input && widened(host, input)), sizes, output);
-            });
+            bank.during(op.name, onKernel, (host) => twin(host, prepared(op, given, bank, output), sizes, output));
             return output;
           } catch (error) {
             release(output);
@@ -131,13 +113,13 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
         },
       );
     },
-    read(storage, shape) {
-      const { bank, at, type, packed } = storage as Stored;
-      if (packed || type === 'bfloat16')
-        throw new DeviceError('simd: weights cannot be read back; read them from their file');
-      const count = elements(shape);
-      if (type === 'int32') return Float32Array.from(bank.host.integers(at, count));
-      return bank.host.floats(at, count).slice();
+    read: (storage) => {
+      const stored = storage as Stored;
+      return stored.bank.during('read', undefined, (host) => {
+        const { at, shape, type } = plain(host, stored);
+        const count = elements(shape);
+        return type === 'int32' ? host.integers(at, count).slice() : host.floats(at, count).slice();
+      });
     },
     free: (storage) => release(storage as Stored),
     flush() {
@@ -154,34 +136,6 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
     },
   };
 }
-
-/** Where an operation runs, if it has inputs: weights are never copied, and of the rest the largest is not. */
-function homeOf({ name }: Op, inputs: readonly (Stored | undefined)[]): Bank | undefined {
-  if (HOMES.has(name)) return inputs[HOMES.get(name)!]!.bank;
-  let home: Stored | undefined;
-  for (const input of inputs) if (input && (!home || sizeOf(input) > sizeOf(home))) home = input;
-  return home?.bank;
-}
-
-/** A tensor in the memory of an operation, until it ends. */
-function brought(bank: Bank, host: Host, stored: Stored): Stored {
-  if (stored.bank === bank) return stored;
-  const at = host.temporary(sizeOf(stored));
-  host.bytes(at, sizeOf(stored)).set(bytesOf(stored));
-  return { ...stored, bank, at };
-}
-
-/** A tensor in float32, until the operation ends. */
-function widened(host: Host, stored: Stored): Stored {
-  if (stored.type !== 'bfloat16') return stored;
-  const count = elements(stored.shape);
-  const at = host.temporary(4 * count);
-  const bits = host.bytes(stored.at, 2 * count);
-  widen(new Uint16Array(bits.buffer, bits.byteOffset, count), host.integers(at, count));
-  return { ...stored, at, type: 'float32' };
-}
-
-const sizeOf = ({ shape, type }: Stored): number => elements(shape) * (type === 'bfloat16' ? 2 : 4);
 
 const bytesOf = (stored: Stored): Uint8Array => stored.bank.host.bytes(stored.at, sizeOf(stored));
 

@@ -1,36 +1,62 @@
+import type { Sizes } from '../../../tensor/signature.ts';
+import { adamStep, clipFactor, firstMoment, secondMoment, squaresOfRows, total } from '../adam.ts';
 import { add } from '../add.ts';
 import { append } from '../append.ts';
 import { argmax } from '../argmax.ts';
 import { attention } from '../attention.ts';
+import { attentionGradient, attentionKeys, QUERY_BLOCK } from '../attention-gradient.ts';
 import { attentionScores } from '../attention-scores.ts';
 import { attentionValues } from '../attention-values.ts';
-import { columns } from '../columns.ts';
+import { columns, placeColumns } from '../columns.ts';
+import { crossEntropy, crossEntropyGradient } from '../cross-entropy.ts';
 import { embedding } from '../embedding.ts';
-import { gelu } from '../gelu.ts';
+import { fold } from '../fold.ts';
+import { gelu, geluGradient } from '../gelu.ts';
 import { layerNorm } from '../layer-norm.ts';
+import {
+  layerNormGradient,
+  layerNormRows,
+  normWeightGradient,
+  rmsNormGradient,
+  rmsNormRows,
+} from '../norm-gradients.ts';
 import { patches } from '../patches.ts';
 import { QUERIES } from '../queries.ts';
-import { resizeGrid } from '../resize-grid.ts';
+import { resizeGrid, resizeGridGradient } from '../resize-grid.ts';
 import { rmsNorm } from '../rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from '../roof.ts';
 import { rotary } from '../rotary.ts';
 import { divide, scaleRows } from '../scale.ts';
-import { siluGate } from '../silu-gate.ts';
-import { softmax } from '../softmax.ts';
+import { siluGate, siluGateGradient } from '../silu-gate.ts';
+import { softmax, softmaxGradient } from '../softmax.ts';
 import { splice } from '../splice.ts';
+import { sum } from '../sum.ts';
+import { sumRows } from '../sum-rows.ts';
 import { zeros } from '../zeros.ts';
-import type { Twin } from './driver.ts';
-import { linear, matmul, weightType } from './weights.ts';
+import type { Host } from './bank.ts';
+import { linear, matmul, weightGradient } from './products.ts';
+import { type Stored, weightType } from './stored.ts';
 
-/** Operations that take weights in bfloat16; for others they are widened. */
-export const TAKE_BFLOAT16: ReadonlySet<string> = new Set(['linear', 'matmul', 'embedding']);
+/** An operation on the `simd` device: writes the output, of which the place is given. */
+export type Twin = (host: Host, inputs: readonly Stored[], sizes: Sizes, output: Stored) => void;
 
-/** The input in whose memory an operation has to run: a weight that it packs, or what it writes into. */
-export const HOMES: ReadonlyMap<string, number> = new Map([
-  ['linear', 1],
-  ['matmul', 1],
-  ['embedding', 0],
-  ['append', 0],
+/**
+ * How an operation takes the one input in whose memory it runs:
+ * - `matrix`: whatever it holds, for the twin makes panels of it;
+ * - `rows`: as rows, in float32 or bfloat16;
+ * - `output`: consumed, so that the output begins with its elements.
+ */
+interface Main {
+  readonly input: number;
+  readonly as: 'matrix' | 'rows' | 'output';
+}
+
+/** Every other input is given as rows of float32, or of int32 where the signature says so; such operations run where the largest is. */
+export const MAIN: ReadonlyMap<string, Main> = new Map<string, Main>([
+  ['linear', { input: 1, as: 'matrix' }],
+  ['matmul', { input: 1, as: 'matrix' }],
+  ['embedding', { input: 0, as: 'rows' }],
+  ['append', { input: 0, as: 'output' }],
 ]);
 
 /** Of attention: each has room for the scores of a few queries. */
@@ -40,6 +66,13 @@ const MOST_CHUNKS = 64;
 export const TWINS: Readonly<Record<string, Twin>> = {
   linear,
   matmul,
+  weightGradient,
+  biasGradient(host, [x], { N, M, R, start }, y) {
+    if (M < R) host.run(zeros, { y: y.at }, R);
+    host.run(fold, { x: x.at, y: y.at + 4 * start, count: N, stride: 4 * M }, M, N * M);
+  },
+  foldRows: (host, [x], { B, M, D }, y) =>
+    host.run(fold, { x: x.at, y: y.at, count: B, stride: 4 * M * D }, M * D, B * M * D),
 
   attention(host, [q, k, v, span], { N, H, d, C, divisor }, y) {
     // Chunks are as many that every thread finds work, and as few that their scores stay in the caches.
@@ -50,6 +83,15 @@ export const TWINS: Readonly<Record<string, Twin>> = {
     const [row, head] = [4 * H * d, 4 * d];
     const strides = { qRow: row, qHead: head, kRow: row, kHead: head, vRow: row, vHead: head, yRow: row, yHead: head };
     host.run(attention, { ...places, ...strides, N, d, C, H, chunk, divisor }, chunks, 4 * H * N * C * d);
+  },
+  attentionGradient(host, [q, k, v, span, dy], { H, N, M, d, C, divisor }, y) {
+    const scratch = host.temporary(4 * 2 * QUERY_BLOCK * C * H);
+    const places = { q: q.at, k: k.at, v: v.at, span: span.at, dy: dy.at, y: y.at, scratch };
+    host.run(attentionGradient, { ...places, row: 4 * H * d, N, M, d, C, divisor }, H, 10 * H * N * C * d);
+  },
+  attentionKeys(host, [span, probabilities, q], { H, N, M, d, C }, y) {
+    const places = { probabilities: probabilities.at, q: q.at, span: span.at, y: y.at };
+    host.run(attentionKeys, { ...places, row: 4 * H * d, N, M, d, C }, H, 2 * H * N * C * d);
   },
   attentionScores(host, [q, k, span], { N, H, d, C, divisor }, y) {
     const places = { q: q.at, k: k.at, span: span.at, scores: y.at };
@@ -70,6 +112,62 @@ export const TWINS: Readonly<Record<string, Twin>> = {
   gelu: (host, [x], { N, D }, y) => host.run(gelu, { x: x.at, y: y.at }, N * D, 30 * N * D),
   siluGate: (host, [x, gate], { N, D }, y) =>
     host.run(siluGate, { x: x.at, gate: gate.at, y: y.at }, N * D, 30 * N * D),
+  layerNormGradient: (host, [x, weight, dy], { N, D, eps }, y) =>
+    host.run(layerNormGradient, { x: x.at, weight: weight.at, dy: dy.at, dx: y.at, D, eps }, N, 17 * N * D),
+  layerNormWeightGradient: (host, [x, dy], sizes, y) => normWeights(host, layerNormRows, x, dy, sizes, y),
+  rmsNormGradient: (host, [x, weight, dy], { N, D, eps }, y) =>
+    host.run(rmsNormGradient, { x: x.at, weight: weight.at, dy: dy.at, dx: y.at, D, eps }, N, 9 * N * D),
+  rmsNormWeightGradient: (host, [x, dy], sizes, y) => normWeights(host, rmsNormRows, x, dy, sizes, y),
+  geluGradient: (host, [x, output, dy], { N, D }, y) =>
+    host.run(geluGradient, { x: x.at, y: output.at, dy: dy.at, dx: y.at }, N * D, 20 * N * D),
+  siluGateGradient: (host, [x, gate, dy], { N, D }, y) =>
+    host.run(siluGateGradient, { x: x.at, gate: gate.at, dy: dy.at, dgate: y.at }, N * D, 30 * N * D),
+  softmaxGradient: (host, [span, output, dy], { H, N, C }, y) =>
+    host.run(
+      softmaxGradient,
+      { y: output.at, dy: dy.at, span: span.at, dx: y.at, N, C, divisor: 1 },
+      H * N,
+      4 * H * N * C,
+    ),
+  crossEntropy: (host, [z, labels], { N, V }, y) =>
+    host.run(crossEntropy, { z: z.at, labels: labels.at, loss: y.at, V }, N, 20 * N * V),
+  crossEntropyGradient: (host, [z, labels, dy], { N, V }, y) =>
+    host.run(crossEntropyGradient, { z: z.at, labels: labels.at, dy: dy.at, dz: y.at, V }, N, 40 * N * V),
+  sum: (host, [a, b], { rows, columns }, y) =>
+    host.run(sum, { a: a.at, b: b.at, y: y.at }, rows * columns, rows * columns),
+  sumRows: (host, [order, span, x], { V, D, T }, y) =>
+    host.run(sumRows, { x: x.at, order: order.at, span: span.at, y: y.at, D }, V, (V + T) * D),
+  placeColumns: (host, [x], { N, C, start, width, stride, groups }, y) =>
+    host.run(placeColumns, { x: x.at, y: y.at, C, first: start, width, stride, groups }, N, N * C),
+  resizeGridGradient: (host, [dy], { from, to, D }, y) =>
+    host.run(resizeGridGradient, { dy: dy.at, dx: y.at, from, to, D }, from * from, 40 * to * to * D),
+  firstMoment: (host, [m, gradient, factor], { rows, columns, beta, rest }, y) =>
+    host.run(
+      firstMoment,
+      { m: m.at, gradient: gradient.at, factor: factor.at, y: y.at, beta, rest },
+      rows * columns,
+      4 * rows * columns,
+    ),
+  secondMoment: (host, [v, gradient, factor], { rows, columns, beta, rest }, y) =>
+    host.run(
+      secondMoment,
+      { v: v.at, gradient: gradient.at, factor: factor.at, y: y.at, beta, rest },
+      rows * columns,
+      5 * rows * columns,
+    ),
+  adamStep: (host, [weight, m, v], { rows, columns, keep, rate, correction, eps }, y) =>
+    host.run(
+      adamStep,
+      { weight: weight.at, m: m.at, v: v.at, y: y.at, keep, rate, correction, eps },
+      rows * columns,
+      10 * rows * columns,
+    ),
+  sumOfSquares(host, [x], { rows, columns }, y) {
+    const lines = host.temporary(4 * rows);
+    host.run(squaresOfRows, { x: x.at, y: lines, D: columns }, rows, 2 * rows * columns);
+    host.run(total, { x: lines, y: y.at, count: rows }, 1, rows);
+  },
+  clipFactor: (host, [squares], { most }, y) => host.run(clipFactor, { squares: squares.at, y: y.at, most }, 1),
   layerNorm: (host, [x, weight, bias], { N, D, eps }, y) =>
     host.run(layerNorm, { x: x.at, weight: weight.at, bias: bias.at, y: y.at, D, eps }, N, 8 * N * D),
   rmsNorm: (host, [x, weight], { N, D, eps }, y) =>
@@ -97,10 +195,20 @@ export const TWINS: Readonly<Record<string, Twin>> = {
     host.run(multiplyAddRoof, { x: x.at, y: y.at, turns }, N * D, 24 * N * D * turns),
   memoryRoof: (host, [x], { N, R, D, turns }, y) =>
     host.run(memoryRoof, { x: x.at, y: y.at, D: R * D, turns }, N, N * R * D * turns),
-  append(host, [cache, rows, segments], { N, D, G }, y) {
-    // It consumes its cache: the output takes its place in the memory, and it the place that was meant for the output.
-    [y.at, cache.at] = [cache.at, y.at];
-    const given = { cache: y.at, rows: rows.at, segments: segments.at, D, rowsRow: 4 * D, G };
-    host.run(append, given, N, N * D);
-  },
+  append: (host, [, rows, segments], { M, N, D, G }, y) =>
+    host.run(append, { cache: y.at, rows: rows.at, segments: segments.at, D, rowsRow: 4 * D, G }, M, N * D),
 };
+
+/** The moments of all rows, then the sums down the columns. */
+function normWeights(
+  host: Host,
+  rows: typeof layerNormRows,
+  x: Stored,
+  dy: Stored,
+  { N, D, eps }: Sizes,
+  y: Stored,
+): void {
+  const moments = host.temporary(8 * N);
+  host.run(rows, { x: x.at, moments, D, eps }, N, 4 * N * D);
+  host.run(normWeightGradient, { x: x.at, dy: dy.at, moments, y: y.at, N, D }, D, 4 * N * D);
+}
