@@ -24,3 +24,16 @@ export class ImageError extends InputError {
 export class TextError extends InputError {
   override readonly name = 'TextError';
 }
+
+/** Scores of the next token that are NaN or infinite: nothing can be chosen by them. */
+export class ScoreError extends InputError {
+  override readonly name = 'ScoreError';
+
+  constructor() {
+    super(
+      'scores of the next token',
+      'some are NaN or infinite',
+      'the weights are damaged, or the device computes wrongly: "qvl verify" checks the device, and "qvl trace" shows the first activation that is off',
+    );
+  }
+}

@@ -54,14 +54,23 @@ export async function load(
   try {
     const system = await openSystem(folder, device, options);
     const sight = createSight(system.model);
+    let closing: Promise<void> | undefined;
+    // The device first: answers that are still being given end with its error, and no weight is being read any more.
+    const end = async () => {
+      try {
+        await closeDevice(device);
+      } finally {
+        sight.free();
+        await system.close();
+      }
+    };
     return {
       ...system,
       device,
       sight,
-      async close() {
-        sight.free();
-        await system.close();
-        await closeDevice(device);
+      close() {
+        closing ??= end();
+        return closing;
       },
     };
   } catch (error) {

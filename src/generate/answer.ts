@@ -1,3 +1,4 @@
+import { createCaller } from '../../tensor/caller.ts';
 import { free } from '../../tensor/tensor.ts';
 import { InputError, TextError } from '../error.ts';
 import type { Picture } from '../input/image.ts';
@@ -26,7 +27,7 @@ export interface AnswerOptions extends Partial<Sampling> {
   readonly stop?: readonly string[];
   /** See `PromptOptions`. */
   readonly allowSpecial?: boolean;
-  /** Gives up what has not started and ends with the signal's reason. */
+  /** Gives up what this answer has not started, and nothing of other answers; ends with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Told when a stage begins: `vision encoder`, `adapter`, `prefill`, `decode`. */
   readonly onStage?: (name: string) => void;
@@ -62,7 +63,7 @@ export async function* answers(
   options: AnswerOptions = {},
 ): AsyncGenerator<AnswerPiece & { readonly question: number }, void, void> {
   const { tokenizer, checkpoint, model } = system;
-  const { onStage = () => undefined, signal } = options;
+  const { onStage = () => undefined } = options;
   const sampling = samplingOf(system, options);
   const maxNewTokens = options.maxNewTokens ?? checkpoint.generation.max_new_tokens;
   if (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
@@ -77,11 +78,10 @@ export async function* answers(
 
   const shown = prompts.flatMap(({ images }, i) => images.map(({ picture }) => questions[i].pictures[picture - 1]));
   const sight = options.sight ?? createSight(model);
-  const cancel = () => model.device.queue.cancel(signal?.reason);
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', cancel);
+  options.signal?.throwIfAborted();
+  const caller = createCaller(model.device, options.signal);
   try {
-    const features = shown.length > 0 ? await sight.look(shown, onStage) : undefined;
+    const features = shown.length > 0 ? await sight.look(shown, caller, onStage) : undefined;
     try {
       onStage('prefill');
       const ids = prompts.map((prompt) => prompt.ids);
@@ -89,7 +89,7 @@ export async function* answers(
         maxNewTokens,
         samplers: ids.map((prompt) => createSampler(sampling, prompt, stops)),
         ends: (prompt, id) => stops.includes(id) || texts[prompt].until.stopped,
-        ...(signal ? { signal } : {}),
+        caller,
       });
       let first = true;
       for await (const { prompt, id } of tokens) {
@@ -106,7 +106,7 @@ export async function* answers(
       if (features && features.internal.freedBy === undefined) free(features);
     }
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    caller.leave();
     if (!options.sight) sight.free();
   }
 }

@@ -1,8 +1,10 @@
 import { argmax } from '../../kernels/argmax.ts';
 import { embedding } from '../../kernels/embedding.ts';
+import { type Caller, createCaller } from '../../tensor/caller.ts';
+import type { HostData } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
-import { TextError } from '../error.ts';
+import { ScoreError, TextError } from '../error.ts';
 import { type Cache, createCache, decode, freeCache, logits, type Model, type PlacedImages } from '../model/qwen-vl.ts';
 import type { Sampler } from './sample.ts';
 
@@ -15,8 +17,8 @@ export interface GenerateOptions {
   readonly samplers: readonly Sampler[];
   /** Asked after each token: whether the answer to that prompt ends with it. */
   readonly ends: (prompt: number, id: number) => boolean;
-  /** Ends with the signal's reason before the next step. */
-  readonly signal?: AbortSignal;
+  /** In whose name it is done; its signal ends it. */
+  readonly caller?: Caller;
 }
 
 /** A token of the answer to one of the prompts. */
@@ -31,13 +33,13 @@ export interface GeneratedToken {
  * to the byte of its scores, whatever other prompts there are.
  *
  * @param images what replaces the embeddings of image positions, counted through all prompts
- * @throws TextError when a prompt leaves no room for an answer
+ * @throws TextError when a prompt leaves no room for an answer; ScoreError at the first token whose scores are no numbers
  */
 export async function* generate(
   model: Model,
   prompts: readonly Int32Array[],
   images: PlacedImages | undefined,
-  { maxNewTokens, samplers, ends, signal }: GenerateOptions,
+  { maxNewTokens, samplers, ends, caller = createCaller(model.device) }: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, void, void> {
   const longest = model.config.max_position_embeddings;
   const rooms = prompts.map(({ length }) => {
@@ -45,11 +47,10 @@ export async function* generate(
     throw new TextError('prompt', `${length} tokens, expected fewer than ${longest}`, 'shorten it');
   });
   const capacities = prompts.map(({ length }, i) => Math.ceil((length + rooms[i]) / CACHE_STEP) * CACHE_STEP);
-  const cache = createCache(model, ...capacities);
+  const cache = caller.launch(() => createCache(model, ...capacities));
   try {
     let fed: readonly Int32Array[] = prompts;
     for (let made = 0; fed.some(({ length }) => length > 0); made++) {
-      signal?.throwIfAborted();
       const active = [...prompts.keys()].filter((i) => fed[i].length > 0);
       const chosen = await next(
         model,
@@ -57,6 +58,7 @@ export async function* generate(
         cache,
         made === 0 ? images : undefined,
         active.map((i) => samplers[i]),
+        caller,
       );
       const following = prompts.map(() => new Int32Array(0));
       for (const [at, prompt] of active.entries()) {
@@ -72,25 +74,39 @@ export async function* generate(
   }
 }
 
-/** Feeds tokens and chooses the next one of each sequence that got some. */
+/**
+ * Feeds tokens and chooses the next one of each sequence that got some.
+ *
+ * @throws ScoreError where a score is NaN or infinite
+ */
 async function next(
   model: Model,
   fed: readonly Int32Array[],
   cache: Cache,
   images: PlacedImages | undefined,
   samplers: readonly Sampler[],
+  caller: Caller,
 ): Promise<ArrayLike<number>> {
   const onDevice = samplers.every(({ likeliest }) => likeliest);
-  const wanted = scope<Tensor>(() => {
-    const scores = nextScores(model, fed, cache, images);
-    return onDevice ? argmax(scores) : scores;
+  const { data } = caller.launch(() => {
+    const wanted = scope<Tensor>(() => {
+      const scores = nextScores(model, fed, cache, images);
+      return onDevice ? argmax(scores) : scores;
+    });
+    const result = { data: read(wanted) };
+    free(wanted);
+    return result;
   });
-  const result = read(wanted);
-  free(wanted);
-  const values = await result;
-  if (onDevice) return values;
+  const values = await data;
+  if (onDevice) return likeliest(values);
   const V = model.config.vocab_size;
   return samplers.map((sampler, i) => sampler.choose(values.subarray(i * V, (i + 1) * V)));
+}
+
+/** What `argmax` gave for scores. @throws ScoreError */
+export function likeliest(chosen: HostData): HostData {
+  if (chosen.includes(-1)) throw new ScoreError();
+  return chosen;
 }
 
 /**

@@ -20,11 +20,13 @@ export interface StageProfile {
   stop(): void;
 }
 
-/** Watches every launch on a device until it is stopped. One watcher a device. */
+/** Watches every launch on a device until it is stopped. Whoever watched before goes on afterwards. */
 export function profileStages(device: Device): StageProfile {
   const launches = new Map<string, Launch[]>();
   let current: Launch[] = [];
-  device.onLaunch = (launch) => current.push(launch);
+  const before = device.onLaunch;
+  const hear = (launch: Launch): void => void current.push(launch);
+  device.onLaunch = hear;
   const sum = (of: Launch[], value: (launch: Launch) => number) =>
     of.reduce((total, launch) => total + value(launch), 0);
   return {
@@ -42,7 +44,7 @@ export function profileStages(device: Device): StageProfile {
       })),
     progress: () => current.filter((launch) => launch.milliseconds !== undefined).length / Math.max(1, current.length),
     stop() {
-      device.onLaunch = undefined;
+      if (device.onLaunch === hear) device.onLaunch = before; // another may watch by now
     },
   };
 }

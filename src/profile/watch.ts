@@ -1,4 +1,5 @@
 import type { Device, Launch, Transfer } from '../../tensor/device.ts';
+import { DeviceError } from '../../tensor/error.ts';
 import type { Listener } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type ListRecord, measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
@@ -32,8 +33,19 @@ interface Entry {
 /** Whose results stay on the device: a launch returns before it is done, and only the device's clock knows how long it took. */
 const RESIDENT: ReadonlySet<string> = new Set(['webgpu', 'webgl2', 'headlessgl']);
 
-/** Watches all that a device does. One watcher a device: whoever watched before goes on afterwards. */
+/** Devices that are being watched: a second watcher would put back what the first one changed. */
+const watched = new WeakSet<Device>();
+
+/**
+ * Watches all that a device does, for whomever. Whoever heard its launches before goes on afterwards.
+ *
+ * @throws DeviceError when it is being watched already
+ */
 export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceClock): Watch {
+  if (watched.has(device)) {
+    throw new DeviceError(`${device.name}: it is being profiled already; wait until that has ended`);
+  }
+  watched.add(device);
   const { driver, onLaunch, onTransfer } = device;
   const { run, read, upload, flush } = driver;
   // Kernels that are heard run one by one: otherwise only a whole list has a time.
@@ -114,6 +126,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     },
     stop() {
       const over = performance.now();
+      watched.delete(device);
       Object.assign(device, { onLaunch, onTransfer });
       Object.assign(driver, { run, read, upload }, flush && { flush });
       const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;

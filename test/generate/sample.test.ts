@@ -111,7 +111,8 @@ test('impossible settings are refused by name', () => {
     [{ temperature: -1 }, 'temperature: -1, expected a number from 0 to 10,000'],
     [{ topK: 1.5 }, 'topK: 1.5, expected a whole number, 0 for no limit'],
     [{ topP: Number.NaN }, 'topP: NaN, expected a number from 0 to 1'],
-    [{ repetitionPenalty: 0 }, 'repetitionPenalty: 0, expected a number above 0'],
+    [{ repetitionPenalty: 0 }, 'repetitionPenalty: 0, expected a number from 0.0001'],
+    [{ repetitionPenalty: 1e-308 }, 'repetitionPenalty: 1e-308, expected a number from 0.0001'],
     [{ minNewTokens: -1 }, 'minNewTokens: -1'],
     [{ seed: -1 }, 'seed: -1'],
   ];
