@@ -70,7 +70,12 @@ export async function* answers(
     throw new InputError('maxNewTokens', `${maxNewTokens}, expected a whole number above 0`, 'give such a number');
   }
   const prompts = questions.map((question) => promptOf(system, question, options));
-  const stops = checkpoint.generation.chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  requireRoom(sampling.minNewTokens, maxNewTokens, checkpoint.config.max_position_embeddings - longest);
+  const { chat_format, eos_token_id } = checkpoint.generation;
+  const own = chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
+  const ending = new Set([...own, ...eos_token_id]);
+  const stops = [...ending];
   const texts = questions.map(() => ({
     stream: createTextStream(tokenizer, { hidden: stops }),
     until: createStopText(options.stop ?? []),
@@ -88,7 +93,7 @@ export async function* answers(
       const tokens = generate(model, ids, features && { features, source: imageRows(prompts) }, {
         maxNewTokens,
         samplers: ids.map((prompt) => createSampler(sampling, prompt, stops)),
-        ends: (prompt, id) => stops.includes(id) || texts[prompt].until.stopped,
+        ends: (prompt, id) => ending.has(id) || texts[prompt].until.stopped,
         caller,
       });
       let first = true;
@@ -123,6 +128,14 @@ function samplingOf({ checkpoint: { generation } }: System, options: AnswerOptio
   };
   requireSampling(sampling);
   return sampling;
+}
+
+/** @throws InputError where an answer cannot become as long as it must */
+function requireRoom(minNewTokens: number, maxNewTokens: number, left: number): void {
+  const limit = Math.min(maxNewTokens, left);
+  if (minNewTokens <= limit) return;
+  const why = limit === maxNewTokens ? 'which maxNewTokens allows' : 'for which the prompt leaves room';
+  throw new InputError('minNewTokens', `${minNewTokens}, expected at most the ${limit} ${why}`, 'give fewer');
 }
 
 function promptOf({ tokenizer, checkpoint }: System, question: Question, { allowSpecial = false }: AnswerOptions) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseGenerationConfig } from '../../src/checkpoint/generation.ts';
 import { type AnswerOptions, answer, answers, type Question } from '../../src/generate/answer.ts';
 import { createSight } from '../../src/generate/sight.ts';
 import { openSystem, type System } from '../../src/generate/system.ts';
@@ -88,6 +89,20 @@ describe('an answer ends', () => {
     const least = whole.ids.length + 3;
     expect((await said(on('simd'), question(), { minNewTokens: least })).ids.length).toBeGreaterThan(least);
     expect((await said(on('simd'), question(), { maxNewTokens: 3 })).ids).toEqual(whole.ids.slice(0, 3));
+  });
+
+  test('at each id that the checkpoint lists, beside the chat’s own', async () => {
+    const system = on('simd');
+    const { checkpoint } = system;
+    const whole = await said(system, question());
+    const ending = (json: object): System => ({
+      ...system,
+      checkpoint: { ...checkpoint, generation: parseGenerationConfig(json, 'generation_config.json') },
+    });
+    const listed = await said(ending({ eos_token_id: [whole.ids[3], 767] }), question());
+    expect(listed.ids).toEqual(whole.ids.slice(0, 4));
+    expect(whole.text.startsWith(listed.text)).toBe(true); // what ends it is not part of it
+    expect(await said(ending({ eos_token_id: null, temperature: 3 }), question())).toEqual(whole); // the likeliest
   });
 
   test.each([
@@ -231,6 +246,12 @@ test('impossible questions are refused before any work', async () => {
   await expect(said(system, picture)).rejects.toThrow('question: names picture 1, and 0 were given');
   await expect(said(system, asked('Hello'), { maxNewTokens: 0 })).rejects.toThrow('maxNewTokens: 0');
   await expect(said(system, asked('Hello'), { topP: 2 })).rejects.toThrow('topP: 2');
+  await expect(said(system, asked('Hello'), { minNewTokens: 3, maxNewTokens: 2 })).rejects.toThrow(
+    'minNewTokens: 3, expected at most the 2 which maxNewTokens allows',
+  );
+  await expect(said(system, asked('Hello'), { minNewTokens: 2040, maxNewTokens: 2048 })).rejects.toThrow(
+    /expected at most the 20\d\d for which the prompt leaves room/,
+  );
   const aborted = AbortSignal.abort(new Error('before'));
   await expect(said(system, asked('Hello'), { signal: aborted })).rejects.toThrow('before');
   expect(device.live.size).toBe(before);
