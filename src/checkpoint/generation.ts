@@ -119,7 +119,7 @@ export function unsupportedSettings(json: unknown, where: string): string[] {
     const plain = /^\w{1,40}$/.test(name) ? name : quote(name);
     return typeof value === 'object' ? plain : `${plain} = ${quote(value)}`;
   });
-  return [`${where}: not supported, so answers are given as if it were not there: ${some(named, 8)}`];
+  return [`${where}: not supported, and without effect here: ${some(named, 8)}`];
 }
 
 function isNeutral(name: string, value: unknown, json: Readonly<Record<string, unknown>>): boolean {

@@ -58,7 +58,7 @@ describe('what is asked for and not done is said in one line', () => {
   test('by its name, with its value where it is short', () => {
     const json = { num_beams: 4, no_repeat_ngram_size: 2, min_p: 0.9, bad_words_ids: [[431]], stop_words_ids: [[431]] };
     expect(unsupported({ ...json, do_sample: false, pad_token_id: 551, transformers_version: '4.31.0' })).toEqual([
-      'generation_config.json: not supported, so answers are given as if it were not there: ' +
+      'generation_config.json: not supported, and without effect here: ' +
         'num_beams = 4, no_repeat_ngram_size = 2, min_p = 0.9, bad_words_ids, stop_words_ids',
     ]);
   });
