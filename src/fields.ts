@@ -57,7 +57,8 @@ export function isObject(json: unknown): json is Readonly<Record<string, unknown
 
 function fieldsOf(json: Readonly<Record<string, unknown>>, prefix: string, faults: Faults, finish: () => void): Fields {
   const find = <Value>(name: string, absent: Value | undefined, wanted: string, fits: (value: unknown) => boolean) => {
-    const value = (Object.hasOwn(json, name) ? json[name] : undefined) ?? absent;
+    const own = Object.hasOwn(json, name) ? json[name] : undefined;
+    const value = own ?? absent ?? own; // null is "not set": what has no other value is said to be null
     if (fits(value)) return value as Value;
     if (value === undefined) faults.missing.push(prefix + name);
     else faults.problems.push(`${prefix}${name} is ${quote(value)}, expected ${wanted}`);

@@ -72,7 +72,7 @@ describe('what is impossible', () => {
     [{ vocab_size: 151859 }, /visual.image_start_id and the two ids after it must be below vocab_size/],
     [{ vocab_size: 2 ** 21 }, /vocab_size is 2097152/],
     [{ seq_length: 1 }, /seq_length is 1/],
-    [{ max_position_embeddings: null }, /max_position_embeddings missing/],
+    [{ max_position_embeddings: null }, /max_position_embeddings is null/],
     [{ layer_norm_epsilon: 0 }, /layer_norm_epsilon is 0/],
     [{ rotary_emb_base: -1 }, /rotary_emb_base is -1/],
     [{ use_dynamic_ntk: 1 }, /use_dynamic_ntk is 1, expected true or false/],

@@ -62,6 +62,7 @@ export async function* answers(
   questions: readonly Question[],
   options: AnswerOptions = {},
 ): AsyncGenerator<AnswerPiece & { readonly question: number }, void, void> {
+  if (questions.length === 0) return;
   const { tokenizer, checkpoint, model } = system;
   const { onStage = () => undefined } = options;
   const sampling = samplingOf(system, options);

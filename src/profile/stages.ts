@@ -1,4 +1,5 @@
 import type { Device, Launch } from '../../tensor/device.ts';
+import { hear } from './hear.ts';
 
 /** What the operations of one stage added up to. */
 export interface Stage {
@@ -24,9 +25,7 @@ export interface StageProfile {
 export function profileStages(device: Device): StageProfile {
   const launches = new Map<string, Launch[]>();
   let current: Launch[] = [];
-  const before = device.onLaunch;
-  const hear = (launch: Launch): void => void current.push(launch);
-  device.onLaunch = hear;
+  const stop = hear(device, { onLaunch: (launch) => current.push(launch) });
   const sum = (of: Launch[], value: (launch: Launch) => number) =>
     of.reduce((total, launch) => total + value(launch), 0);
   return {
@@ -43,8 +42,6 @@ export function profileStages(device: Device): StageProfile {
         milliseconds: sum(of, (launch) => launch.milliseconds ?? 0),
       })),
     progress: () => current.filter((launch) => launch.milliseconds !== undefined).length / Math.max(1, current.length),
-    stop() {
-      if (device.onLaunch === hear) device.onLaunch = before; // another may watch by now
-    },
+    stop,
   };
 }

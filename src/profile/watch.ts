@@ -2,6 +2,7 @@ import type { Device, Launch, Transfer } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import type { Listener } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { hear } from './hear.ts';
 import { type ListRecord, measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
 
 /** The device's own clock, where it has one: how long what was submitted between start and stop took there. */
@@ -46,7 +47,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     throw new DeviceError(`${device.name}: it is being profiled already; wait until that has ended`);
   }
   watched.add(device);
-  const { driver, onLaunch, onTransfer } = device;
+  const { driver } = device;
   const { run, read, upload, flush } = driver;
   // Kernels that are heard run one by one: otherwise only a whole list has a time.
   const recorded = flush !== undefined && kind !== 'stepwise';
@@ -57,15 +58,16 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   const stages: { readonly name: string; readonly start: number }[] = [];
   let stage = '';
   let ran = 0; // launches run in the order in which they were made
-  if (kind !== 'unwatched') {
-    device.onLaunch = (launch, output) => {
+  const heard: Parameters<typeof hear>[1] = {
+    onLaunch(launch, output) {
       if (!recorded) launch.kernels = [];
       const entry = { launch, stage, tap: null, compute: null };
       entries.push(entry);
       if (kind === 'stepwise') makers.set(output, entry);
-    };
-    device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
-  }
+    },
+    onTransfer: (transfer) => void transfers.push({ ...transfer, stage }),
+  };
+  const stopHearing = hear(device, kind === 'unwatched' ? {} : heard);
   if (recorded && kind === 'fused') {
     driver.flush = () => {
       const start = performance.now();
@@ -127,7 +129,7 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     stop() {
       const over = performance.now();
       watched.delete(device);
-      Object.assign(device, { onLaunch, onTransfer });
+      stopHearing();
       Object.assign(driver, { run, read, upload }, flush && { flush });
       const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;
       return {

@@ -101,5 +101,5 @@ test('null in a config.json is as good as left out', async () => {
   expect(parseConfig({ ...json, rotary_pct: null, no_bias: null, tie_word_embeddings: null }, 'config.json')).toEqual(
     published,
   );
-  expect(() => parseConfig({ ...json, hidden_size: null }, 'config.json')).toThrow('hidden_size missing');
+  expect(() => parseConfig({ ...json, hidden_size: null }, 'config.json')).toThrow('hidden_size is null');
 });
