@@ -114,7 +114,10 @@ function draw(
   const floor = topK > 0 ? 0 : ((1 - topP) * total) / weights.length;
   let candidates = Uint32Array.from(weights.keys()).filter((id) => weights[id] > 0 && weights[id] >= floor);
   candidates.sort((a, b) => scores[b] - scores[a] || a - b);
-  if (topK > 0) candidates = candidates.subarray(0, topK);
+  if (topK > 0 && topK < candidates.length) {
+    const least = scores[candidates[topK - 1]];
+    candidates = candidates.filter((id) => scores[id] >= least); // as likely as the last of them is as good, as in transformers
+  }
 
   const mass = topK > 0 ? candidates.reduce((sum, id) => sum + weights[id], 0) : total;
   let count = 0;

@@ -47,6 +47,7 @@ describe('draws follow the probabilities', () => {
   test('of the k likeliest alone', () => {
     const [b, d] = softmax([2, 1.5]);
     expectShares(shares(scores, { topK: 2 }), [0, b, 0, d, 0]);
+    expectShares(shares([1, 2, 1, 0], { topK: 2 }), [...softmax([1, 2, 1]), 0]); // the second likeliest are two
   });
 
   test('of the smallest set that reaches p', () => {
