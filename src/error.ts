@@ -29,9 +29,10 @@ export class TextError extends InputError {
 export class ScoreError extends InputError {
   override readonly name = 'ScoreError';
 
-  constructor() {
+  /** @param token which one of the answer, from 1 */
+  constructor(token: number) {
     super(
-      'scores of the next token',
+      `scores of token ${token} of the answer`,
       'some are NaN or infinite',
       'the weights are damaged, or the device computes wrongly: "qvl verify" checks the device, and "qvl trace" shows the first activation that is off',
     );

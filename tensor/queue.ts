@@ -28,7 +28,7 @@ const nextTurn: (resolve: () => void) => void =
 /** How long jobs may run before timers, signals and input get a turn. */
 const TURN_MILLISECONDS = 50;
 
-/** @param emptied called whenever nothing is left to run, or somebody waits for what was pushed so far */
+/** @param emptied called whenever nothing is left to run, or somebody waits for what was pushed so far; must not throw */
 export function createQueue(emptied: () => void = () => undefined): Queue {
   let jobs: Job[] = [];
   let owner: object | undefined;

@@ -52,14 +52,11 @@ export async function* generate(
     let fed: readonly Int32Array[] = prompts;
     for (let made = 0; fed.some(({ length }) => length > 0); made++) {
       const active = [...prompts.keys()].filter((i) => fed[i].length > 0);
-      const chosen = await next(
-        model,
-        fed,
-        cache,
-        made === 0 ? images : undefined,
-        active.map((i) => samplers[i]),
-        caller,
-      );
+      const chosen = await next(model, {
+        ...{ fed, cache, caller, token: made + 1 },
+        images: made === 0 ? images : undefined,
+        samplers: active.map((i) => samplers[i]),
+      });
       const following = prompts.map(() => new Int32Array(0));
       for (const [at, prompt] of active.entries()) {
         const id = chosen[at];
@@ -74,19 +71,24 @@ export async function* generate(
   }
 }
 
+/** What is fed to make the next token of some sequences. */
+interface Step {
+  readonly fed: readonly Int32Array[];
+  readonly cache: Cache;
+  readonly images: PlacedImages | undefined;
+  /** Of the sequences that get some. */
+  readonly samplers: readonly Sampler[];
+  readonly caller: Caller;
+  /** Which one of the answer, from 1. */
+  readonly token: number;
+}
+
 /**
  * Feeds tokens and chooses the next one of each sequence that got some.
  *
  * @throws ScoreError where a score is NaN or infinite
  */
-async function next(
-  model: Model,
-  fed: readonly Int32Array[],
-  cache: Cache,
-  images: PlacedImages | undefined,
-  samplers: readonly Sampler[],
-  caller: Caller,
-): Promise<ArrayLike<number>> {
+async function next(model: Model, { fed, cache, images, samplers, caller, token }: Step): Promise<ArrayLike<number>> {
   const onDevice = samplers.every(({ likeliest }) => likeliest);
   const { data } = caller.launch(() => {
     const wanted = scope<Tensor>(() => {
@@ -98,14 +100,19 @@ async function next(
     return result;
   });
   const values = await data;
-  if (onDevice) return likeliest(values);
+  if (onDevice) return likeliest(values, token);
   const V = model.config.vocab_size;
   return samplers.map((sampler, i) => sampler.choose(values.subarray(i * V, (i + 1) * V)));
 }
 
-/** What `argmax` gave for scores. @throws ScoreError */
-export function likeliest(chosen: HostData): HostData {
-  if (chosen.includes(-1)) throw new ScoreError();
+/**
+ * What `argmax` gave for scores.
+ *
+ * @param token which one of the answer, from 1
+ * @throws ScoreError
+ */
+export function likeliest(chosen: HostData, token: number): HostData {
+  if (chosen.includes(-1)) throw new ScoreError(token);
   return chosen;
 }
 

@@ -72,7 +72,7 @@ export function createSampler(sampling: Sampling, prompt: Int32Array, stops: rea
 
   function adjusted(scores: ArrayLike<number>): Float64Array {
     const values = Float64Array.from(scores);
-    if (!values.every(Number.isFinite)) throw new ScoreError();
+    if (!values.every(Number.isFinite)) throw new ScoreError(made + 1);
     for (const id of seen)
       values[id] = values[id] > 0 ? values[id] / repetitionPenalty : values[id] * repetitionPenalty;
     if (made < minNewTokens) for (const id of stops) values[id] = Number.NEGATIVE_INFINITY;

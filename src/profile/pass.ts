@@ -55,7 +55,7 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
       const chosen = launch(() => argmax(nextScores(model, [fed], cache, images)));
       const id = read(chosen);
       free(chosen);
-      fed = Int32Array.from(likeliest(await id));
+      fed = Int32Array.from(likeliest(await id, made.length + 1));
       made.push(fed[0]);
     }
   } finally {
