@@ -113,7 +113,8 @@ export async function load(
  * Answers a message piece by piece, as soon as its characters are certain. Without sampling options as the checkpoint's
  * generation_config.json says.
  *
- * @throws InputError, ImageError, TextError for what cannot be asked; the signal's reason when it is aborted
+ * @throws InputError, ImageError, TextError for what cannot be asked; the signal's reason when it is aborted; DeviceError when the
+ *   model is closed; ScoreError when it computes no numbers
  */
 export async function* chat(
   model: QwenVL,
@@ -128,8 +129,9 @@ export async function* chat(
   const turns = [];
   // Copied, for it may grow while pictures are opened: other answers of the conversation may be on their way.
   const [said, asked] = [history.map(({ user, assistant }) => ({ user: copied(user), assistant })), copied(message)];
-  for (const { user, assistant } of said) turns.push({ user: await withPictures(user, pictures), assistant });
-  const content = await withPictures(asked, pictures);
+  for (const { user, assistant } of said)
+    turns.push({ user: await withPictures(user, pictures, options.signal), assistant });
+  const content = await withPictures(asked, pictures, options.signal);
   const question: Question = { content, pictures, history: turns, ...(system === undefined ? {} : { system }) };
   yield* answer(model, question, { sight: model.sight, ...options });
 }
@@ -155,15 +157,19 @@ export async function askAll(
   requireModel('model', model);
   requireQuestions('questions', questions);
   requireAnswerOptions('options', options);
+  const chosen = { sight: model.sight, ...options };
   const asked: Question[] = [];
   const given = questions.map(({ pictures, question }) => ({ pictures: copied(pictures), question }));
   for (const { pictures, question } of given) {
     const images = [pictures].flat().map((image) => ({ image }));
     const shown: Picture[] = [];
-    asked.push({ content: await withPictures([...images, { text: question }], shown), pictures: shown });
+    asked.push({
+      content: await withPictures([...images, { text: question }], shown, chosen.signal),
+      pictures: shown,
+    });
   }
   const texts = asked.map(() => '');
-  for await (const { question, text } of answers(model, asked, { sight: model.sight, ...options })) {
+  for await (const { question, text } of answers(model, asked, chosen)) {
     texts[question] += text;
   }
   return texts;
@@ -173,10 +179,11 @@ export async function askAll(
 const copied = <Value>(value: Value): Value => (Array.isArray(value) ? ([...value] as Value) : value);
 
 /** A message as a prompt takes it, its pictures opened and added to those before. */
-async function withPictures(message: Message, pictures: Picture[]): Promise<readonly Piece[]> {
+async function withPictures(message: Message, pictures: Picture[], signal?: AbortSignal): Promise<readonly Piece[]> {
   const pieces: Piece[] = [];
   for (const part of typeof message === 'string' ? [{ text: message }] : message) {
     if ('image' in part) {
+      signal?.throwIfAborted();
       pictures.push(await opened(part.image));
       // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
       pieces.push({ image: '' });

@@ -134,6 +134,13 @@ test('a history that grows while an answer is on its way is as it was', async ()
   expect(answer).toBe(alone);
 });
 
+test('who gives up while pictures are opened opens no more', async () => {
+  const controller = new AbortController();
+  const given = ask(model, [PICTURE, 'missing.png'], 'Hello', { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await expect(given).rejects.toThrow('enough');
+});
+
 test('who stops listening leaves nothing', async () => {
   await ask(model, picture, 'Hello', short); // it is remembered from here on
   const before = model.device.live.size;
