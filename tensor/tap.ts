@@ -22,8 +22,8 @@ export function tap(name: string, tensor: Tensor): Tensor {
 /** Whether anybody hears: otherwise operations may be fused over what only a listener could see. */
 export const isHeard = (): boolean => listener !== undefined;
 
-/** Runs `work` with a listener; synchronous like everything that launches operations. */
-export function withListener<Result>(heard: Listener, work: () => Result): Result {
+/** Runs `work` with a listener; synchronous like everything that launches operations: what others launch is not heard. */
+export function withListener<Result>(heard: Listener, work: () => Synchronous<Result>): Result {
   const before = listener;
   listener = heard;
   try {

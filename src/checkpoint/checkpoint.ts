@@ -3,7 +3,7 @@ import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
 import { weightShapes } from '../model/weights.ts';
 import { quote, quoteSome, some } from '../quote.ts';
-import { type GenerationConfig, parseGenerationConfig } from './generation.ts';
+import { type GenerationConfig, PUBLISHED_GENERATION } from './generation.ts';
 import { readFloat32, type StoredTensor } from './stored-tensor.ts';
 
 /** A model on disk: its configuration, and its weights, which are read when they are asked for. */
@@ -12,6 +12,8 @@ export interface Checkpoint {
   readonly path: string;
   readonly config: Config;
   readonly generation: GenerationConfig;
+  /** What it asks for and is not done here, in lines for people. */
+  readonly notes: readonly string[];
   /** Exactly the tensors of weightShapes. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /**
@@ -31,6 +33,7 @@ export interface CheckpointParts {
   readonly config: Config;
   /** Default: as in the published Qwen-VL-Chat. */
   readonly generation?: GenerationConfig;
+  readonly notes?: readonly string[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   close?(): Promise<void>;
 }
@@ -42,12 +45,13 @@ const WEIGHT_TYPES: readonly FileType[] = ['float32', 'float16', 'bfloat16'];
  *
  * @throws CheckpointError that says which tensors are missing, too many, of another shape, or no weights
  */
-export function checkpointFrom({ path, config, generation, tensors, close }: CheckpointParts): Checkpoint {
+export function checkpointFrom({ path, config, generation, notes = [], tensors, close }: CheckpointParts): Checkpoint {
   checkWeights(path, weightShapes(config), tensors);
   return {
     path,
     config,
-    generation: generation ?? parseGenerationConfig({}, path),
+    generation: generation ?? PUBLISHED_GENERATION,
+    notes,
     tensors,
     load: (async (name: string, keepBfloat16?: boolean) => {
       const tensor = tensors.get(name);

@@ -7,7 +7,7 @@ import { quote, quoteSome } from '../quote.ts';
 import { type ByteSource, LARGEST_TABLE } from './byte-source.ts';
 import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
 import { asCheckpointError, type FileSource, openFile, readSmallFile } from './file-source.ts';
-import { parseGenerationConfig } from './generation.ts';
+import { PUBLISHED_GENERATION, parseGenerationConfig, unsupportedSettings } from './generation.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import { openTorchArchive } from './torch-archive.ts';
@@ -36,8 +36,10 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const files = await listFolder(path);
   const config = parseConfig(await readJson(join(path, 'config.json')), join(path, 'config.json'));
   const generationFile = join(path, 'generation_config.json');
-  const generationJson = files.has('generation_config.json') ? await readJson(generationFile) : {};
-  const generation = parseGenerationConfig(generationJson, generationFile);
+  const generationJson = files.has('generation_config.json') ? await readJson(generationFile) : undefined;
+  const generation =
+    generationJson === undefined ? PUBLISHED_GENERATION : parseGenerationConfig(generationJson, generationFile);
+  const notes = unsupportedSettings(generationJson, generationFile);
 
   const weights = WEIGHT_FILES.find((file) => files.has(file));
   if (!weights) {
@@ -52,7 +54,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     const tensors = weights.endsWith('.index.json')
       ? await openShards(path, weights, open)
       : await openWeights(join(path, weights), open);
-    return checkpointFrom({ path, config, generation, tensors, close });
+    return checkpointFrom({ path, config, generation, notes, tensors, close });
   } catch (error) {
     await close();
     throw error;

@@ -53,6 +53,7 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
     );
     say(`${bold('Qwen-VL')} · ${relative('', folder) || '.'} · ${thousands(parameters)} parameters`);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
+    for (const note of system.checkpoint.notes) say(dim(note));
     if (system.resident !== 'all') say(dim(STREAMED[system.resident]));
     await device.queue.idle();
     report.end();

@@ -1,6 +1,6 @@
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
-import { parseGenerationConfig } from '../../src/checkpoint/generation.ts';
+import { parseGenerationConfig, unsupportedSettings } from '../../src/checkpoint/generation.ts';
 import { openSafetensors, writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { type HostTensor, isShape, readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';
 import { openTorchArchive } from '../../src/checkpoint/torch-archive.ts';
@@ -112,6 +112,11 @@ function readConfig(text: string): void {
 function readGenerationConfig(text: string): void {
   const generation = parseGenerationConfig(parseJson(text), 'generation_config.json');
   promise(same(parseGenerationConfig(generation, 'again'), generation), 'it is read as it is');
+  const notes = unsupportedSettings(parseJson(text), 'generation_config.json');
+  promise(
+    notes.every((note) => note.length < 1500 && !/\p{Cc}/u.test(note)),
+    'what is not supported is said in a line',
+  );
 }
 
 export const checkpointTargets: Readonly<Record<string, Target>> = {
