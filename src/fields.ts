@@ -1,4 +1,6 @@
 import { CheckpointError } from './error.ts';
+import { kindOf } from './file-kind.ts';
+import { scanJson } from './json-scan.ts';
 import { quote } from './quote.ts';
 
 /** A reader of the fields of one JSON object, which collects what is wrong with them. A bad number reads as NaN. */
@@ -15,11 +17,29 @@ export interface Fields {
   finish(): void;
 }
 
-/** Parses an untrusted file of JSON. @throws CheckpointError when it is none */
-export function parseJson(bytes: Uint8Array, where: string, remedy = 'get it again'): unknown {
+/**
+ * Parses an untrusted file of JSON, in a memory that its length bounds.
+ *
+ * @param options.uniqueNames refuses objects that have a field twice
+ * @throws CheckpointError when it is none, says what it is instead where that can be told, or nests too deep
+ */
+export function parseJson(
+  content: Uint8Array | string,
+  where: string,
+  remedy = 'get it again',
+  { uniqueNames = false } = {},
+): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = typeof content === 'string' ? content : new TextDecoder('utf-8', { fatal: true }).decode(content);
+    const fault = scanJson(text, uniqueNames);
+    if (fault) throw new CheckpointError(where, fault, remedy);
+    return JSON.parse(text);
   } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    const kind = typeof content === 'string' ? undefined : kindOf(content);
+    if (kind && !kind.what.includes('JSON')) {
+      throw new CheckpointError(where, `it is ${kind.what}, expected JSON`, kind.remedy, { cause });
+    }
     throw new CheckpointError(where, 'it is not JSON', remedy, { cause });
   }
 }
@@ -52,7 +72,8 @@ export function isObject(json: unknown): json is Readonly<Record<string, unknown
 
 function fieldsOf(json: Readonly<Record<string, unknown>>, prefix: string, faults: Faults, finish: () => void): Fields {
   const find = <Value>(name: string, absent: Value | undefined, wanted: string, fits: (value: unknown) => boolean) => {
-    const value = Object.hasOwn(json, name) ? json[name] : absent;
+    const own = Object.hasOwn(json, name) ? json[name] : undefined;
+    const value = own ?? absent ?? own; // null is "not set": what has no other value is said to be null
     if (fits(value)) return value as Value;
     if (value === undefined) faults.missing.push(prefix + name);
     else faults.problems.push(`${prefix}${name} is ${quote(value)}, expected ${wanted}`);
