@@ -31,6 +31,8 @@ export interface OpenedCase {
 
 const ACTIVATIONS = '.activations.safetensors';
 const TWIN = '.f64.safetensors';
+/** Twice what every activation of the published model takes, with a picture. */
+const LARGEST_GOLDEN = 16 * 2 ** 30;
 const HASHED_AT_ONCE = 2 ** 20;
 const LARGEST_FINGERPRINTS = 64 * 2 ** 20;
 
@@ -142,12 +144,12 @@ async function openFiles(
 ): Promise<Golden> {
   const activations = await open(path);
   const twins = (await exists(twin)) ? await open(twin) : undefined;
-  const provenance = {
-    file: basename(path),
+  const opened = await openGolden(activations, twins, { name });
+  const hashes = {
     sha256: await sha256(activations),
     ...(twins ? { 'sha256 of float64': await sha256(twins) } : {}),
   };
-  const golden = await openGolden(activations, twins, { name, provenance });
+  const golden = { ...opened, provenance: { ...opened.provenance, file: basename(path), ...hashes } };
   const kept = path.replace(/(\.activations)?\.safetensors$/, '.fingerprints.json');
   if (!(await exists(kept))) return golden;
   // The exporter kept fingerprints: the file before holds the inputs alone.
@@ -158,6 +160,9 @@ async function openFiles(
 }
 
 async function sha256(file: FileSource): Promise<string> {
+  if (file.size > LARGEST_GOLDEN) {
+    throw new CheckpointError(file.name, `${file.size} bytes, expected at most ${LARGEST_GOLDEN}`, 'export fewer taps');
+  }
   const hash = createHash('sha256');
   for (let at = 0; at < file.size; at += HASHED_AT_ONCE) {
     hash.update(await file.read(at, Math.min(HASHED_AT_ONCE, file.size - at)));

@@ -22,6 +22,7 @@ const CLASSES: Partial<Record<FileType, string>> = {
   float16: 'HalfStorage',
   bfloat16: 'BFloat16Storage',
   int64: 'LongStorage',
+  bool: 'BoolStorage',
 };
 
 const utf8 = (text: string) => [...new TextEncoder().encode(text)];
