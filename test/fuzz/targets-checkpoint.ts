@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { parseGenerationConfig } from '../../src/checkpoint/generation.ts';
@@ -51,14 +52,23 @@ const archives = () =>
     torchArchive(saved, options),
   );
 
-/** The pickle inside the small checkpoint's second shard, as PyTorch wrote it, and one of our own. */
-function pickles(): Uint8Array[] {
-  const [shard] = golden('tiny/pytorch_model-00002-of-00002.bin');
-  const bytes = Buffer.from(shard);
-  const start = bytes.indexOf(Uint8Array.of(0x80, 2)); // PROTO 2
+/** The pickle that is first in a file as PyTorch wrote it. */
+function pickleIn(file: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(file);
+  const start = bytes.indexOf(0x80, 64); // PROTO
   const end = bytes.indexOf('PK\x07\x08', start, 'latin1');
-  return [shard.slice(start, end < 0 ? start + 4096 : end), pickleStateDict(saved)];
+  return file.slice(start, end < 0 ? start + 4096 : end);
 }
+
+/** The pickles of the small checkpoint's second shard, of what training runs save, in every protocol, and one of our own. */
+const pickles = (): Uint8Array[] => [
+  ...golden('tiny/pytorch_model-00002-of-00002.bin').map(pickleIn),
+  ...[2, 3, 4, 5].map((protocol) => {
+    const name = `../checkpoint/torch-saved/protocol-${protocol}.bin`;
+    return pickleIn(readFileSync(new URL(name, import.meta.url)));
+  }),
+  pickleStateDict(saved),
+];
 
 async function readAll(found: ReadonlyMap<string, StoredTensor>): Promise<void> {
   for (const [name, tensor] of found) {
