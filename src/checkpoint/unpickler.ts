@@ -41,7 +41,7 @@ export function readStateDict(pickle: Uint8Array, where: string): Map<string, Te
     if (typeof name !== 'string') throw new CheckpointError(where, `a tensor is called ${describe(name)}`, SAVE_STATE);
     tensors.set(name, value);
   }
-  const inner = tensors.size === 0 ? [...state].find(([, value]) => holdsTensors(value))?.[0] : undefined;
+  const inner = tensors.size === 0 ? entryWithTensors(state) : undefined;
   if (inner !== undefined) {
     const remedy = `save that entry alone: torch.save(torch.load(FILE)[${describe(inner)}], FILE)`;
     throw new CheckpointError(where, `its tensors are in the entry ${describe(inner)}`, remedy);
@@ -49,7 +49,16 @@ export function readStateDict(pickle: Uint8Array, where: string): Map<string, Te
   return tensors;
 }
 
-const holdsTensors = (value: PickleValue): boolean => value instanceof Map && [...value.values()].some(isTensor);
+/** The first entry that is itself a dictionary with tensors. One that many entries have in common is looked through once. */
+function entryWithTensors(state: ReadonlyMap<PickleValue, PickleValue>): PickleValue | undefined {
+  const seen = new Set<PickleValue>();
+  for (const [name, value] of state) {
+    if (!(value instanceof Map) || seen.has(value)) continue;
+    seen.add(value);
+    for (const each of value.values()) if (isTensor(each)) return name;
+  }
+  return undefined;
+}
 
 const SAVE_STATE = 'save the state dict alone: torch.save(model.state_dict(), FILE)';
 const DISTRUST = 'do not trust this file';

@@ -66,6 +66,6 @@ function warn({ onlyActual, onlyReference, misshapen, unmeasured }: TraceCompari
   say(onlyActual, 'only in the first');
   say(onlyReference, 'only in the second');
   say(misshapen, 'of other shapes');
-  say(unmeasured, 'left out, of types that cannot be measured');
+  say(unmeasured, 'left out, too large or of types that cannot be measured');
   if (onlyReference.length + misshapen.length + unmeasured.length > 0) process.exitCode = 1;
 }

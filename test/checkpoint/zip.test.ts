@@ -57,8 +57,10 @@ describe('two readers of one archive', () => {
     ['another count in the short record', patched(long, END, 8, 1, 0, 1, 0), /directory is damaged/],
     ['another offset in the short record', patched(long, END, 16, 1, 0, 0, 0), /directory is damaged/],
     ['a directory that does not end where its end begins', patched(archive, END, 16, 0), /directory is damaged/],
+    ['bytes before its end', between(archive, END), /directory is damaged/],
+    ['bytes before its long end', between(long, END_64), /directory is damaged|64-bit/],
     ['bytes before the archive', new Uint8Array(Buffer.concat([utf8('GIF89a'), archive])), /directory is damaged/],
-    ['bytes before its long end', patched(long, END_64, 48, 0), /directory is damaged/],
+    ['another offset in the long record', patched(long, END_64, 48, 0), /directory is damaged/],
   ])('%s', async (_, bytes, says) => {
     await expect(contents(bytes)).rejects.toThrow(says);
     expect(await survives(() => contents(bytes))).toBe('refused');
@@ -81,6 +83,16 @@ describe('two readers of one archive', () => {
     await expect(contents(twice)).rejects.toThrow('its 64-bit sizes stand there twice');
   });
 });
+
+/** The archive with bytes of nobody's before a mark, and whatever counts from the beginning as it was. */
+function between(archive: Uint8Array, mark: string): Uint8Array {
+  const at = Buffer.from(archive).indexOf(mark, 0, 'latin1');
+  const grown = new Uint8Array(Buffer.concat([archive.subarray(0, at), utf8('nobody'), archive.subarray(at)]));
+  if (mark !== END_64) return grown;
+  const locator = Buffer.from(grown).indexOf('PK\x06\x07', 0, 'latin1');
+  new DataView(grown.buffer).setUint32(locator + 8, at + 6, true);
+  return grown;
+}
 
 /** The second entry of the directory with the place of the first. */
 function sameBytes(archive: Uint8Array): Uint8Array {
