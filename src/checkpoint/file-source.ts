@@ -25,9 +25,11 @@ export async function openFile(path: string): Promise<FileSource> {
     // Opening a pipe that has come in its place would wait for its other end.
     const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      const about = await handle.stat();
+      const about = await handle.stat({ bigint: true });
       if (!about.isFile()) throw notRegular();
-      return fileSource(handle, path, about.size, `${about.dev}:${about.ino}`);
+      // Where a file system does not number its files, their names tell them apart.
+      const identity = about.ino === 0n ? path : `${about.dev}:${about.ino}`;
+      return fileSource(handle, path, Number(about.size), identity);
     } catch (error) {
       await handle.close();
       throw error;

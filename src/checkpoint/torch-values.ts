@@ -78,7 +78,7 @@ export function call(callee: PickleValue, args: PickleValue, refuse: Refuse): Pi
     return new Map();
   }
   if (STORAGES.has(name) || DTYPES.has(name)) throw wrong();
-  if (name === 'torch Size') return args.length === 1 && Array.isArray(args[0]) ? args[0] : unread('a size');
+  if (name === 'torch Size') return args.length === 1 && isShape(args[0]) ? [...args[0]] : unread('a size');
   return unread(shortName(name));
 }
 

@@ -271,7 +271,7 @@ describe('a pickle that contradicts itself', () => {
     ['no mark', [p.proto, p.tuple], 'has no mark'],
     ['a key without a value', [p.proto, p.emptyDict, p.mark, p.text('a'), p.setItems], 'a key without a value'],
     ['an unknown memory', [p.proto, p.recall(7)], 'recalls value 7'],
-    ['a frame beyond the end', [p.proto, [0x95, 2, 0, 0, 0, 0, 0, 0, 0], p.none], 'ends in the middle'],
+    ['a frame beyond the end', [p.proto, [0x95, 3, 0, 0, 0, 0, 0, 0, 0], p.emptyDict, p.stop], 'ends in the middle'],
     ['text and no pickle', [[0x28, 0x64, 0x70, 0x30, 0x0a]], 'is of protocol 0 or 1, or none'],
   ])('%s', (_, parts, named) => {
     expect(() => read(...parts)).toThrow(named);
