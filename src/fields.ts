@@ -38,7 +38,7 @@ export function parseJson(
     if (cause instanceof CheckpointError) throw cause;
     const kind = typeof content === 'string' ? undefined : kindOf(content);
     if (kind && !kind.what.includes('JSON')) {
-      throw new CheckpointError(where, `it is ${kind.what}, expected JSON`, kind.remedy, { cause });
+      throw new CheckpointError(where, `it is not JSON but ${kind.what}`, kind.remedy, { cause });
     }
     throw new CheckpointError(where, 'it is not JSON', remedy, { cause });
   }

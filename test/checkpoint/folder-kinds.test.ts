@@ -181,9 +181,9 @@ describe('a file that is not what its name says', () => {
   });
 
   test('config.json and qwen.tiktoken', async () => {
-    expect(await refused(await folderOf({ 'config.json': html }))).toContain('it is an HTML page');
+    expect(await refused(await folderOf({ 'config.json': html }))).toContain('it is not JSON but an HTML page');
     const utf16 = Uint8Array.of(0xff, 0xfe, 0x7b, 0, 0x7d, 0);
-    expect(await refused(await folderOf({ 'config.json': utf16 }))).toContain('it is a text in UTF-16');
+    expect(await refused(await folderOf({ 'config.json': utf16 }))).toContain('it is not JSON but a text in UTF-16');
     const folder = await folderOf({ html, utf16, empty: '' });
     const vocabulary = (name: string) => messageFor(() => readVocabularyFile(join(folder, name)));
     expect(await vocabulary('html')).toContain('it is an HTML page');
