@@ -1,4 +1,6 @@
 import { CheckpointError } from './error.ts';
+import { kindOf } from './file-kind.ts';
+import { scanJson } from './json-scan.ts';
 import { quote } from './quote.ts';
 
 /**
@@ -20,11 +22,29 @@ export interface Fields {
   finish(): void;
 }
 
-/** Parses an untrusted file of JSON. @throws CheckpointError when it is none */
-export function parseJson(bytes: Uint8Array, where: string, remedy = 'get it again'): unknown {
+/**
+ * Parses an untrusted file of JSON, in a memory that its length bounds.
+ *
+ * @param options.uniqueNames refuses objects that have a field twice
+ * @throws CheckpointError when it is none, says what it is instead where that can be told, or nests too deep
+ */
+export function parseJson(
+  content: Uint8Array | string,
+  where: string,
+  remedy = 'get it again',
+  { uniqueNames = false } = {},
+): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = typeof content === 'string' ? content : new TextDecoder('utf-8', { fatal: true }).decode(content);
+    const fault = scanJson(text, uniqueNames);
+    if (fault) throw new CheckpointError(where, fault, remedy);
+    return JSON.parse(text);
   } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    const kind = typeof content === 'string' ? undefined : kindOf(content);
+    if (kind && !kind.what.includes('JSON')) {
+      throw new CheckpointError(where, `it is not JSON but ${kind.what}`, kind.remedy, { cause });
+    }
     throw new CheckpointError(where, 'it is not JSON', remedy, { cause });
   }
 }

@@ -28,9 +28,12 @@ const nextTurn: (resolve: () => void) => void =
 /** How long jobs may run before timers, signals and input get a turn. */
 const TURN_MILLISECONDS = 50;
 
+const DONE: Job = { run: () => undefined };
+
 /** @param emptied called whenever nothing is left to run, or somebody waits for what was pushed so far; must not throw */
 export function createQueue(emptied: () => void = () => undefined): Queue {
   let jobs: Job[] = [];
+  let next = 0; // the jobs before it have run: taking each off the front would move all others, every time
   let owner: object | undefined;
   let pumping: Promise<void> | undefined;
   // Counted through pumps: a caller that reads and goes on at once, token after token, would starve everything else.
@@ -47,10 +50,20 @@ export function createQueue(emptied: () => void = () => undefined): Queue {
     });
   }
 
+  function take(): Job | undefined {
+    const job: Job | undefined = jobs[next];
+    jobs[next++] = DONE; // what it holds may be large
+    if (next > jobs.length / 2) {
+      jobs = jobs.slice(next);
+      next = 0;
+    }
+    return job;
+  }
+
   async function pump(): Promise<void> {
     await Promise.resolve(); // the caller returns before any work starts
     let now = performance.now();
-    for (let job = jobs.shift(); job; job = jobs.shift()) {
+    for (let job = take(); job; job = take()) {
       const pending = job.run(now);
       if (pending) await pending;
       now = performance.now();
@@ -84,7 +97,8 @@ export function createQueue(emptied: () => void = () => undefined): Queue {
     },
     cancel(reason, whose) {
       const givenUp = (job: Job) => job.cancelled && (!whose || job.owner === whose);
-      const waiting = jobs;
+      const waiting = jobs.slice(next);
+      next = 0;
       jobs = waiting.filter((job) => !givenUp(job));
       for (const job of waiting) if (givenUp(job)) job.cancelled!(reason);
     },

@@ -59,12 +59,13 @@ function deviceOf({ metadata }: SafetensorsFile, file: string, { device }: Optio
 }
 
 /** What could not be compared is no pass, except what the reference lacks. */
-function warn({ onlyActual, onlyReference, misshapen }: TraceComparison): void {
+function warn({ onlyActual, onlyReference, misshapen, unmeasured }: TraceComparison): void {
   const say = (names: readonly string[], what: string) => {
     if (names.length > 0) console.error(`  ${names.length} ${what}: ${quoteSome(names)}`);
   };
   say(onlyActual, 'only in the first');
   say(onlyReference, 'only in the second');
   say(misshapen, 'of other shapes');
-  if (onlyReference.length + misshapen.length > 0) process.exitCode = 1;
+  say(unmeasured, 'left out, too large or of types that cannot be measured');
+  if (onlyReference.length + misshapen.length + unmeasured.length > 0) process.exitCode = 1;
 }

@@ -62,7 +62,7 @@ async function printTaps(config: Config, length: number): Promise<void> {
 async function price(config: Config, length: number): Promise<{ stages: Stage[]; peakBytes: number }> {
   const device = createDevice(nullDriver);
   const profile = profileStages(device);
-  const model = loadModel(device, config, () => Promise.reject(new Error('the null device loads no weights')));
+  const model = loadModel(device, config, noData);
   scope<void>(() => pass(model, length, profile.enter));
   await device.queue.idle();
   const { peakBytes } = device.memory;
@@ -70,11 +70,13 @@ async function price(config: Config, length: number): Promise<{ stages: Stage[];
   return { stages: profile.stages(), peakBytes };
 }
 
+const noData = () => Promise.reject(new Error('the null device loads no data'));
+
 function pass(model: Model, length: number, enter: (stage: string) => void): void {
   const { device, config } = model;
   const { image_size: size, n_queries: rows } = config.visual;
   enter('vision encoder');
-  const encoded = encodePatches(model, tensor(device, new Float32Array(3 * size * size), [3 * size, size]));
+  const encoded = encodePatches(model, tensor(device, noData, [3 * size, size]));
   enter('adapter');
   const features = adaptFeatures(model, encoded);
   const cache = createCache(model, length + 1);

@@ -2,12 +2,13 @@ import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
+import { readText } from '../checkpoint/file-source.ts';
 import { page } from '../verify/html.ts';
 import { readTolerances } from '../verify/read-report.ts';
 import { exitCodeOf, judgeRun, type Made, type Report, SCHEMA, SCHEMA_VERSION, writeReport } from '../verify/report.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
 import { type Paint, summary, tree } from '../verify/tree.ts';
-import { readText, save } from './files.ts';
+import { save } from './files.ts';
 import { type Options, ROOT } from './options.ts';
 import { bold, dim } from './terminal.ts';
 

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { readSmallFile } from '../checkpoint/file-source.ts';
+import { readText } from '../checkpoint/file-source.ts';
+import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { InputError, TextError } from '../error.ts';
 import { bytesOf } from '../input/text-stream.ts';
 import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
@@ -27,7 +28,7 @@ export async function runTokenizer(words: string[], options: Options): Promise<v
     throw new InputError('qvl tokenizer', `${quote(words[0])} beside --encode or --decode`, 'put the text in quotes');
   }
   const path = join(options.model ?? SHIPPED_MODEL, 'qwen.tiktoken');
-  const tokenizer = createTokenizer(await readText(path), path);
+  const tokenizer = createTokenizer(await readVocabularyFile(path), path);
   if (encode !== undefined) printTokens(tokenizer, tokenizer.encode(encode));
   if (decode !== undefined) console.log(tokenizer.decode(parseIds(decode, tokenizer)));
 }
@@ -35,7 +36,7 @@ export async function runTokenizer(words: string[], options: Options): Promise<v
 async function writeVocabulary(words: readonly string[], output: string): Promise<void> {
   if (words.length > 1) throw new InputError('qvl tokenizer', `${words.length} files`, 'give one tokenizer.json');
   const source = words[0] ?? findPackage();
-  const vocabulary = parseTokenizerJson(await readText(source), source);
+  const vocabulary = parseTokenizerJson(await readText(source, LARGEST_FILE_BYTES), source);
   const text = formatVocabulary(vocabulary);
   const sha256 = createHash('sha256').update(text).digest('hex');
   if (sha256 !== publishedVocabulary.sha256) {
@@ -62,9 +63,6 @@ function findPackage(): string {
     throw new InputError('qvl tokenizer', `the package ${PACKAGE} is not installed`, remedy, { cause });
   }
 }
-
-const readText = async (path: string): Promise<string> =>
-  new TextDecoder().decode(await readSmallFile(path, LARGEST_FILE_BYTES));
 
 /** A line a token: its id, and its text in quotes, or its bytes where they are no whole characters. */
 function printTokens(tokenizer: Tokenizer, ids: readonly number[]): void {

@@ -3,6 +3,7 @@ import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
+import { readText } from '../checkpoint/file-source.ts';
 import { InputError } from '../error.ts';
 import { bfloat16Oracle } from '../verify/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
@@ -13,13 +14,12 @@ import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { BFLOAT16 } from '../verify/tolerances.ts';
-import { readText } from './files.ts';
 import { memoryBytes, type Options, openDeviceFor, ROOT } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say } from './terminal.ts';
 
 const ORACLE = `cpu${BFLOAT16}`;
-const LARGEST_REPORT = 256 * 2 ** 20;
+const LARGEST_REPORT = 64 * 2 ** 20;
 
 /** What comes with the project. */
 const SHIPPED = [join(ROOT, 'golden', 'quirks'), join(ROOT, 'golden', 'tiny')];

@@ -1,12 +1,15 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../../tensor/device.ts';
+import { readSmallFile } from '../checkpoint/file-source.ts';
+import { parseJson } from '../fields.ts';
 import { describeMachine, machine } from './machine.ts';
 import { measureRoofs, type Roofs } from './roofs.ts';
 
 /** Where the user's tools keep what they can make again, or this project's do. */
 const FOLDER = process.env.XDG_CACHE_HOME || fileURLToPath(new URL('../../node_modules/.cache', import.meta.url));
+const LARGEST_CACHE = 2 ** 20;
 const FILE = join(FOLDER, 'qwen-vl-ts', 'roofs.json');
 
 /**
@@ -39,7 +42,7 @@ export async function roofsOf(
 /** What is not a cache of roofs is no cache. */
 async function readCache(file: string): Promise<Record<string, Roofs | undefined>> {
   try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    const value: unknown = parseJson(await readSmallFile(file, LARGEST_CACHE), file);
     if (typeof value !== 'object' || value === null) return {};
     return Object.fromEntries(Object.entries(value).filter(([, entry]) => isRoofs(entry)));
   } catch {

@@ -1,5 +1,5 @@
-/** What breaks a line, commands a terminal, or turns the direction of writing. */
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+/** What breaks a line, commands a terminal, turns the direction of writing, or is half a character and fits no UTF-8. */
+const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 /** Whether a text from elsewhere can be printed as part of a line. */
 export const isLine = (text: string): boolean => !CONTROL.test(text);

@@ -1,4 +1,4 @@
-import { CheckpointError } from '../error.ts';
+import { parseJson } from '../fields.ts';
 import type { TapMeasurement } from './compare.ts';
 import { atLeast, type Decoder, line, list, number, object, oneOf, optional, recordOf, whole } from './decoder.ts';
 import { BUCKETS } from './histogram.ts';
@@ -7,6 +7,8 @@ import { KINDS, TOLERANCES, type Tolerances } from './tolerances.ts';
 
 /** Far more than any model has taps, and any machine devices. */
 const MOST = { runs: 1000, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
+
+const AGAIN = 'save it again';
 
 const count = whole(0, MOST.size);
 const distance = atLeast(0);
@@ -74,7 +76,7 @@ const report: Decoder<Report> = object({
  * @param where the file, for errors
  * @throws CheckpointError
  */
-export const readReport = (text: string, where: string): Report => report(parse(text, where), where);
+export const readReport = (text: string, where: string): Report => report(parseJson(text, where, AGAIN), where);
 
 const ratio = atLeast(0);
 const overrides = object({
@@ -88,14 +90,6 @@ const overrides = object({
 
 /** Reads another table of tolerances: what it does not say stays as it is. @throws CheckpointError */
 export function readTolerances(text: string, where: string): Tolerances {
-  const { devices, ...others } = overrides(parse(text, where), where);
+  const { devices, ...others } = overrides(parseJson(text, where, AGAIN), where);
   return { ...TOLERANCES, ...others, devices: { ...TOLERANCES.devices, ...devices } };
-}
-
-function parse(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError(where, 'it is not JSON', 'save it again', { cause });
-  }
 }

@@ -4,6 +4,7 @@ import { openFile } from '../checkpoint/file-source.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { readFloat32 } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../error.ts';
+import { parseJson } from '../fields.ts';
 import { list, object, whole } from './decoder.ts';
 import type { Progress } from './full-size.ts';
 import { tapMeasurement } from './read-report.ts';
@@ -40,7 +41,7 @@ export async function loadProgress(path: string, what: Identity): Promise<Progre
     const { tensors, metadata } = await openSafetensors(file);
     const other = (['golden', 'device'] as const).find((key) => metadata.get(key) !== what[key]);
     if (other) throw refuse(`the progress of another ${other}`);
-    const { done, taps } = saved(JSON.parse(metadata.get('progress') ?? 'null'), path);
+    const { done, taps } = saved(parseJson(metadata.get('progress') ?? 'null', path), path);
     const stored = tensors.get('x');
     if (stored?.shape.length !== 2 || stored.bytes > LARGEST_ACTIVATION) throw refuse('no activation');
     return { done, taps, x: await readFloat32(stored), shape: stored.shape };

@@ -77,7 +77,7 @@ describe.skipIf(!python)('golden/export.py without PyTorch', () => {
       const types: Record<string, string> = { float64: 'F64', float32: 'F32', int64: 'I64', bfloat16: 'BF16' };
       const found: typeof expected = {};
       for (const [name, { dtype, shape, read }] of tensors) {
-        found[name] = { dtype: types[dtype], shape: [...shape], hex: Buffer.from(await read()).toString('hex') };
+        found[name] = { dtype: types[dtype ?? ''], shape: [...shape], hex: Buffer.from(await read()).toString('hex') };
       }
       expect(found).toEqual(expected);
       expect([...metadata]).toEqual([

@@ -153,7 +153,7 @@ describe('qvl verify', () => {
     ],
     ['a file and goldens', runVerify, ['x', '--judge', 'y'], /1 goldens too/],
     ['one trace', runCompare, ['x'], /1 files, expected two/],
-    ['a trace that is none', runCompare, ['package.json', 'package.json'], /package\.json: a header of/],
+    ['a trace that is none', runCompare, ['package.json', 'package.json'], /package\.json: it is a text of JSON/],
     ['a trace without a place', runTrace, [golden('quirks/model-e')], /-o FILE/],
     ['several goldens to trace', runTrace, [golden('quirks'), '-o', 'x', '--device', 'cpu'], /3 goldens, expected one/],
     ['no such tap', runExplain, ['attn.scoers'], /no tap is called "attn\.scoers"/],
