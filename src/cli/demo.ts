@@ -6,7 +6,7 @@ import { compareGolden, openGolden } from '../verify/golden.ts';
 import { judge } from '../verify/tolerances.ts';
 import { ask, openSystemFor } from './ask.ts';
 import { type Options, SHIPPED_MODEL } from './options.ts';
-import { bold, dim } from './terminal.ts';
+import { bold, dim, print } from './terminal.ts';
 
 const QUESTIONS = [
   { picture: 'scene-1.png', question: 'What is in the picture?' },
@@ -20,13 +20,14 @@ export async function runDemo(_words: string[], options: Options): Promise<void>
   try {
     for (const { picture, question } of QUESTIONS) {
       const path = join(SHIPPED_MODEL, 'pictures', picture);
-      console.log(`\n${dim(relative('', path))}  ${bold(question)}`);
+      print('');
+      print(`${dim(relative('', path))}  ${bold(question)}`);
       await ask(opened, [path], [await readPicture(path)], question, options);
     }
     opened.report.enter('check');
     const line = await check(opened.system.model);
     opened.report.end();
-    console.log(line);
+    print(line);
   } finally {
     await opened.close();
   }

@@ -1,16 +1,20 @@
-import { parseArgs, styleText } from 'node:util';
+import { inspect } from 'node:util';
 import { DeviceError } from '../../tensor/error.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { readArguments, refuseOthers } from './arguments.ts';
 import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
 import { runCompare } from './compare.ts';
 import { runDemo } from './demo.ts';
+import { complain, endOnSignals, leave, outliveListeners } from './ending.ts';
 import { runExplain } from './explain.ts';
 import { fuseMultiplyAdds } from './fused.ts';
 import { runInspect } from './inspect.ts';
-import { OPTIONS, type Options } from './options.ts';
+import type { Options } from './options.ts';
+import { checkOutputs } from './outputs.ts';
 import { runProfile } from './profile.ts';
+import { print, say } from './terminal.ts';
 import { runTokenizer } from './tokenizer.ts';
 import { runTrace } from './trace.ts';
 import { runVerify } from './verify.ts';
@@ -66,25 +70,22 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   profile: runProfile,
   compare: runCompare,
   explain: runExplain,
-  help: async () => console.log(HELP),
+  help: async () => help(),
+};
+
+const help = () => {
+  for (const line of HELP.split('\n')) print(line);
 };
 
 async function main(): Promise<void> {
-  const { values, positionals } = parse();
-  if (values.help) return console.log(HELP);
-  const [command = 'demo', ...words] = positionals;
-  fuseMultiplyAdds();
+  const { command, words, options } = readArguments(process.argv.slice(2));
+  if (options.help) return help();
   const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (!run) throw new InputError(`qvl ${command}`, 'there is no such command', 'see "qvl help"');
-  await run(words, values);
-}
-
-function parse() {
-  try {
-    return parseArgs({ options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new InputError('options', (error as Error).message.split('\n')[0], 'see "qvl help"', { cause: error });
-  }
+  refuseOthers(command, options);
+  await checkOutputs(words, options);
+  fuseMultiplyAdds();
+  await run(words, options);
 }
 
 /** The first typed error on the way from what surfaced to its cause. */
@@ -95,19 +96,13 @@ function known(error: unknown): InputError | DeviceError | undefined {
   return undefined;
 }
 
-// The first Ctrl-C ends the process at once: nothing here needs tidying, and workers end with it.
-process.once('SIGINT', () => {
-  process.stderr.write('\ninterrupted\n');
-  process.exit(130);
-});
-
-// A reader that stopped listening (`qvl … | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
   const expected = known(error);
-  if (process.argv.includes('--debug')) console.error(error);
-  const line = expected ? expected.message : `unexpected: ${error}; please report it with the output of --debug`;
-  console.error(`${styleText('red', 'qvl:')} ${line.replaceAll('\n', ' ')}`);
-  process.exit(expected instanceof DeviceError ? 3 : expected ? 2 : 1);
-});
+  if (process.argv.includes('--debug')) for (const line of inspect(error).split('\n')) say(line);
+  complain(expected ? expected.message : `unexpected: ${error}; please report it with the output of --debug`);
+  leave(expected instanceof DeviceError ? 3 : expected ? 2 : 1);
+}
+
+outliveListeners();
+endOnSignals();
+main().catch(fail);

@@ -23,7 +23,7 @@ import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
 import { madeHere } from './publish.ts';
 import { pixelsOf, promptFor } from './question.ts';
-import { bold, dim, say } from './terminal.ts';
+import { bold, dim, print, say, sayPassing } from './terminal.ts';
 
 const DEFAULT_TOKENS = 8;
 const MOST_TOKENS = 4096;
@@ -59,9 +59,9 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     const { device } = model;
     const found = await profile(model, work, {
       clock,
-      onPass: (kind, run) => progress(kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`),
+      onPass: (kind, run) => sayPassing(dim(`  ${kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`}`)),
     });
-    progress('');
+    sayPassing('');
     const roofs = await roofsFor(device, found.stepwise, options);
     const context: ProfileContext = {
       made: await madeHere(),
@@ -70,13 +70,14 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       ...{ roofs, question, prompt: ids.length },
       model: relative('', options.model ?? SHIPPED_MODEL) || '.',
     };
-    console.log(
+    print(
       `${bold(question)}  ${ids.length} tokens in, ${tokens} out · of ${found.runs} runs the one whose model was fastest`,
     );
-    console.log(
-      `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs\n`,
+    print(
+      `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs`,
     );
-    for (const line of profileLines(found, roofs)) console.log(line);
+    print('');
+    for (const line of profileLines(found, roofs)) print(line);
     if (options.trace) await save(options.trace, JSON.stringify(traceEvents(found, device.description)), '--trace');
     if (options.html) await save(options.html, profilePage(context, found), '--html');
     if (options.json) await save(options.json, profileJson(context, found), '--json');
@@ -101,9 +102,4 @@ async function roofsFor(device: Device, pass: PassRecord, options: Options): Pro
     roofs = higher(roofs, await measure(true));
   }
   return roofs;
-}
-
-/** One line that is overwritten, on a terminal alone. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text && dim(`  ${text}`)}`);
 }
