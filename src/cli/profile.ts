@@ -9,7 +9,6 @@ import { type ProfileContext, profileJson } from '../profile/json.ts';
 import { describeMachine, machine } from '../profile/machine.ts';
 import type { Workload } from '../profile/pass.ts';
 import { profile } from '../profile/profile.ts';
-import { higher } from '../profile/rates.ts';
 import type { PassRecord } from '../profile/record.ts';
 import { roofsOf } from '../profile/roof-cache.ts';
 import type { Roofs } from '../profile/roofs.ts';
@@ -90,16 +89,25 @@ export async function runProfile(words: string[], options: Options): Promise<voi
 /** A roof that was exceeded is measured anew, but not for ever. */
 const MOST_MEASUREMENTS = 3;
 
-/** Those of an earlier run, if they were high enough: a machine that was busy has low roofs. */
+/** Those of an earlier run, if they are high enough: where launches stand above them, they are measured again before anything is blamed. */
 async function roofsFor(device: Device, pass: PassRecord, options: Options): Promise<Roofs> {
-  const measure = (refresh: boolean) =>
+  const measure = (how: 'kept' | 'higher' | 'anew', why = '') =>
     roofsOf(device, threadsOf(options), {
-      refresh,
-      measuring: () => say(dim('  the roofs of this machine are measured, which takes some seconds')),
+      how,
+      measuring: () => say(dim(`  the roofs of this machine are measured${why}, which takes some seconds`)),
+      busy: (share) => {
+        const others = `other programs took ${(100 * share).toFixed(0)} % of the processors meanwhile`;
+        say(dim(`  ${others}: the roofs may be too low, and are measured again with the next profile`));
+      },
     });
-  let roofs = await measure(options.roofs === true);
-  for (let i = 1; i < MOST_MEASUREMENTS && impossible(pass, roofs).length > 0; i++) {
-    roofs = higher(roofs, await measure(true));
+  let roofs = await measure(options.roofs ? 'anew' : 'kept');
+  for (let i = 1; i < MOST_MEASUREMENTS; i++) {
+    const above = impossible(pass, roofs).length;
+    if (above === 0) break;
+    roofs = await measure(
+      'higher',
+      ` again, as ${above === 1 ? 'a launch stands' : `${above} launches stand`} above them`,
+    );
   }
   return roofs;
 }
