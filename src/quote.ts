@@ -7,13 +7,14 @@ const JOINING = [
 ].map((script) => `\\p{Script=${script}}`);
 
 /**
- * What cannot be seen and is kept, as it is part of what is seen: the joiners of emoji and of joining scripts, one variation
- * selector behind an emoji or a Chinese character.
+ * What cannot be seen and is kept, as it is part of what is seen: the joiners of emoji and of joining scripts, the letters of a
+ * flag, one variation selector behind an emoji or a Chinese character.
  */
 const PART_OF_A_CHARACTER = [
   String.raw`(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d`,
   String.raw`(?<=[${JOINING.join('')}])[\u200c\u200d]`,
   String.raw`(?<=\p{Emoji})[\ufe0e\ufe0f]`,
+  String.raw`(?<=\u{1f3f4}[\u{e0020}-\u{e007e}]{0,6})[\u{e0020}-\u{e007f}]`,
   String.raw`(?<=\p{Script=Han})[\ufe00-\ufe02\u{e0100}-\u{e01ef}]`,
 ].join('|');
 

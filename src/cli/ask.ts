@@ -18,6 +18,7 @@ export async function runAsk(words: string[], options: Options): Promise<void> {
     throw new InputError('qvl ask', 'a picture and a question are needed', 'as in: qvl ask cat.jpg "What is in it?"');
   }
   checkBoxesFile(options);
+  answerOptions(options);
   const pictures = await Promise.all(paths.reverse().map((path) => readPicture(path))); // bad input is known before any work starts
   const opened = await openSystemFor(options);
   try {

@@ -6,6 +6,7 @@ import { compareGolden, openGolden } from '../verify/golden.ts';
 import { judge } from '../verify/tolerances.ts';
 import { ask, openSystemFor } from './ask.ts';
 import { type Options, SHIPPED_MODEL } from './options.ts';
+import { answerOptions } from './sampling.ts';
 import { bold, dim, print } from './terminal.ts';
 
 const QUESTIONS = [
@@ -16,6 +17,7 @@ const QUESTIONS = [
 
 /** The main job: the shipped checkpoint looks at two pictures and answers, and its activations are checked. */
 export async function runDemo(_words: string[], options: Options): Promise<void> {
+  answerOptions(options); // bad input is known before any work starts
   const opened = await openSystemFor({ ...options, model: SHIPPED_MODEL });
   try {
     for (const { picture, question } of QUESTIONS) {

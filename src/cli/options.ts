@@ -126,7 +126,7 @@ export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
-export function wholeNumber(options: Options, name: 'threads' | 'tokens', most: number) {
+export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-new-tokens', most: number) {
   const text = options[name];
   if (text === undefined) return undefined;
   const value = Number(text);

@@ -34,7 +34,8 @@ export async function checkOutputs(words: readonly string[], options: Options): 
 export async function checkOutput(path: string, inputs: readonly string[], option: string): Promise<void> {
   const remedy = `choose another file with ${option}`;
   if (path === '') throw new InputError(option, 'an empty name', remedy);
-  const there = await statOf(path);
+  // A path through a folder that is not there yet, as in new/../file, can be written all the same.
+  const there = (await statOf(path)) ?? (await statOf(resolve(path)));
   if (!there) return checkFolder(path, remedy);
   if (there.isDirectory()) throw new InputError(path, 'it is a folder', remedy);
   if (!there.isFile()) return; // a pipe or a terminal

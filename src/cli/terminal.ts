@@ -22,6 +22,9 @@ export const dim = style(2, 22);
 export const red = style(31, 39);
 export const green = style(32, 39);
 
+/** How far back what makes up one character can lie: a flag of seven letters. */
+const LONGEST_CHARACTER = 20;
+
 const OVERWRITE = '\r\x1b[K';
 
 /** How a stream is written to. */
@@ -47,9 +50,7 @@ export function printer(output: Output, { always = false } = {}): Printer {
   let before = '';
   let held = '';
   const terminal = output.isTTY === true;
-  const coloured = process.env.FORCE_COLOR
-    ? process.env.FORCE_COLOR !== '0'
-    : terminal && output.hasColors?.() !== false;
+  const coloured = terminal && output.hasColors?.() !== false; // false where NO_COLOR says so
   const show = (text: string) => (terminal || always ? visible(text) : text);
   const render = (text: string) =>
     text
@@ -78,7 +79,7 @@ export function printer(output: Output, { always = false } = {}): Printer {
       const keep = (character: string, at: number) =>
         at < before.length || character === '\n' || character === '\t' ? character : undefined;
       write(terminal || always ? visible(before + whole, keep).slice(before.length) : whole);
-      before = [...whole.slice(-2)].at(-1)!;
+      before = (before + whole).slice(-LONGEST_CHARACTER);
     },
   };
 }
