@@ -1,7 +1,9 @@
 import { join, relative } from 'node:path';
 import { type FileSource, openFile } from '../checkpoint/file-source.ts';
+import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
 import type { Model } from '../model/qwen-vl.ts';
+import { quote } from '../quote.ts';
 import { compareGolden, openGolden } from '../verify/golden.ts';
 import { judge } from '../verify/tolerances.ts';
 import { ask, openSystemFor } from './ask.ts';
@@ -16,7 +18,8 @@ const QUESTIONS = [
 ];
 
 /** The main job: the shipped checkpoint looks at two pictures and answers, and its activations are checked. */
-export async function runDemo(_words: string[], options: Options): Promise<void> {
+export async function runDemo(words: string[], options: Options): Promise<void> {
+  if (words.length > 0) throw new InputError('qvl demo', `${quote(words[0])} is too much`, 'see "qvl help"');
   answerOptions(options); // bad input is known before any work starts
   const opened = await openSystemFor({ ...options, model: SHIPPED_MODEL });
   try {

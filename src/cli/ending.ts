@@ -35,8 +35,9 @@ export function endOnSignals(): void {
   }
 }
 
-/** An error in one line. */
-export const complain = (message: string): void => say(`${red('qvl:')} ${message.replaceAll('\n', ' ')}`);
+/** An error in one line; a command's own need not say twice whose it is. */
+export const complain = (message: string): void =>
+  say(`${red('qvl:')} ${message.replace(/^qvl /, '').replaceAll('\n', ' ')}`);
 
 /** Ends the process when all is written: pipes take their time on some systems. */
 export function leave(code: number): void {

@@ -23,7 +23,7 @@ export async function runExplain(words: string[], options: Options): Promise<voi
   if (name === undefined || words.length > 1) {
     throw new InputError(
       'qvl explain',
-      `${words.length} taps`,
+      `${words.length || 'no'} taps`,
       'name one, as in: qvl explain transformer.h.0.attn.attn_dropout',
     );
   }

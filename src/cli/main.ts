@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { DeviceError } from '../../tensor/error.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { readArguments, refuseOthers } from './arguments.ts';
 import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
@@ -40,11 +41,12 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)
   --memory GB         what the weights may take (default: 60 % of the machine's); a larger model is streamed from its files
   --resident          ask, chat: the decoder has to stay in memory, or it is an error (default: it stays where it fits)
-  --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
-  --temperature X     0: always the likeliest token; above, tokens are drawn
+  --max-new-tokens N, --min-new-tokens N   ask, chat: how long an answer may become, and must
+  --temperature X     ask, chat: 0: always the likeliest token; above, tokens are drawn
   --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)
-                      how they are drawn and where an answer ends (default: all as the checkpoint says)
-  --boxes FILE        where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/)
+                      ask, chat: how they are drawn and where an answer ends (default: all as the checkpoint says)
+  --boxes FILE        ask: where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/); of
+                      several pictures on the latest
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced  verify: running free, every block from the original's input (default: both)
@@ -56,6 +58,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
 
+An option that a command would not heed is refused. Files are written whole or not at all, and never over what is read.
 With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
 Exit codes: 0 answered or passed, 1 too far from the original, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
 
@@ -81,7 +84,7 @@ async function main(): Promise<void> {
   const { command, words, options } = readArguments(process.argv.slice(2));
   if (options.help) return help();
   const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-  if (!run) throw new InputError(`qvl ${command}`, 'there is no such command', 'see "qvl help"');
+  if (!run) throw new InputError(quote(command), 'there is no such command', 'see "qvl help"');
   refuseOthers(command, options);
   await checkOutputs(words, options);
   fuseMultiplyAdds();
@@ -105,4 +108,5 @@ function fail(error: unknown): void {
 
 outliveListeners();
 endOnSignals();
+process.on('uncaughtException', fail); // and rejections that nobody waits for
 main().catch(fail);

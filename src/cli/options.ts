@@ -123,6 +123,9 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The small trained checkpoint that comes with the project. */
 export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 
+/** The goldens that come with it, and that `verify` takes where none is named. */
+export const SHIPPED_GOLDENS = [join(ROOT, 'golden', 'quirks'), SHIPPED_MODEL];
+
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */

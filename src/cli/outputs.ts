@@ -3,7 +3,7 @@ import { access, constants, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../error.ts';
 import { quote } from '../quote.ts';
-import { type Options, SHIPPED_MODEL } from './options.ts';
+import { type Options, SHIPPED_GOLDENS, SHIPPED_MODEL } from './options.ts';
 
 const OUTPUTS = ['boxes', 'output', 'html', 'json', 'trace', 'resume'] as const;
 const INPUTS = ['golden', 'judge', 'tolerances'] as const;
@@ -19,7 +19,7 @@ export async function checkOutputs(words: readonly string[], options: Options): 
   });
   if (outputs.length === 0) return;
   const named = INPUTS.flatMap((name) => (name in options ? [(options as Record<string, string>)[name]] : []));
-  const inputs = [...words, ...named, options.model ?? SHIPPED_MODEL];
+  const inputs = [...words, ...named, options.model ?? SHIPPED_MODEL, ...SHIPPED_GOLDENS];
   for (const { option, path } of outputs) {
     await checkOutput(path, inputs, option);
     const twin = outputs.find((other) => other.option !== option && resolve(other.path) === resolve(path));
@@ -64,12 +64,16 @@ async function checkFolder(path: string, remedy: string): Promise<void> {
   });
 }
 
+/** The files of a folder that are read; none where there is no folder. */
+async function readIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => READ.test(name)).map((name) => join(folder, name));
+}
+
 /** The files that a word of the command may mean. */
 async function filesOf(word: string): Promise<string[]> {
   const there = await statOf(word);
   if (there && !there.isDirectory()) return [word];
-  const folder = there ? word : dirname(word);
-  const names = (await readdir(folder).catch(() => [])).filter((name) => READ.test(name));
-  const files = names.map((name) => join(folder, name));
-  return there ? files : files.filter((file) => resolve(file).startsWith(`${resolve(word)}.`));
+  if (there) return [...(await readIn(word)), ...(await readIn(join(word, 'activations')))];
+  return (await readIn(dirname(word))).filter((file) => resolve(file).startsWith(`${resolve(word)}.`));
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
@@ -14,15 +13,12 @@ import type { Report, Run } from '../verify/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { BFLOAT16 } from '../verify/tolerances.ts';
 import { readText } from './files.ts';
-import { memoryBytes, type Options, openDeviceFor, ROOT } from './options.ts';
+import { memoryBytes, type Options, openDeviceFor, SHIPPED_GOLDENS } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say, sayPassing } from './terminal.ts';
 
 const ORACLE = `cpu${BFLOAT16}`;
 const LARGEST_REPORT = 256 * 2 ** 20;
-
-/** What comes with the project. */
-const SHIPPED = [join(ROOT, 'golden', 'quirks'), join(ROOT, 'golden', 'tiny')];
 
 /** `qvl verify [GOLDEN…]`, or `qvl verify --judge FILE`: see `qvl help`. */
 export async function runVerify(words: string[], options: Options): Promise<void> {
@@ -55,7 +51,7 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     memory: memoryBytes(options),
   };
   const devices = deviceNames(options);
-  const paths = words.length > 0 ? words : SHIPPED;
+  const paths = words.length > 0 ? words : SHIPPED_GOLDENS;
   const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
   if (options.resume !== undefined && !cases.some((each) => 'measure' in each)) {
     throw new InputError('--resume', 'none of the goldens is at full size', 'leave it out; they take seconds');

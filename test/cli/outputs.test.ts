@@ -1,7 +1,9 @@
-import { link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { obey } from '../../src/cli/chat-commands.ts';
+import { newConversation } from '../../src/cli/conversation.ts';
 import { checkOutputs } from '../../src/cli/outputs.ts';
 
 let folder: string;
@@ -53,6 +55,18 @@ test.each([
 ])('%s cannot be written', async (_, options, message) => {
   const paths = Object.entries(options).map(([name, path]) => [name, `${folder}/${path}`]);
   await expect(checkOutputs([], Object.fromEntries(paths))).rejects.toThrow(message);
+});
+
+test('neither what comes with the project, nor a picture of a conversation', async () => {
+  const check = checkOutputs([], { json: 'golden/quirks/model-e.config.json' });
+  await expect(check).rejects.toThrow('it is what is read');
+  const conversation = newConversation();
+  conversation.next.push({ path: at('in.png'), picture: { width: 1, height: 1, data: new Uint8Array(3) } });
+  const leave = () => expect.fail('it should not');
+  await expect(obey(`/save ${at('soft.png')}`, conversation, leave)).rejects.toThrow('it is what is read');
+  await expect(obey(`/save ${folder}`, conversation, leave)).rejects.toThrow('it is a folder');
+  await obey(`/save ${at('talk.json')}`, conversation, leave);
+  expect(await readFile(at('talk.json'), 'utf8')).toBe('[]\n');
 });
 
 test('an empty name is none', async () => {
