@@ -11,7 +11,7 @@ import type { Workload } from '../profile/pass.ts';
 import { profile } from '../profile/profile.ts';
 import type { PassRecord } from '../profile/record.ts';
 import { roofsOf } from '../profile/roof-cache.ts';
-import type { Roofs } from '../profile/roofs.ts';
+import { areLow, type Roofs } from '../profile/roofs.ts';
 import { impossible } from '../profile/summary.ts';
 import { profileLines } from '../profile/table.ts';
 import { scaled } from '../profile/text.ts';
@@ -95,10 +95,6 @@ async function roofsFor(device: Device, pass: PassRecord, options: Options): Pro
     roofsOf(device, threadsOf(options), {
       how,
       measuring: () => say(dim(`  the roofs of this machine are measured${why}, which takes some seconds`)),
-      busy: (share) => {
-        const others = `other programs took ${(100 * share).toFixed(0)} % of the processors meanwhile`;
-        say(dim(`  ${others}: the roofs may be too low, and are measured again with the next profile`));
-      },
     });
   let roofs = await measure(options.roofs ? 'anew' : 'kept');
   for (let i = 1; i < MOST_MEASUREMENTS; i++) {
@@ -108,6 +104,10 @@ async function roofsFor(device: Device, pass: PassRecord, options: Options): Pro
       'higher',
       ` again, as ${above === 1 ? 'a launch stands' : `${above} launches stand`} above them`,
     );
+  }
+  if (areLow(roofs)) {
+    const others = `other programs took ${(100 * roofs.others!).toFixed(0)} % of the processors meanwhile`;
+    say(dim(`  ${others}: the roofs are too low, and are measured again with the next profile`));
   }
   return roofs;
 }
