@@ -36,13 +36,13 @@ export interface WriteOptions {
  */
 export async function writeWhole(path: string, content: Content, { remedy, never }: WriteOptions): Promise<void> {
   try {
-    const target = await followLinks(path);
-    const there = await statOf(target);
+    const there = await statOf(path);
     if (never === 'replace' && there) throw new InputError(path, 'it is there already', remedy);
     if (there?.isDirectory()) throw new InputError(path, 'it is a folder', remedy);
     const stream = there && streamOf(there);
     if (stream) return await pour(content, (part) => print(stream, part));
-    if (there && !there.isFile()) return await writeThrough(target, content);
+    if (there && !there.isFile()) return await writeThrough(path, content); // the links of /dev/fd lead to no path
+    const target = await followLinks(path);
     if (there) await access(target, constants.W_OK); // a file that is protected stays
     await mkdir(dirname(target), { recursive: true });
     await writeBeside(target, content, there, never);

@@ -44,6 +44,18 @@ test('a reader that leaves changes neither the verdict nor what is written', asy
   expect(stdout).toMatch(/^model-e × cpu .*\ncode 1\n$/);
   const { runs } = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'));
   expect(runs).toHaveLength(1);
+
+  // Standard output and pipes are files too: after what is printed, and never in its place.
+  const judge = 'qvl verify --judge report.json --json /dev/stdout';
+  const piped = await pipeline(`${judge} --html >(cat > page.html) | cat`);
+  const filed = await pipeline(`${judge} > out.txt`);
+  for (const text of [piped.stdout, await readFile(join(folder, 'out.txt'), 'utf8')]) {
+    expect(text).toMatch(/^model-e × cpu /);
+    const json = text.split('\n').find((line) => line.startsWith('{'));
+    expect(json).toBe((await readFile(join(folder, 'report.json'), 'utf8')).trimEnd());
+  }
+  expect([piped.stdout, filed.stdout]).toEqual([expect.stringMatching(/\ncode 1\n$/), 'code 1\n']);
+  expect(await readFile(join(folder, 'page.html'), 'utf8')).toContain('</html>');
 });
 
 test('nobody listens at all: boxes are drawn all the same, those that were not asked for where they can be', async () => {
