@@ -12,6 +12,7 @@ import { createTokenizer } from '../input/tokenizer.ts';
 import { parseConfig } from '../model/config.ts';
 import { fingerprintTap, parseFingerprints } from './fingerprint.ts';
 import { type Golden, openGolden } from './golden.ts';
+import { toLine } from './line.ts';
 import type { Kind } from './tolerances.ts';
 
 /** A golden on disk, and the model it is of. */
@@ -141,7 +142,7 @@ async function openFiles(
 ): Promise<Golden> {
   const twins = (await isFile(twin)) ? await open(twin) : undefined;
   const provenance = {
-    file: basename(path),
+    file: toLine(basename(path)),
     sha256: await sha256(path),
     ...(twins ? { 'sha256 of float64': await sha256(twin) } : {}),
   };
