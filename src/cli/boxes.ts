@@ -54,16 +54,18 @@ export async function drawBoxes(text: string, shown: readonly Shown[], options: 
 
 /** Which picture each file was drawn for: two pictures of one name have files of their own. */
 const drawnFor = new Map<string, string>();
+/** In characters of up to four bytes: file systems take 255. */
 const LONGEST_NAME = 60;
 
 /** A file by the picture's name, with its ending unless that is `.png`. */
 function fileFor(path: string): string {
-  const name = /^data:/i.test(path) ? 'picture' : basename(path, '.png').slice(0, LONGEST_NAME);
+  const name = /^data:/i.test(path) ? 'picture' : [...basename(path, '.png')].slice(0, LONGEST_NAME).join('');
   for (let number = 1; ; number++) {
     const file = join('out', `${name}-boxes${number === 1 ? '' : `-${number}`}.png`);
-    const owner = drawnFor.get(file) ?? resolve(path);
+    const key = file.toLowerCase(); // as some file systems see it
+    const owner = drawnFor.get(key) ?? resolve(path);
     if (owner !== resolve(path)) continue;
-    drawnFor.set(file, owner);
+    drawnFor.set(key, owner);
     return file;
   }
 }
