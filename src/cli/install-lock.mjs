@@ -24,12 +24,14 @@ export async function withLock(folder, work, { waiting, poll = POLL_MILLISECONDS
   const seen = { sign: '', since: 0 };
   while (!take(folder)) {
     const owner = ownerOf(folder);
-    if (!told && owner) waiting?.(`process ${owner.pid}`);
-    told ||= owner !== undefined;
     // By this process's own clock: those of two machines differ.
     const sign = `${owner?.pid} ${lastSign(folder)}`;
     if (sign !== seen.sign) Object.assign(seen, { sign, since: performance.now() });
     if (isDead(owner) || performance.now() - seen.since > stale) remove(folder, owner);
+    else if (owner && !told) {
+      told = true;
+      waiting?.(`process ${owner.pid}`);
+    }
     await sleep(poll);
   }
   const give = () => rmSync(folder, { recursive: true, force: true });
