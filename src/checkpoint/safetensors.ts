@@ -137,27 +137,49 @@ export function writeSafetensors(
   const sorted = [...tensors].sort(([nameA, a], [nameB, b]) => {
     return ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype] || (nameA < nameB ? -1 : 1);
   });
+  const { head, bytes } = safetensorsHead(sorted, metadata);
+  const file = new Uint8Array(bytes);
+  file.set(head);
+  let at = head.length;
+  for (const [name, tensor] of sorted) {
+    const elements = elementsOf(name, tensor);
+    file.set(elements, at);
+    at += elements.length;
+  }
+  return file;
+}
+
+/**
+ * What a safetensors file begins with, for one that is written part by part: the elements of all tensors follow in this order.
+ *
+ * @returns with the bytes of the whole file
+ * @throws RangeError when a shape is none or a name is reserved
+ */
+export function safetensorsHead(
+  tensors: Iterable<readonly [string, Pick<HostTensor, 'dtype' | 'shape'>]>,
+  metadata: Readonly<Record<string, string>> = {},
+): { head: Uint8Array; bytes: number } {
   const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   let end = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
+  for (const [name, { dtype, shape }] of tensors) {
     if (name === '__metadata__') throw new RangeError('no tensor may be called __metadata__');
-    if (!isShape(shape) || data.byteLength !== elementCount(shape) * ELEMENT_BYTES[dtype]) {
-      throw new RangeError(`${name}: ${data.byteLength} bytes for [${shape.join(', ')}] ${dtype}`);
-    }
+    if (!isShape(shape)) throw new RangeError(`${name}: [${shape}] is no shape`);
     const start = end;
-    end += data.byteLength;
+    end += elementCount(shape) * ELEMENT_BYTES[dtype];
     entries.push([name, { dtype: CODE_OF.get(dtype), shape, data_offsets: [start, end] }]);
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  const headerLength = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + headerLength + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
-  file.fill(0x20, 8, 8 + headerLength); // spaces, which JSON ignores
-  file.set(json, 8);
-  let at = 8 + headerLength;
-  for (const [, { data }] of sorted) {
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+  const length = Math.ceil(json.length / 8) * 8;
+  const head = new Uint8Array(8 + length).fill(0x20); // spaces, which JSON ignores
+  new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
+  head.set(json, 8);
+  return { head, bytes: head.length + end };
+}
+
+/** The bytes of a tensor. @throws RangeError when they do not fit its shape and type */
+export function elementsOf(name: string, { dtype, shape, data }: HostTensor): Uint8Array {
+  if (data.byteLength !== elementCount(shape) * ELEMENT_BYTES[dtype]) {
+    throw new RangeError(`${name}: ${data.byteLength} bytes for [${shape.join(', ')}] ${dtype}`);
   }
-  return file;
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

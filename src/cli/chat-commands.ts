@@ -1,10 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
 import { drawBoxes } from './boxes.ts';
 import { type Conversation, picturesOf, type Shown } from './conversation.ts';
+import { save } from './files.ts';
+import { checkOutput } from './outputs.ts';
 import { canPreview, previewPicture } from './preview.ts';
-import { dim, say } from './terminal.ts';
+import { dim, draw, say } from './terminal.ts';
 
 const PREVIEW_COLUMNS = 48;
 
@@ -23,13 +24,14 @@ export async function obey(line: string, conversation: Conversation, leave: () =
   const [command, ...words] = line.split(/\s+/);
   switch (command) {
     case '/help':
-      return say(dim(HELP));
+      for (const each of HELP.split('\n')) say(dim(each));
+      return;
     case '/image':
       return addPictures(conversation, line.slice(command.length).trim(), words);
     case '/boxes':
       return boxes(conversation, words);
     case '/save':
-      return save(conversation, line.slice(command.length).trim());
+      return saveTurns(conversation, line.slice(command.length).trim());
     case '/reset':
       conversation.exchanges = [];
       conversation.next = [];
@@ -47,7 +49,7 @@ export function show(conversation: Conversation, shown: Shown): void {
   const { path, picture } = shown;
   say(dim(`Picture ${picturesOf(conversation).length}: ${path}, ${picture.width} × ${picture.height}`));
   if (canPreview(process.stderr, process.env)) {
-    process.stderr.write(previewPicture(picture, Math.min(PREVIEW_COLUMNS, process.stderr.columns || PREVIEW_COLUMNS)));
+    draw(previewPicture(picture, Math.min(PREVIEW_COLUMNS, process.stderr.columns || PREVIEW_COLUMNS)));
   }
 }
 
@@ -79,23 +81,24 @@ async function boxes(conversation: Conversation, words: string[]): Promise<void>
   if (!shown)
     throw new InputError('/boxes', `picture ${number}, expected 1 to ${pictures.length}`, 'choose one of them');
   const file = words.slice(numbered ? 1 : 0).join(' ');
-  if (!(await drawBoxes(last.assistant, shown.path, shown.picture, file === '' ? {} : { boxes: file }))) {
+  if (!(await drawBoxes(last.assistant, [shown], file === '' ? {} : { boxes: file }))) {
     say(dim('there is no box in the last answer'));
   }
 }
 
-async function save({ exchanges }: Conversation, file: string): Promise<void> {
+async function saveTurns(conversation: Conversation, file: string): Promise<void> {
+  const { exchanges } = conversation;
   if (file === '') throw new InputError('/save', 'no file', 'as in: /save conversation.json');
   const turns = exchanges.map(({ pictures, user, assistant }) => ({
     pictures: pictures.map(({ path }) => path),
     user,
     assistant,
   }));
-  try {
-    await writeFile(file, `${JSON.stringify(turns, null, 2)}\n`);
-  } catch (cause) {
-    const found = `cannot be written (${(cause as NodeJS.ErrnoException).code})`;
-    throw new InputError(file, found, 'choose another file', { cause });
-  }
+  await checkOutput(
+    file,
+    picturesOf(conversation).map(({ path }) => path),
+    '/save',
+  );
+  await save(file, `${JSON.stringify(turns, null, 2)}\n`, '/save');
   say(dim(`${turns.length} turns saved: ${file}`));
 }

@@ -9,7 +9,8 @@ import { obey, show } from './chat-commands.ts';
 import { type Conversation, newConversation, questionOf, remember } from './conversation.ts';
 import type { Options } from './options.ts';
 import { answerOptions } from './sampling.ts';
-import { dim, type StageReport, say } from './terminal.ts';
+import type { StageReport } from './stage-report.ts';
+import { dim, printAnswer, say } from './terminal.ts';
 
 const INTERRUPTED = 130;
 
@@ -76,18 +77,18 @@ async function reply(
     const pieces = answer(system, question, {
       ...options,
       sight,
-      onStage: (name) => report.enter(name, name !== 'decode'),
+      onStage: (name) => report.enter(name, { live: name !== 'decode' }),
     });
     for await (const piece of pieces) {
       text += piece.text;
       if (piece.id !== undefined) tokens++;
-      process.stdout.write(piece.text);
+      printAnswer(piece.text);
     }
   } catch (error) {
     if (!options.signal?.aborted) throw error;
     say(dim(' (interrupted)'));
   } finally {
-    if (text !== '') process.stdout.write('\n');
+    if (text !== '') printAnswer('\n');
     report.end((seconds) => (tokens > 0 ? ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second` : ''));
   }
   if (text !== '') remember(conversation, words, text);

@@ -1,14 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { InputError } from '../error.ts';
+import { type Content, writeWhole } from '../write-file.ts';
 
-/** Writes a file that was asked for, and its folder. @throws InputError naming the option to change */
-export async function save(path: string, data: string | Uint8Array, option: string): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, data);
-  } catch (cause) {
-    const found = `cannot be written (${(cause as NodeJS.ErrnoException).code})`;
-    throw new InputError(path, found, `choose another file with ${option}`, { cause });
-  }
-}
+/** Writes a file that was asked for, whole or not at all. @throws InputError naming the option to change */
+export const save = (path: string, content: Content, option: string): Promise<void> =>
+  writeWhole(path, content, { remedy: `choose another file with ${option}` });

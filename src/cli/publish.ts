@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { styleText } from 'node:util';
 import { readText } from '../checkpoint/file-source.ts';
 import { page } from '../verify/html.ts';
 import { readTolerances } from '../verify/read-report.ts';
@@ -10,16 +9,11 @@ import { TOLERANCES } from '../verify/tolerances.ts';
 import { type Paint, summary, tree } from '../verify/tree.ts';
 import { save } from './files.ts';
 import { type Options, ROOT } from './options.ts';
-import { bold, dim } from './terminal.ts';
+import { bold, dim, green, print, red } from './terminal.ts';
 
 const LARGEST_TABLE = 1 << 20;
 
-const PAINT: Paint = {
-  good: (text) => styleText('green', text),
-  bad: (text) => styleText('red', text),
-  dim,
-  bold,
-};
+const PAINT: Paint = { good: green, bad: red, dim, bold };
 
 /** Judges measurements, prints the verdicts, writes the files that were asked for, and sets the exit code. */
 export async function publish({ made, runs }: Pick<Report, 'made' | 'runs'>, options: Options): Promise<void> {
@@ -27,11 +21,11 @@ export async function publish({ made, runs }: Pick<Report, 'made' | 'runs'>, opt
   const tolerances = table ? readTolerances(await readText(table, LARGEST_TABLE), table) : TOLERANCES;
   const verdicts = runs.map((run) => judgeRun(run, tolerances));
   for (const verdict of verdicts) {
-    for (const line of tree(verdict, PAINT)) console.log(line);
-    console.log('');
+    for (const line of tree(verdict, PAINT).flatMap((lines) => lines.split('\n'))) print(line);
+    print('');
   }
-  console.log(dim('NMSE of the worst tap, and its share of what is allowed'));
-  for (const verdict of verdicts) console.log(summary(verdict, PAINT));
+  print(dim('NMSE of the worst tap, and its share of what is allowed'));
+  for (const verdict of verdicts) print(summary(verdict, PAINT));
   if (json) await save(json, writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, made, runs }), '--json');
   if (html) await save(html, page(made, verdicts), '--html');
   process.exitCode = exitCodeOf(verdicts);

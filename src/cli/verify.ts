@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
@@ -14,22 +13,27 @@ import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { BFLOAT16 } from '../verify/tolerances.ts';
-import { memoryBytes, type Options, openDeviceFor, ROOT } from './options.ts';
+import { memoryBytes, type Options, openDeviceFor, SHIPPED_GOLDENS } from './options.ts';
 import { madeHere, publish } from './publish.ts';
-import { dim, say } from './terminal.ts';
+import { dim, say, sayPassing } from './terminal.ts';
 
 const ORACLE = `cpu${BFLOAT16}`;
 const LARGEST_REPORT = 64 * 2 ** 20;
 
-/** What comes with the project. */
-const SHIPPED = [join(ROOT, 'golden', 'quirks'), join(ROOT, 'golden', 'tiny')];
-
 /** `qvl verify [GOLDEN…]`, or `qvl verify --judge FILE`: see `qvl help`. */
 export async function runVerify(words: string[], options: Options): Promise<void> {
-  await publish(options.judge ? await savedReport(words, options.judge) : await measureAll(words, options), options);
+  await publish(
+    options.judge ? await savedReport(words, options, options.judge) : await measureAll(words, options),
+    options,
+  );
 }
 
-async function savedReport(words: string[], path: string): Promise<Report> {
+/** What is for measuring alone. */
+const MEASURING = ['model', 'device', 'threads', 'memory', 'tap', 'mode', 'resume'] as const;
+
+async function savedReport(words: string[], options: Options, path: string): Promise<Report> {
+  const idle = MEASURING.find((name) => options[name] !== undefined);
+  if (idle) throw new InputError(`--${idle}`, 'it is not for --judge, which measures nothing', 'leave it out');
   if (words.length > 0) {
     throw new InputError('qvl verify --judge', `${words.length} goldens too`, 'give the saved file alone');
   }
@@ -47,8 +51,11 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     memory: memoryBytes(options),
   };
   const devices = deviceNames(options);
-  const paths = words.length > 0 ? words : SHIPPED;
+  const paths = words.length > 0 ? words : SHIPPED_GOLDENS;
   const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
+  if (options.resume !== undefined && !cases.some((each) => 'measure' in each)) {
+    throw new InputError('--resume', 'none of the goldens is at full size', 'leave it out; they take seconds');
+  }
   const runs: Run[] = [];
   for (const name of devices) runs.push(...(await onDevice(name, cases, selection, options)));
   if (runs.length === 0) {
@@ -91,23 +98,22 @@ async function openNamed(name: string, options: Options): Promise<Device> {
 }
 
 async function measured(each: Case, device: Device, selection: Selection): Promise<Run> {
-  const live = process.stderr.isTTY === true;
   const label = `${each.name} × ${device.name}`;
   const stages = estimator();
   const run = await runGolden(each, device, {
     ...selection,
     onStage(name, share) {
       const line = dim(`  ${label}  ${name.padEnd(24)} ${(100 * share).toFixed(0).padStart(3)} %${stages(share)}`);
-      if (live) process.stderr.write(`\r\x1b[K${line}`);
+      if (process.stderr.isTTY) sayPassing(line);
       else say(line);
     },
     onProgress(mode, done, total) {
-      if (live) process.stderr.write(`\r\x1b[K${dim(`  ${label} ${mode} ${done} of ${total} taps`)}`);
+      sayPassing(dim(`  ${label} ${mode} ${done} of ${total} taps`));
     },
   });
   const seconds = run.seconds.toFixed(1).padStart(6);
   const peak = (process.resourceUsage().maxRSS / 2 ** 20).toFixed(1);
-  say(`${live ? '\r\x1b[K' : ''}${dim(`  ${label.padEnd(24)} ${seconds} s  ${device.description}, peak ${peak} GB`)}`);
+  say(dim(`  ${label.padEnd(24)} ${seconds} s  ${device.description}, peak ${peak} GB`));
   return run;
 }
 

@@ -35,8 +35,11 @@ export interface Sampler {
   accept(id: number): void;
 }
 
-/** @throws InputError that names the first impossible value */
-export function requireSampling(sampling: Sampling): void {
+/**
+ * @param called what a value is called where it was given
+ * @throws InputError that names the first impossible value
+ */
+export function requireSampling(sampling: Sampling, called: (name: keyof Sampling) => string = (name) => name): void {
   const { temperature, topK, topP, repetitionPenalty, minNewTokens, seed } = sampling;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 0;
   const rules: [keyof Sampling, boolean, string][] = [
@@ -49,7 +52,7 @@ export function requireSampling(sampling: Sampling): void {
     ['seed', whole(seed), 'a whole number from 0 to 2^53 − 1'],
   ];
   for (const [name, holds, expected] of rules) {
-    if (!holds) throw new InputError(name, `${sampling[name]}, expected ${expected}`, 'give such a value');
+    if (!holds) throw new InputError(called(name), `${sampling[name]}, expected ${expected}`, 'give such a value');
   }
 }
 

@@ -12,6 +12,7 @@ import type { TapMeasurement } from './compare.ts';
 import { list, whole } from './decoder.ts';
 import { type Fingerprint, parseFingerprints } from './fingerprint.ts';
 import { runStages } from './full-size.ts';
+import { toLine } from './line.ts';
 import { forgetProgress, loadProgress, saveProgress } from './saved-progress.ts';
 import { passStages, type Stage, wideStages } from './stages.ts';
 
@@ -51,7 +52,7 @@ export async function openFullSize(path: string): Promise<FullSizeCase> {
   return {
     name,
     kind: 'random',
-    provenance: { file: basename(path), sha256, weights: 'procedural', ...producer(json) },
+    provenance: { file: toLine(basename(path)), sha256, weights: 'procedural', ...producer(json) },
     async measure(device, { wanted, resume, onStage }) {
       const config = parseConfig(parseJson(await readSmallFile(CONFIG, LARGEST_FILE), CONFIG), CONFIG);
       const model = loadModel(device, config, proceduralCheckpoint(config, device.driver.bfloat16), {

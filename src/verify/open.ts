@@ -12,6 +12,7 @@ import { createTokenizer } from '../input/tokenizer.ts';
 import { parseConfig } from '../model/config.ts';
 import { fingerprintTap, parseFingerprints } from './fingerprint.ts';
 import { type Golden, openGolden } from './golden.ts';
+import { toLine } from './line.ts';
 import type { Kind } from './tolerances.ts';
 
 /** A golden on disk, and the model it is of. */
@@ -149,7 +150,7 @@ async function openFiles(
     sha256: await sha256(activations),
     ...(twins ? { 'sha256 of float64': await sha256(twins) } : {}),
   };
-  const golden = { ...opened, provenance: { ...opened.provenance, file: basename(path), ...hashes } };
+  const golden = { ...opened, provenance: { ...opened.provenance, file: toLine(basename(path)), ...hashes } };
   const kept = path.replace(/(\.activations)?\.safetensors$/, '.fingerprints.json');
   if (!(await exists(kept))) return golden;
   // The exporter kept fingerprints: the file before holds the inputs alone.

@@ -33,7 +33,7 @@ export async function runGolden(wanted: Case, device: Device, options: RunOption
   const provenance = 'open' in wanted ? opened!.golden.provenance : wanted.provenance;
   const seconds = () => (performance.now() - start) / 1000;
   const about = {
-    golden: { name: wanted.name, kind: wanted.kind, provenance },
+    golden: { name: toLine(wanted.name), kind: wanted.kind, provenance },
     device: { name: device.name, description: device.description },
   };
   try {
@@ -51,7 +51,7 @@ export async function runGolden(wanted: Case, device: Device, options: RunOption
 
 /** A run that could not be, because there is no such device here. */
 export const unavailableRun = (wanted: Case, name: string, error: DeviceError): Run => ({
-  golden: { name: wanted.name, kind: wanted.kind, provenance: {} },
+  golden: { name: toLine(wanted.name), kind: wanted.kind, provenance: {} },
   device: { name, description: 'not available' },
   outcome: 'unavailable',
   reason: toLine(error.message),

@@ -1,10 +1,10 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm, stat } from 'node:fs/promises';
 import { openFile } from '../checkpoint/file-source.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { readFloat32 } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../error.ts';
 import { parseJson } from '../fields.ts';
+import { writeWhole } from '../write-file.ts';
 import { list, object, whole } from './decoder.ts';
 import type { Progress } from './full-size.ts';
 import { tapMeasurement } from './read-report.ts';
@@ -19,13 +19,11 @@ export interface Identity {
 const saved = object({ done: whole(1, 1_000_000), taps: list(tapMeasurement, 10_000) });
 const LARGEST_ACTIVATION = 2 ** 32;
 
-/** Writes progress into a safetensors file, whole or not at all. */
+/** Writes progress into a safetensors file, whole or not at all. @throws InputError */
 export async function saveProgress(path: string, what: Identity, { done, x, shape, taps }: Progress): Promise<void> {
   const tensors = new Map([['x', { dtype: 'float32' as const, shape, data: x }]]);
   const file = writeSafetensors(tensors, { ...what, progress: JSON.stringify({ done, taps }) });
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.new`, file);
-  await rename(`${path}.new`, path);
+  await writeWhole(path, file, { remedy: 'free some space, or choose another file with --resume' });
 }
 
 /**

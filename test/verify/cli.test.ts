@@ -35,6 +35,19 @@ async function changed(file: 'weights' | 'activations', name: string): Promise<s
 }
 
 describe('qvl verify', () => {
+  test('a golden with a name that would command a terminal: in one line, and its report can be judged', async () => {
+    const base = join(folder, 'x\x1b[31m\nx\u202ey');
+    for (const ending of ['activations.safetensors', 'config.json', 'weights.safetensors']) {
+      await copyFile(golden(`quirks/model-e.${ending}`), `${base}.${ending}`);
+    }
+    const json = join(folder, 'named.json');
+    const words = [base, '--device', 'cpu', '--mode', 'free', '--tap', 'lm_head*', '--json', json];
+    const { stdout, stderr } = await qvlHere(runVerify, ...words);
+    expect(stdout).toMatch(/✓ x \[31m x y × cpu: \d free/);
+    expect(stderr).toMatch(/^ {2}x\\u001b\[31m\\u000ax\\u202ey × cpu .+\n$/);
+    expect((await qvlHere(runVerify, '--judge', json)).stdout).toBe(stdout);
+  });
+
   test('0: passes, says what ran, and writes reports that can be judged again', async () => {
     const { code, stdout, stderr } = await qvl(
       folder,
