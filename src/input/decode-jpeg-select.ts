@@ -1,9 +1,9 @@
 /** A JPEG with fewer components, made without decoding one: each component's bits stand by themselves and are copied. */
 import { type BitCopier, copyBits, type HuffmanTable, readHuffmanTables } from './decode-jpeg-bits.ts';
-import { type JpegFrame, nextMarker, segmentsOf } from './decode-jpeg-segments.ts';
+import { type JpegFrame, type JpegScan, nextMarker, readScan, segmentsOf } from './decode-jpeg-segments.ts';
 
 /**
- * @param keep which components stay, in the frame's order
+ * @param keep which components stay, in the frame's order; the first must be one of the largest sampling
  * @param adobeTransform what the new file says of their colours: 0 RGB, 1 YCbCr
  * @returns a JPEG of the same size and coding
  * @throws Error on data that are cut or broken, or samplings and scans that the new file could not express
@@ -40,6 +40,12 @@ export function selectComponents(
         // Alone in a scan, a component has only the blocks of its own size, without those that fill up the others'.
         if (kept.length === 1) throw new Error('an unusual order of scans');
         parts.push(copyInterleaved(copyBits(bytes, end), scan, frame, tables, keep, interval));
+        if (!frame.progressive && scan.components.length === frame.components.length) {
+          // The only scan: what follows is no part of the picture, but libjpeg looks at it.
+          const rest = nextMarker(bytes, end);
+          parts.push(rest < 0 ? Uint8Array.of(0xff, 0xd9) : bytes.subarray(rest));
+          break;
+        }
       }
     } else {
       parts.push(bytes.subarray(start, end));
@@ -48,34 +54,10 @@ export function selectComponents(
   return concatenate(parts);
 }
 
-interface Scan {
-  /** `tableKeys` is as it stands in the file: DC table · 16 + AC table. */
-  components: { id: number; index: number; tableKeys: number }[];
-  /** The first coefficient in zigzag order is 0; the last is 63 in a sequential picture. */
-  last: number;
-  /** A progressive scan that adds a bit to means already sent. */
-  refines: boolean;
-}
-
-/** The scan header (T.81 B.2.3). */
-function readScan(data: Uint8Array, frame: JpegFrame): Scan {
-  const count = data[0];
-  if (data.length < 4 || data.length !== 4 + 2 * count) throw new Error('a scan header is damaged');
-  const components = Array.from({ length: count }, (_, i) => {
-    const [id, tableKeys] = data.subarray(1 + 2 * i);
-    const index = frame.components.findIndex((component) => component.id === id);
-    if (index < 0) throw new Error('a scan header is damaged');
-    return { id, index, tableKeys };
-  });
-  const last = frame.progressive ? data[data.length - 2] : 63;
-  if (frame.progressive && count > 1 && last > 0) throw new Error('a scan header is damaged');
-  return { components, last, refines: frame.progressive && data[data.length - 1] >> 4 > 0 };
-}
-
 /** Copies a scan of several components, block by block in their order (A.2.3); only `keep` are written. */
 function copyInterleaved(
   bits: BitCopier,
-  { components, last, refines }: Scan,
+  { components, last, refines }: JpegScan,
   { width, height, maximumH, maximumV, components: sampling }: JpegFrame,
   tables: Map<number, HuffmanTable>,
   keep: number[],
