@@ -85,7 +85,9 @@ function findFrame(bytes: Uint8Array): Frame {
   throw new Error('the file ends before its first frame');
 }
 
-const [imageDescriptor, extension, graphicControl, comment, application, trailer] = [0x2c, 0x21, 0xf9, 0xfe, 0xff, 0x3b];
+const [imageDescriptor, extension, graphicControl, comment, application, trailer] = [
+  0x2c, 0x21, 0xf9, 0xfe, 0xff, 0x3b,
+];
 
 /**
  * Where an extension ends whose blocks start at `at`.
