@@ -4,9 +4,9 @@ import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem, type System } from '../generate/system.ts';
 import type { Picture } from '../input/image.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { answerOptions } from './sampling.ts';
 import { bold, dim, peakMemory, reportStages, type StageReport, say, thousands } from './terminal.ts';
 
@@ -17,7 +17,7 @@ export async function runAsk(words: string[], options: Options): Promise<void> {
     throw new InputError('qvl ask', 'a picture and a question are needed', 'as in: qvl ask cat.jpg "What is in it?"');
   }
   checkBoxesFile(options);
-  const pictures = await Promise.all(paths.reverse().map((path) => readPicture(path))); // bad input is known before any work starts
+  const pictures = await picturesFor(paths.reverse(), options); // bad input is known before any work starts
   const opened = await openSystemFor(options);
   try {
     await ask(opened, paths, pictures, question, options);
@@ -95,6 +95,6 @@ export async function ask(
   }
   process.stdout.write('\n');
   report.end((seconds) => ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second · peak ${peakMemory()}`);
-  if (pictures.length === 1) await drawBoxes(text, paths[0], pictures[0], options);
+  if (pictures.length === 1) await drawBoxes(text, paths[0], options);
   return text;
 }

@@ -6,6 +6,7 @@ import { regionsToSvg } from '../input/draw-svg.ts';
 import { parseGrounding, type Region } from '../input/grounding.ts';
 import type { Picture } from '../input/image.ts';
 import type { Options } from './options.ts';
+import { pictureOf } from './pictures.ts';
 import { dim, say } from './terminal.ts';
 
 const writers: Record<string, (picture: Picture, regions: Region[]) => Promise<string | Uint8Array>> = {
@@ -20,14 +21,15 @@ export function checkBoxesFile({ boxes }: Options): void {
 }
 
 /** Draws the regions that an answer names on a copy of the picture, and says where it is. @returns whether it names one */
-export async function drawBoxes(text: string, path: string, picture: Picture, options: Options): Promise<boolean> {
+export async function drawBoxes(text: string, path: string, options: Options): Promise<boolean> {
   checkBoxesFile(options);
   const { regions, problems } = parseGrounding(text);
   for (const { message } of problems) say(dim(`  in the answer: ${message}`));
   const count = regions.reduce((sum, { shapes }) => sum + shapes.length, 0);
   if (count === 0) return false;
   const file = options.boxes ?? join('out', `${basename(path, extname(path))}-boxes.png`);
-  const drawn = await writers[extname(file).toLowerCase()](picture, regions);
+  // Of the pictures of a question only what the model saw is kept.
+  const drawn = await writers[extname(file).toLowerCase()](await pictureOf(path), regions);
   try {
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, drawn);

@@ -30,7 +30,7 @@ export async function runLibjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Pr
     if (!known) return other;
   }
   const decoded = decoder.getDecodedBuffer();
-  return componentCount === 1 ? repeated(decoded) : decoded.slice();
+  return componentCount === 1 ? repeated(decoded) : Uint8Array.from(decoded);
 }
 
 async function runMozjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Uint8Array> {
@@ -78,7 +78,7 @@ async function compiledInNode(path: string): Promise<WebAssembly.Module | undefi
 }
 
 /** Grey as RGB. */
-function repeated(grey: Uint8Array): Uint8Array {
+function repeated(grey: Uint8ClampedArray): Uint8Array {
   const rgb = new Uint8Array(grey.length * 3);
   for (let from = 0, to = 0; from < grey.length; from += 1, to += 3) rgb.fill(grey[from], to, to + 3);
   return rgb;

@@ -8,7 +8,7 @@ declare module '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs' {
     /** The size is 0 × 0 where the header could not be read; one component means grey, else RGB. */
     getFrameInfo(): { width: number; height: number; componentCount: number };
     /** What was decoded, also after a warning. */
-    getDecodedBuffer(): Uint8Array;
+    getDecodedBuffer(): Uint8ClampedArray;
   }
   interface Codec {
     readonly JPEGDecoder: new () => Decoder;

@@ -12,9 +12,10 @@ const files = vi.hoisted(() => ({ opened: [] as string[] }));
 vi.mock('../../src/input/read-picture.ts', async (load) => {
   const original = await load<typeof import('../../src/input/read-picture.ts')>();
   return {
-    readPicture: (...words: Parameters<typeof original.readPicture>) => {
-      files.opened.push(words[0]);
-      return original.readPicture(...words);
+    ...original,
+    readPictureFile: (path: string) => {
+      files.opened.push(path);
+      return original.readPictureFile(path);
     },
   };
 });
