@@ -3,22 +3,18 @@ import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSmallFile } from '../checkpoint/file-source.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
 import { ImageError } from '../error.ts';
-import { parseJson } from '../fields.ts';
 import type { Picture } from '../input/image.ts';
 import { openPicture, openPictures, type PictureSource } from '../input/picture-source.ts';
-import { parseConfig } from '../model/config.ts';
 import { quote } from '../quote.ts';
 import { type Options, SHIPPED_MODEL } from './options.ts';
 
-const LARGEST_CONFIG_BYTES = 1 << 20;
-
-/** How many pixels a side the model sees. @throws CheckpointError when its config.json does not say */
+/** How many pixels a side the model sees. @throws CheckpointError when it cannot be opened */
 export async function imageSize(options: Options): Promise<number> {
-  const path = join(options.model ?? SHIPPED_MODEL, 'config.json');
-  const json = parseJson(await readSmallFile(path, LARGEST_CONFIG_BYTES), path, 'use that of a Qwen-VL checkpoint');
-  return parseConfig(json, path).visual.image_size;
+  const { config, close } = await openCheckpoint(options.model ?? SHIPPED_MODEL);
+  await close();
+  return config.visual.image_size;
 }
 
 /** The pictures of a question as the model sees them, which is all that is kept of them. @throws ImageError, CheckpointError */
@@ -65,7 +61,8 @@ const exists = (path: string) =>
 /** The pictures that a line names: quoted, escaped, or a single path with plain spaces. */
 export async function pictureWords(line: string): Promise<string[]> {
   if (await exists(line)) return [line];
-  return line.match(/(?:"[^"]*"|'[^']*'|\\.|[^\s\\])+/gs) ?? [];
+  // A quote that is not at the beginning of a name is an apostrophe.
+  return line.match(/(?:(?<![^\s/])(?:"[^"]*"|'[^']*')|\\.|[^\s\\])+/gs) ?? [];
 }
 
 /** What a line says of a picture: data URLs are long. */
