@@ -30,7 +30,7 @@ export async function runLibjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Pr
     if (!known) return other;
   }
   const decoded = decoder.getDecodedBuffer();
-  return componentCount === 1 ? repeated(decoded) : Uint8Array.from(decoded);
+  return componentCount === 1 ? repeated(decoded) : new Uint8Array(decoded);
 }
 
 async function runMozjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Uint8Array> {
