@@ -1,5 +1,6 @@
 /** A JPEG with fewer components, made without decoding one: each component's bits stand by themselves and are copied. */
 import { type BitCopier, copyBits, type HuffmanTable, readHuffmanTables } from './decode-jpeg-bits.ts';
+import { adobeSegment, concatenate, segment } from './decode-jpeg-header.ts';
 import { type JpegFrame, type JpegScan, nextMarker, readScan, segmentsOf } from './decode-jpeg-segments.ts';
 
 /**
@@ -17,7 +18,7 @@ export function selectComponents(
   // Blocks are counted in units of the largest sampling: it must survive.
   const first = frame.components[keep[0]];
   if (first.h !== frame.maximumH || first.v !== frame.maximumV) throw new Error('an unusual sampling');
-  const parts = [Uint8Array.of(0xff, 0xd8), segment(0xee, [...ascii('Adobe'), 0, 100, 0, 0, 0, 0, adobeTransform])];
+  const parts = [Uint8Array.of(0xff, 0xd8), adobeSegment(adobeTransform)];
   const tables = new Map<number, HuffmanTable>();
   let interval = 0;
 
@@ -96,19 +97,3 @@ function copyBlock(bits: BitCopier, dc: HuffmanTable, ac: HuffmanTable, last: nu
 }
 
 const noTable: HuffmanTable = new Uint16Array(1 << 16);
-
-const ascii = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
-
-function segment(marker: number, data: number[]): Uint8Array {
-  return Uint8Array.of(0xff, marker, (data.length + 2) >> 8, (data.length + 2) & 0xff, ...data);
-}
-
-function concatenate(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
-}

@@ -1,5 +1,6 @@
 /** JPEG (ITU-T T.81), baseline and progressive, of one, three or four components, to RGB. */
 import { isWhole } from './decode-jpeg-end.ts';
+import { withPlainHeader } from './decode-jpeg-header.ts';
 import { type JpegFrame, readFrame, segmentsOf } from './decode-jpeg-segments.ts';
 import { selectComponents } from './decode-jpeg-select.ts';
 import { runLibjpeg } from './decode-wasm.ts';
@@ -22,7 +23,7 @@ export async function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8A
   if (blocksOf(frame) > bytes.length * 8 || !isWhole(bytes, frame)) throw new Error('the file is cut');
   const scans = [...segmentsOf(bytes)].filter(({ marker }) => marker === 0xda).length;
   if (scans > maximumScans) throw new Error(`${scans} scans, more than ${maximumScans}`);
-  return frame.components.length === 4 ? decodeCmyk(bytes, frame) : runLibjpeg(bytes, frame);
+  return frame.components.length === 4 ? decodeCmyk(bytes, frame) : runLibjpeg(withPlainHeader(bytes), frame);
 }
 
 /**

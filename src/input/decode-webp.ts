@@ -50,7 +50,7 @@ function takeApart(bytes: Uint8Array): { canvas: Size; frame: Frame; animated: b
     return { canvas: frame, frame, animated: false };
   }
   const header = reader.chunk(12, end);
-  if (header.end - header.start < 10) throw new Error('the header is cut');
+  if (header.end - header.start !== 10) throw new Error('the header is damaged');
   const animated = (bytes[header.start] & animationFlag) !== 0;
   const canvas = { width: 1 + reader.uint24(header.start + 4), height: 1 + reader.uint24(header.start + 7) };
   const frames: Frame[] = [];
