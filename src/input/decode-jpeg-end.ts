@@ -1,4 +1,4 @@
-/** Whether a JPEG without an end marker is whole all the same, as libjpeg sees it when it waits for more bytes, as PIL has it. */
+/** Whether a JPEG without an end marker is whole all the same, as PIL judges: its libjpeg waits for bytes that never come. */
 import { type HuffmanTable, readHuffmanTables } from './decode-jpeg-bits.ts';
 import { type JpegFrame, nextMarker, readScan, segmentsOf } from './decode-jpeg-segments.ts';
 
@@ -12,18 +12,20 @@ const roomPerBlock = 512;
  * bytes beyond what it uses, so that it depends on the bits whether a few missing bytes matter.
  *
  * Any marker behind the scan ends it: what is missing before is grey, in libjpeg and so in PIL.
- * @throws Error when the file has no scan, or another walk over its segments fails
+ * @throws Error when the file has no scan, or a header or table that this depends on is damaged
  */
 export function isWhole(bytes: Uint8Array, frame: JpegFrame): boolean {
-  const tables = new Map<number, HuffmanTable>();
+  const definitions: Uint8Array[] = [];
   let interval = 0;
   for (const { marker, data, end } of segmentsOf(bytes)) {
-    if (marker === 0xc4) readHuffmanTables(data, tables);
+    if (marker === 0xc4) definitions.push(data);
     if (marker === 0xdd) interval = (data[0] << 8) | data[1];
     if (marker !== 0xda) continue;
     const { components } = readScan(data, frame);
     if (frame.progressive || components.length < frame.components.length) return hasEnd(bytes);
     if (nextMarker(bytes, end) >= 0) return true;
+    const tables = new Map<number, HuffmanTable>();
+    for (const definition of definitions) readHuffmanTables(definition, tables);
     const blocks = components.flatMap(({ index, tableKeys }) => {
       // Alone in a scan, a component has its blocks one by one.
       const { h, v } = components.length === 1 ? { h: 1, v: 1 } : frame.components[index];
