@@ -25,9 +25,10 @@ import * as draw from './input/draw.ts';
 import * as svg from './input/draw-svg.ts';
 import * as grounding from './input/grounding.ts';
 import type { Picture } from './input/image.ts';
-import { openPicture as openSource, type PictureSource as Source } from './input/picture-source.ts';
+import { openPictures, openPicture as openSource, type PictureSource as Source } from './input/picture-source.ts';
 import type { Piece } from './input/prompt.ts';
 import * as tasks from './input/tasks.ts';
+import type { Model } from './model/qwen-vl.ts';
 
 export type { AnswerOptions, AnswerPiece } from './generate/answer.ts';
 export type { Picture } from './input/image.ts';
@@ -125,13 +126,11 @@ export async function* chat(
   requireMessage('message', message);
   requireChatOptions('options', chatOptions);
   const { history = [], system, ...options } = chatOptions;
-  const pictures: Picture[] = [];
-  const turns = [];
-  // Copied, for it may grow while pictures are opened: other answers of the conversation may be on their way.
-  const [said, asked] = [history.map(({ user, assistant }) => ({ user: copied(user), assistant })), copied(message)];
-  for (const { user, assistant } of said)
-    turns.push({ user: await withPictures(user, pictures, options.signal), assistant });
-  const content = await withPictures(asked, pictures, options.signal);
+  // Before anything is awaited, for they may grow: other answers of the conversation may be on their way.
+  const images: PictureSource[] = [];
+  const turns = history.map(({ user, assistant }) => ({ user: piecesOf(user, images), assistant }));
+  const content = piecesOf(message, images);
+  const pictures = await opened(images, model.model, options.signal);
   const question: Question = { content, pictures, history: turns, ...(system === undefined ? {} : { system }) };
   yield* answer(model, question, { sight: model.sight, ...options });
 }
@@ -158,15 +157,15 @@ export async function askAll(
   requireQuestions('questions', questions);
   requireAnswerOptions('options', options);
   const chosen = { sight: model.sight, ...options };
+  // Before anything is awaited, for the caller's lists may change.
+  const given = questions.map(({ pictures, question }) => {
+    const images: PictureSource[] = [];
+    const parts = [pictures].flat().map((image) => ({ image }));
+    return { content: piecesOf([...parts, { text: question }], images), images };
+  });
   const asked: Question[] = [];
-  const given = questions.map(({ pictures, question }) => ({ pictures: copied(pictures), question }));
-  for (const { pictures, question } of given) {
-    const images = [pictures].flat().map((image) => ({ image }));
-    const shown: Picture[] = [];
-    asked.push({
-      content: await withPictures([...images, { text: question }], shown, chosen.signal),
-      pictures: shown,
-    });
+  for (const { content, images } of given) {
+    asked.push({ content, pictures: await opened(images, model.model, chosen.signal) });
   }
   const texts = asked.map(() => '');
   for await (const { question, text } of answers(model, asked, chosen)) {
@@ -175,29 +174,34 @@ export async function askAll(
   return texts;
 }
 
-/** What a caller passed, as it was then. */
-const copied = <Value>(value: Value): Value => (Array.isArray(value) ? ([...value] as Value) : value);
-
-/** A message as a prompt takes it, its pictures opened and added to those before. */
-async function withPictures(message: Message, pictures: Picture[], signal?: AbortSignal): Promise<readonly Piece[]> {
-  const pieces: Piece[] = [];
-  for (const part of typeof message === 'string' ? [{ text: message }] : message) {
-    if ('image' in part) {
-      signal?.throwIfAborted();
-      pictures.push(await opened(part.image));
-      // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
-      pieces.push({ image: '' });
-    } else pieces.push(part);
-  }
-  return pieces;
+/** A message as a prompt takes it, its pictures added to those before. */
+function piecesOf(message: Message, images: PictureSource[]): readonly Piece[] {
+  return (typeof message === 'string' ? [{ text: message }] : message).map((part) => {
+    if (!('image' in part)) return part;
+    images.push(part.image);
+    // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
+    return { image: '' };
+  });
 }
 
 /** A picture that was opened before stays the same object: that is how it is known again. */
-async function opened(image: PictureSource): Promise<Picture> {
-  if (typeof image === 'string') return openSource({ path: image });
-  const isPixels = typeof image === 'object' && image !== null && 'data' in image && !('channels' in image);
-  if (!isPixels) return openSource(image);
+async function opened(images: readonly PictureSource[], { config }: Model, signal?: AbortSignal): Promise<Picture[]> {
+  const sources = images.filter((image) => !isOpen(image)).map(sourceOf);
+  const others = await openPictures(sources, config.visual.image_size, signal);
+  return images.map((image) => (isOpen(image) ? image : (others.shift() as Picture)));
+}
+
+/** Types are forgotten where plain JavaScript calls. */
+const isRgb = (image: PictureSource): image is Picture =>
+  typeof image === 'object' && image !== null && 'data' in image && !('channels' in image);
+
+function isOpen(image: PictureSource): image is Picture {
+  if (!isRgb(image)) return false;
   const { width, height, data } = image;
-  const isOpen = data instanceof Uint8Array && Number.isInteger(width) && data.length === 3 * width * height;
-  return isOpen && width > 0 ? image : openSource({ ...image, channels: 3 });
+  return data instanceof Uint8Array && Number.isInteger(width) && width > 0 && data.length === 3 * width * height;
+}
+
+function sourceOf(image: PictureSource): Source {
+  if (typeof image === 'string') return { path: image };
+  return isRgb(image) ? { ...image, channels: 3 } : image;
 }

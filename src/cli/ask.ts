@@ -4,9 +4,9 @@ import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem, type System } from '../generate/system.ts';
 import type { Picture } from '../input/image.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { answerOptions } from './sampling.ts';
 import { reportStages, type StageReport } from './stage-report.ts';
 import { bold, dim, peakMemory, printAnswer, say, thousands } from './terminal.ts';
@@ -19,7 +19,7 @@ export async function runAsk(words: string[], options: Options): Promise<void> {
   }
   checkBoxesFile(options);
   answerOptions(options);
-  const pictures = await Promise.all(paths.reverse().map((path) => readPicture(path))); // bad input is known before any work starts
+  const pictures = await picturesFor(paths.reverse(), options); // bad input is known before any work starts
   const opened = await openSystemFor(options);
   try {
     await ask(opened, paths, pictures, question, options);
@@ -97,7 +97,6 @@ export async function ask(
   }
   printAnswer('\n');
   report.end((seconds) => ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second · peak ${peakMemory()}`);
-  const shown = pictures.map((picture, i) => ({ path: paths[i], picture }));
-  await drawBoxes(text, shown, options);
+  await drawBoxes(text, paths, options);
   return text;
 }

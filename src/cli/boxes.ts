@@ -4,11 +4,11 @@ import { drawRegions, encodePng } from '../input/draw.ts';
 import { regionsToSvg } from '../input/draw-svg.ts';
 import { parseGrounding, type Region } from '../input/grounding.ts';
 import type { Picture } from '../input/image.ts';
-import type { Shown } from './conversation.ts';
 import { complain } from './ending.ts';
 import { save } from './files.ts';
 import type { Options } from './options.ts';
 import { checkOutput } from './outputs.ts';
+import { nameOf, pictureOf } from './pictures.ts';
 import { dim, say } from './terminal.ts';
 
 const writers: Record<string, (picture: Picture, regions: Region[]) => Promise<string | Uint8Array>> = {
@@ -26,28 +26,34 @@ export function checkBoxesFile({ boxes }: Options): void {
  * Draws the regions that an answer names on a copy of a picture, and says where it is. An answer does not say which picture it
  * means: of several it is the latest, as with the original's `draw_bbox_on_latest_picture`, unless the caller chose one.
  *
- * @param shown the pictures that the answer may mean, the latest last
+ * @param paths the pictures that the answer may mean, the latest last
  * @param options.boxes where to; without, nobody asked, and a folder that cannot be written fails nothing
+ * @param open gives a picture in its own size: of the pictures of a question only what the model saw is kept
  * @returns whether the answer names a region
  * @throws InputError when the file that was asked for cannot be written
  */
-export async function drawBoxes(text: string, shown: readonly Shown[], options: Options): Promise<boolean> {
+export async function drawBoxes(
+  text: string,
+  paths: readonly string[],
+  options: Options,
+  open = pictureOf,
+): Promise<boolean> {
   checkBoxesFile(options);
   const { regions, problems } = parseGrounding(text);
   for (const { message } of problems) say(dim(`  in the answer: ${message}`));
   const count = regions.reduce((sum, { shapes }) => sum + shapes.length, 0);
   if (count === 0) return false;
-  const { path, picture } = shown[shown.length - 1];
+  const path = paths[paths.length - 1];
   const file = options.boxes ?? fileFor(path);
   try {
     await checkOutput(file, [path], '--boxes');
-    await save(file, await writers[extname(file).toLowerCase()](picture, regions), '--boxes');
+    await save(file, await writers[extname(file).toLowerCase()](await open(path), regions), '--boxes');
   } catch (error) {
     if (options.boxes !== undefined || !(error instanceof InputError)) throw error;
     complain(error.message);
     return true;
   }
-  const which = shown.length > 1 ? ` on the latest of ${shown.length} pictures, ${path}` : '';
+  const which = paths.length > 1 ? ` on the latest of ${paths.length} pictures, ${nameOf(path)}` : '';
   say(`  ${count === 1 ? 'box' : `${count} boxes`} drawn${which}: ${file}`);
   return true;
 }

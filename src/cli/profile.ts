@@ -2,7 +2,6 @@ import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import type { DeviceName } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { clockFor } from '../profile/device-clock.ts';
 import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';
@@ -20,6 +19,7 @@ import { imageRows } from '../verify/capture.ts';
 import { openSystemFor } from './ask.ts';
 import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { madeHere } from './publish.ts';
 import { pixelsOf, promptFor } from './question.ts';
 import { bold, dim, print, say, sayPassing } from './terminal.ts';
@@ -36,7 +36,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     throw new InputError('qvl profile', 'a picture and a question are needed', remedy);
   }
   const tokens = wholeNumber(options, 'tokens', MOST_TOKENS) ?? DEFAULT_TOKENS;
-  const pictures = await Promise.all(paths.map((path) => readPicture(path))); // bad input is known before any work starts
+  const pictures = await picturesFor(paths, options); // bad input is known before any work starts
   const installed = await clockFor((options.device ?? 'auto') as DeviceName); // wraps what the device is opened with
   const clock = 'unavailable' in installed ? undefined : installed;
   const { system, report, close } = await openSystemFor(options);
@@ -48,8 +48,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     if (tokens > room) throw new InputError('--tokens', `${tokens}, and there is room for ${room}`, 'make fewer');
     const order = shown.map((picture) => paths[pictures.indexOf(picture)]);
     const work: Workload = {
-      pixels: async () =>
-        pixelsOf(await Promise.all(order.map((path) => readPicture(path))), model.config.visual.image_size),
+      pixels: async () => pixelsOf(await picturesFor(order, options), model.config.visual.image_size),
       images: shown.length,
       ids,
       source: imageRows(ids, model.config),

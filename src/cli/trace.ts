@@ -1,13 +1,13 @@
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { openSystem } from '../generate/system.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { glob } from '../verify/glob.ts';
 import { findGoldens } from '../verify/open.ts';
 import { recordTrace, type Trace } from '../verify/trace.ts';
 import { save } from './files.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { pixelsOf, promptFor } from './question.ts';
 import { dim, say, thousands } from './terminal.ts';
 
@@ -57,7 +57,7 @@ const traceGolden: Tracing = async ([path], device, wanted, options, write) => {
 
 const traceQuestion: Tracing = async (words, device, wanted, options, write) => {
   const question = words[words.length - 1];
-  const pictures = await Promise.all(words.slice(0, -1).map((path) => readPicture(path))); // bad input is known before any work starts
+  const pictures = await picturesFor(words.slice(0, -1), options); // bad input is known before any work starts
   const system = await openSystem(options.model ?? SHIPPED_MODEL, device, { memory: memoryBytes(options) });
   try {
     const { model } = system;

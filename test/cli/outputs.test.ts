@@ -60,7 +60,7 @@ test.each([
 test('neither what comes with the project, nor a picture of a conversation', async () => {
   const check = checkOutputs([], { json: 'golden/quirks/model-e.config.json' });
   await expect(check).rejects.toThrow('it is what is read');
-  const conversation = newConversation();
+  const conversation = newConversation(448);
   conversation.next.push({ path: at('in.png'), picture: { width: 1, height: 1, data: new Uint8Array(3) } });
   const leave = () => expect.fail('it should not');
   await expect(obey(`/save ${at('soft.png')}`, conversation, leave)).rejects.toThrow('it is what is read');
