@@ -186,9 +186,10 @@ function piecesOf(message: Message, images: PictureSource[]): readonly Piece[] {
 
 /** A picture that was opened before stays the same object: that is how it is known again. */
 async function opened(images: readonly PictureSource[], { config }: Model, signal?: AbortSignal): Promise<Picture[]> {
-  const sources = images.filter((image) => !isOpen(image)).map(sourceOf);
+  const known = images.map((image) => (isOpen(image) ? image : undefined));
+  const sources = images.filter((_, i) => !known[i]).map(sourceOf);
   const others = await openPictures(sources, config.visual.image_size, signal);
-  return images.map((image) => (isOpen(image) ? image : (others.shift() as Picture)));
+  return known.map((picture) => picture ?? (others.shift() as Picture));
 }
 
 /** Types are forgotten where plain JavaScript calls. */
