@@ -18,15 +18,20 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "golden"))
 
 import export  # noqa: E402
+from exporter.failure import ExportError, blaming  # noqa: E402
 from exporter.formats import (  # noqa: E402
     fingerprint,
     fmix32,
     fnv1a,
+    read_integers,
     safetensors_writer,
     sample_indices,
     top,
     write_json,
 )
+from exporter.lines import one_line, quoted  # noqa: E402
+from exporter.original import pictures_from, prompt_text  # noqa: E402
+from exporter.sources import hash_sources  # noqa: E402
 
 
 def read(path):
@@ -83,6 +88,14 @@ class Safetensors(InFolder):
             for name in names:
                 add(name, "BF16", [0] + [2**53 - 1] * 7, b"")
         self.assertEqual(len(read(self.path("a"))[0]), 101)
+
+    def test_integers_are_read_back(self):
+        with safetensors_writer(self.path("a"), ["x", "y"], {"prompt": "框"}) as add:
+            add("x", "F32", [3], bytes(12))
+            add("y", "I64", [1, 2], struct.pack("<2q", -1, 2**40))
+        self.assertEqual(read_integers(self.path("a"), "y"), [-1, 2**40])
+        with self.assertRaises(KeyError):
+            read_integers(self.path("a"), "z")
 
     def test_refuses_what_does_not_fit_and_leaves_nothing(self):
         def twice(add):
@@ -154,6 +167,9 @@ class Names(unittest.TestCase):
         self.assertTrue(export.wanted("transformer.h.0.mlp.w1", ["transformer.h.*"]))
         self.assertFalse(export.wanted("transformer.h.10", ["transformer.h.[0-9]", "lm_head"]))
         self.assertTrue(export.wanted("decode.0.logits", ["nothing", "decode.*"]))
+        self.assertTrue(export.wanted("decode.11.logits", ["main"]))
+        self.assertFalse(export.wanted("lm_head", ["main"]))
+        self.assertTrue(export.wanted("lm_head", ["all"]))
 
     def test_main_is_what_the_float64_goldens_have(self):
         for golden in ("quirks/model-a.activations.f64", "tiny/activations/describe.f64"):
@@ -180,20 +196,67 @@ class Names(unittest.TestCase):
 
 class Provenance(InFolder):
     def test_one_line(self):
-        hostile = "a\n\x1b[2J\x9b\u202e\u2028\x7f" + "框" * 2000
-        line = export.one_line(hostile)
-        self.assertTrue(line.isprintable())
-        self.assertEqual(len(line), 1000)
-        self.assertEqual(json.loads(export.one_line('框 "\n\u202e')), '框 "\n\u202e')
+        hostile = "a\n\x1b[2J\x9b\u202e\u2028\x7f\udcff" + "框" * 2000
+        for line in (quoted(hostile), one_line(hostile)):
+            self.assertTrue(line.isprintable())
+            self.assertEqual(len(line), 1000)
+        self.assertEqual(json.loads(quoted('框 "\n\u202e  ')), '框 "\n\u202e  ')
+        self.assertEqual(one_line(" size mismatch:\n\tcopying"), "size mismatch: copying")
 
     def test_hashes_of_what_decides(self):
         for name in ("config.json", "a.bin", "notes.txt"):
             self.put(name, name)
-        with contextlib.redirect_stderr(io.StringIO()) as progress:
-            hashes = export.hash_sources(self.folder, [self.put("p.png", "picture")])
+        progress = []
+        hashes = hash_sources(self.folder, [self.put("p.png", "picture")], progress.append)
         expected = {"sha256 a.bin": "a.bin", "sha256 config.json": "config.json", "sha256 picture 1": "picture"}
         self.assertEqual(hashes, {name: hashlib.sha256(text.encode()).hexdigest() for name, text in expected.items()})
-        self.assertIn("hashing a.bin", progress.getvalue())
+        self.assertEqual(progress, ["hashing a.bin, 0.0 MB", "hashing config.json, 0.0 MB"])
+
+
+class Pictures(unittest.TestCase):
+    def test_prompt(self):
+        expected = "Picture 1: <img></img>\nPicture 2: <img></img>\nWhat?"
+        self.assertEqual(prompt_text("What?", ["a.png", "b.png"]), expected)
+        self.assertEqual(prompt_text("What?", []), "What?")
+
+    def test_files_take_the_place_of_the_first_names(self):
+        class Visual:
+            def encode(self, names):
+                return names
+
+        class Model:
+            def get_submodule(self, _name, visual=Visual()):
+                return visual
+
+        visual = Model().get_submodule("transformer.visual")
+        given = ["a\u0308.png", "p\udcff", "</img>" * 99]
+        with pictures_from(Model(), given):
+            self.assertEqual(visual.encode(["", "", "", "in the prompt.png"]), [*given, "in the prompt.png"])
+        self.assertEqual(visual.encode([""]), [""])
+
+
+class Failures(unittest.TestCase):
+    def told(self, work):
+        with self.assertRaises(ExportError) as caught, blaming("goldens/a", "do this"):
+            work()
+        self.assertIsNotNone(caught.exception.__cause__)
+        return str(caught.exception)
+
+    def test_whatever_fails_is_told_with_its_kind_and_what_to_do(self):
+        def silent():
+            assert [] == [1]
+
+        def absent():
+            open("goldens/b/c", "rb")
+
+        self.assertEqual(self.told(lambda: {}["x"]), "goldens/a: KeyError: 'x'; do this")
+        self.assertRegex(self.told(silent), r"^goldens/a: AssertionError: at test_export\.py:\d+; do this$")
+        self.assertEqual(self.told(absent), "goldens/a: goldens/b/c: No such file or directory; do this")
+        self.assertEqual(self.told(lambda: sys.exit("no GPU")), "goldens/a: SystemExit: no GPU; do this")
+        with self.assertRaisesRegex(ExportError, "^as it is$"), blaming("goldens/a", "do this"):
+            raise ExportError("as it is")
+        with self.assertRaises(KeyboardInterrupt), blaming("goldens/a", "do this"):
+            raise KeyboardInterrupt
 
 
 class CommandLine(InFolder):
@@ -204,16 +267,6 @@ class CommandLine(InFolder):
             except SystemExit as ended:
                 status = ended.code
         return status, said.getvalue()
-
-    def test_prompt(self):
-        first, second = self.put("a.png", ""), self.put("b.png", "")
-        expected = f"Picture 1: <img>{first}</img>\nPicture 2: <img>{second}</img>\nWhat?"
-        self.assertEqual(export.prompt_text("What?", [first, second], 256), expected)
-        self.assertEqual(export.prompt_text("What?", [], 256), "What?")
-        for queries, fits in ((len(first) + 2, True), (len(first) + 1, False)):
-            refused = self.assertRaisesRegex(export.ExportError, "give a shorter one")
-            with contextlib.nullcontext() if fits else refused:
-                export.prompt_text("", [first], queries)
 
     def test_bad_input_ends_with_one_line_and_status_2(self):
         good = self.put("good/config.json", '{"visual": {"image_start_id": 1}}')
@@ -228,7 +281,16 @@ class CommandLine(InFolder):
         status, said = self.run_main(os.path.dirname(good), self.path("x"), "--prompt", "a", "--picture", self.path("p"))
         self.assertEqual(status, 2)
         self.assertEqual(said, f"export.py: {self.path('p')}: no such file; give a picture on this machine\n")
-        for words in (["--steps", "-1"], ["--steps", "1", "--dtype", "float64"], ["--dtype", "int8"]):
+        for output, said_of_it in (
+            (self.path("good/config.json/x"), "config.json: (File exists|Not a directory); give an output that can be written"),
+            (self.path("good"), "good: no name of a golden; give FOLDER/NAME, to which endings are added"),
+            (self.path("good/"), "good/: no name of a golden; give FOLDER/NAME, to which endings are added"),
+            (self.path("x.f64"), r"x\.f64: no name of a golden; give FOLDER/NAME, to which endings are added"),
+        ):
+            status, said = self.run_main(os.path.dirname(good), output, "--prompt", "a")
+            self.assertEqual(status, 2)
+            self.assertRegex(said, f"^export.py: /.*{said_of_it}\n$")
+        for words in (["--steps", "-1"], ["--dtype", "int8"]):
             status, said = self.run_main(self.folder, self.path("x"), "--prompt", "a", *words)
             self.assertEqual(status, 2)
             self.assertIn(words[0], said)
