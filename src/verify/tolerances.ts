@@ -47,8 +47,8 @@ export const TOLERANCES: Tolerances = {
   crest: 16,
 };
 
-/** What rounding a result once to float32 can add, as an NMSE: where PyTorch did no more than that, no device can do less. */
-const ONE_ROUNDING = 2 ** -48;
+/** The NMSE of two roundings to float32 at their worst: where PyTorch's is no larger, twice its own tells no fault. */
+const TWO_ROUNDINGS = 2 ** -47;
 
 /** How the name of a device ends that computes as the original does in bfloat16. */
 export const BFLOAT16 = '-bfloat16';
@@ -100,17 +100,21 @@ export function budgets(
   const ratio = row[kind];
   // ‖ours − theirs‖ ≤ ‖ours − exact‖ + ‖theirs − exact‖, both squared in an NMSE.
   const apart = (noise: number) => (1 + Math.sqrt(ratio)) ** 2 * noise;
-  const largest = Math.max(0, ...results.map(({ exact }) => exact?.pytorch ?? 0)) || tolerances.noiseWithoutTwins;
+  const largestTwin = Math.max(0, ...results.map(({ exact }) => exact?.pytorch ?? 0));
+  const largest = largestTwin || tolerances.noiseWithoutTwins;
   const float32Noise = mode === 'forced' ? tolerances.addedNoise[kind] : tolerances.branchNoise * largest;
   const unknown = device.endsWith(BFLOAT16) ? tolerances.bfloat16Noise[mode] : float32Noise;
-  return ({ nmse, exact, metrics }) => {
-    const fromTheirs = apart(exact?.pytorch ?? unknown);
+  return ({ name, nmse, exact, metrics }) => {
+    // The scores of one token hang on one row, and PyTorch's error there is one draw: measured from 5e-15 to 2e-12, and ours
+    // from a twentieth to seven times as much. Those are allowed as much as PyTorch's is taken to be where it is not known.
+    const noise = exact && name.startsWith('decode.') ? tolerances.branchNoise * largestTwin : exact?.pytorch;
+    const fromTheirs = apart(noise ?? unknown);
     const element = tolerances.crest * Math.sqrt(fromTheirs);
     return {
       ...(exact
         ? {
             against: 'float64',
-            nmse: Math.max(ratio * exact.pytorch, Math.min(exact.pytorch, ONE_ROUNDING)),
+            nmse: Math.max(ratio * noise!, Math.min(2 * noise!, TWO_ROUNDINGS)),
             found: exact.ours,
           }
         : { against: 'float32', nmse: fromTheirs, found: nmse }),
