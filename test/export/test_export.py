@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "golden"))
@@ -295,6 +296,10 @@ class CommandLine(InFolder):
             self.assertEqual(status, 2)
             self.assertIn(words[0], said)
         self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("x")], [])
+
+    def test_what_nobody_thought_of_ends_with_one_line_too(self):
+        with mock.patch.object(export, "read_config", side_effect=MemoryError("no room\nat all")):
+            self.assertEqual(self.run_main("a", "b", "--prompt", "?"), (2, "export.py: MemoryError: no room at all\n"))
 
     def test_help_needs_no_pytorch(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:
