@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { page } from '../verify/html.ts';
+import { inputSummary, inputTree } from '../verify/input-tree.ts';
 import { readTolerances } from '../verify/read-report.ts';
 import { exitCodeOf, judgeRun, type Made, type Report, SCHEMA, SCHEMA_VERSION, writeReport } from '../verify/report.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
@@ -21,19 +22,25 @@ const PAINT: Paint = {
 };
 
 /** Judges measurements, prints the verdicts, writes the files that were asked for, and sets the exit code. */
-export async function publish({ made, runs }: Pick<Report, 'made' | 'runs'>, options: Options): Promise<void> {
+export async function publish(report: Pick<Report, 'made' | 'runs' | 'inputs'>, options: Options): Promise<void> {
+  const { made, runs, inputs = [] } = report;
   const { json, html, tolerances: table } = options;
   const tolerances = table ? readTolerances(await readText(table, LARGEST_TABLE), table) : TOLERANCES;
   const verdicts = runs.map((run) => judgeRun(run, tolerances));
+  for (const run of inputs) {
+    for (const line of inputTree(run, PAINT)) console.log(line);
+    console.log('');
+  }
   for (const verdict of verdicts) {
     for (const line of tree(verdict, PAINT)) console.log(line);
     console.log('');
   }
-  console.log(dim('NMSE of the worst tap, and its share of what is allowed'));
+  if (verdicts.length > 0) console.log(dim('NMSE of the worst tap, and its share of what is allowed'));
+  for (const run of inputs) console.log(inputSummary(run, PAINT));
   for (const verdict of verdicts) console.log(summary(verdict, PAINT));
-  if (json) await save(json, writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, made, runs }), '--json');
+  if (json) await save(json, writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, ...report }), '--json');
   if (html) await save(html, page(made, verdicts), '--html');
-  process.exitCode = exitCodeOf(verdicts);
+  process.exitCode = exitCodeOf(verdicts, inputs);
 }
 
 /** Where, when and with which versions it is measured. */

@@ -35,14 +35,7 @@ export async function runTokenizer(words: string[], options: Options): Promise<v
 async function writeVocabulary(words: readonly string[], output: string): Promise<void> {
   if (words.length > 1) throw new InputError('qvl tokenizer', `${words.length} files`, 'give one tokenizer.json');
   const source = words[0] ?? findPackage();
-  const vocabulary = parseTokenizerJson(await readText(source), source);
-  const text = formatVocabulary(vocabulary);
-  const sha256 = createHash('sha256').update(text).digest('hex');
-  if (sha256 !== publishedVocabulary.sha256) {
-    const found = `${vocabulary.tokens.length} ranks with SHA-256 ${sha256}`;
-    const expected = `the published ${publishedVocabulary.ranks} with ${publishedVocabulary.sha256}`;
-    throw new TextError(source, `${found}, expected ${expected}`, 'give the tokenizer.json of a Qwen or Qwen2.5 model');
-  }
+  const text = await publishedText(source);
   try {
     // Never over a file that is there: a checkpoint is useless without its own vocabulary.
     await writeFile(output, text, { flag: 'wx' });
@@ -52,6 +45,19 @@ async function writeVocabulary(words: readonly string[], output: string): Promis
     throw new InputError(output, found, 'choose another file with -o', { cause });
   }
   say(`${output}: ${publishedVocabulary.ranks.toLocaleString('en')} ranks, byte for byte the published file`);
+}
+
+/** The published vocabulary in the format of `qwen.tiktoken`, from the package's or another tokenizer.json. @throws InputError */
+export async function publishedText(source = findPackage()): Promise<string> {
+  const vocabulary = parseTokenizerJson(await readText(source), source);
+  const text = formatVocabulary(vocabulary);
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  if (sha256 !== publishedVocabulary.sha256) {
+    const found = `${vocabulary.tokens.length} ranks with SHA-256 ${sha256}`;
+    const expected = `the published ${publishedVocabulary.ranks} with ${publishedVocabulary.sha256}`;
+    throw new TextError(source, `${found}, expected ${expected}`, 'give the tokenizer.json of a Qwen or Qwen2.5 model');
+  }
+  return text;
 }
 
 function findPackage(): string {

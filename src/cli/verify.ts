@@ -8,6 +8,7 @@ import { bfloat16Oracle } from '../verify/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
 import { openFullSize } from '../verify/full-size-case.ts';
 import { glob } from '../verify/glob.ts';
+import type { InputRun } from '../verify/input-report.ts';
 import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
@@ -17,12 +18,13 @@ import { readText } from './files.ts';
 import { memoryBytes, type Options, openDeviceFor, ROOT } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say } from './terminal.ts';
+import { verifyInputs } from './verify-inputs.ts';
 
 const ORACLE = `cpu${BFLOAT16}`;
 const LARGEST_REPORT = 256 * 2 ** 20;
 
 /** What comes with the project. */
-const SHIPPED = [join(ROOT, 'golden', 'quirks'), join(ROOT, 'golden', 'tiny')];
+const SHIPPED = ['preprocess', 'pictures', 'tokenizer', 'quirks', 'tiny'].map((name) => join(ROOT, 'golden', name));
 
 /** `qvl verify [GOLDEN…]`, or `qvl verify --judge FILE`: see `qvl help`. */
 export async function runVerify(words: string[], options: Options): Promise<void> {
@@ -39,7 +41,7 @@ async function savedReport(words: string[], path: string): Promise<Report> {
 /** What to compare of the goldens. */
 type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume' | 'memory'>;
 
-async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs'>> {
+async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs' | 'inputs'>> {
   const selection: Selection = {
     modes: readModes(options.mode),
     wanted: options.tap ? glob(options.tap) : () => true,
@@ -47,7 +49,14 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     memory: memoryBytes(options),
   };
   const devices = deviceNames(options);
-  const paths = words.length > 0 ? words : SHIPPED;
+  const inputs: InputRun[] = [];
+  const paths: string[] = [];
+  for (const path of words.length > 0 ? words : SHIPPED) {
+    const run = await verifyInputs(path, options);
+    if (run) inputs.push(run);
+    else paths.push(path);
+  }
+  if (paths.length === 0) return { made: await madeHere(), runs: [], inputs };
   const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
   const runs: Run[] = [];
   for (const name of devices) runs.push(...(await onDevice(name, cases, selection, options)));
@@ -55,7 +64,7 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     const found = options.tap ? `no activation is called ${options.tap.join(' or ')}` : 'nothing could be compared';
     throw new InputError('qvl verify', found, 'see "qvl inspect --taps" for the names');
   }
-  return { made: await madeHere(), runs };
+  return { made: await madeHere(), runs, ...(inputs.length > 0 ? { inputs } : {}) };
 }
 
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
