@@ -56,7 +56,10 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     if (run) inputs.push(run);
     else paths.push(path);
   }
-  if (paths.length === 0) return { made: await madeHere(), runs: [], inputs };
+  if (paths.length === 0) {
+    if (!options.html) return { made: await madeHere(), runs: [], inputs };
+    throw new InputError('--html', 'there are no activations to show', 'leave it out, or name a golden of activations');
+  }
   const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
   const runs: Run[] = [];
   for (const name of devices) runs.push(...(await onDevice(name, cases, selection, options)));
