@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runVerify } from '../../src/cli/verify.ts';
 import { CheckpointError } from '../../src/error.ts';
 import { createTokenizer } from '../../src/input/tokenizer.ts';
+import { comparePixels } from '../../src/verify/picture-difference.ts';
 import { verifyPictures } from '../../src/verify/picture-golden.ts';
 import { isPromptGolden, promptWay, verifyPrompts } from '../../src/verify/prompt-golden.ts';
 import { readText, smallVocabulary } from '../input/vocabularies.ts';
@@ -102,6 +103,18 @@ describe('qvl verify', () => {
 test('2: a page shows activations alone', async () => {
   const attempt = qvlHere(runVerify, golden('preprocess/one.png'), '--html', join(folder, 'r.html'));
   await expect(attempt).rejects.toThrow('--html: there are no activations to show; leave it out, or name a golden of');
+});
+
+test('a normalised value is off when its last bit is', () => {
+  const theirs = Float32Array.of(0.001, 1, -2);
+  const [bits, ours] = [new Int32Array(theirs.buffer), theirs.slice()];
+  expect(comparePixels('a', ours, theirs, 1)).toBeUndefined();
+  new Int32Array(ours.buffer)[0] = bits[0] + 1;
+  expect(comparePixels('a', ours, theirs, 1)).toMatchObject({
+    differing: 1,
+    of: 3,
+    place: expect.stringContaining('red'),
+  });
 });
 
 describe('a golden that is not sound is refused', () => {
