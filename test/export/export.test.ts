@@ -64,7 +64,7 @@ if (!python) {
 
 describe.skipIf(!python)('golden/export.py without PyTorch', () => {
   test('its own tests', async () => {
-    const { stderr } = await run(python!, ['test/export/test_export.py']);
+    const { stderr } = await run(python!, ['-m', 'unittest', 'test_export', 'test_formats'], { cwd: 'test/export' });
     expect(stderr).toMatch(/Ran 2\d tests/);
   });
 
@@ -111,7 +111,7 @@ if (python && !pytorch) {
 
 describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () => {
   beforeAll(async () => {
-    await run(pytorch!, ['test/export/test_record.py', folder]);
+    await run(pytorch!, ['test/export/write_goldens.py', folder]);
     for (const golden of ['model-a', 'text', 'summaries']) {
       for (const part of ['config.json', 'weights.safetensors'])
         await copyFile(`golden/quirks/model-a.${part}`, join(folder, `${golden}.${part}`));
@@ -119,7 +119,7 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
   });
 
   test('its own tests', async () => {
-    const { stderr } = await run(pytorch!, ['test/export/test_record.py']);
+    const { stderr } = await run(pytorch!, ['-m', 'unittest', 'test_record', 'test_command'], { cwd: 'test/export' });
     expect(stderr).toMatch(/Ran 1[2-9] tests/);
   });
 
