@@ -13,7 +13,7 @@ class ExportError(Exception):
 
 @contextmanager
 def blaming(where: str, advice: str):
-    """Whatever goes wrong while it lasts ends as an ExportError, also what would end the program: it may run any code."""
+    """Whatever goes wrong while it lasts ends as an ExportError, also an exit: any code may run in it."""
     try:
         yield
     except ExportError:

@@ -1,6 +1,6 @@
 """A tree of PyTorch modules with the original's module paths, written from MODEL.md, to run golden/export.py on.
 
-It computes the same, so that what the exporter writes of it can be compared with the goldens. And it demands the same of
+It computes the same, so that what the exporter writes of it can be compared with the goldens. It demands the same of
 who calls it, as far as that was seen in a run of the original: a mask for every pass that is not a whole prompt, the
 least number of its dtype in a mask, one token at a time after a cache, pictures by the names in the prompt.
 """

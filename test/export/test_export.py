@@ -137,18 +137,17 @@ class CommandLine(InFolder):
         status, said = self.run_main(self.path("none"), self.path("x"), "--prompt", "a")
         self.assertEqual(status, 2)
         self.assertRegex(said, "^export.py: .*No such file or directory; give the folder of a Qwen-VL checkpoint\n$")
-        status, said = self.run_main(os.path.dirname(good), self.path("x"), "--prompt", "a", "--picture", self.path("p"))
+        words = ["--prompt", "a", "--picture", self.path("p")]
+        status, said = self.run_main(os.path.dirname(good), self.path("x"), *words)
         self.assertEqual(status, 2)
         self.assertEqual(said, f"export.py: {self.path('p')}: no such file; give a picture on this machine\n")
-        for output, said_of_it in (
-            (self.path("good/config.json/x"), "config.json: (File exists|Not a directory); give an output that can be written"),
-            (self.path("good"), "good: no name of a golden; give FOLDER/NAME, to which endings are added"),
-            (self.path("good/"), "good/: no name of a golden; give FOLDER/NAME, to which endings are added"),
-            (self.path("x.f64"), r"x\.f64: no name of a golden; give FOLDER/NAME, to which endings are added"),
-        ):
-            status, said = self.run_main(os.path.dirname(good), output, "--prompt", "a")
+        no_name = "no name of a golden; give FOLDER/NAME, to which endings are added"
+        no_folder = "(File exists|Not a directory); give an output that can be written"
+        outputs = {"good": no_name, "good/": no_name, "x.f64": no_name, "good/config.json/x": no_folder}
+        for output, said_of_it in outputs.items():
+            status, said = self.run_main(os.path.dirname(good), self.path(output), "--prompt", "a")
             self.assertEqual(status, 2)
-            self.assertRegex(said, f"^export.py: /.*{said_of_it}\n$")
+            self.assertRegex(said, f"^export.py: /.*: {said_of_it}\n$")
         for words in (["--steps", "-1"], ["--dtype", "int8"]):
             status, said = self.run_main(self.folder, self.path("x"), "--prompt", "a", *words)
             self.assertEqual(status, 2)
