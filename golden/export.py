@@ -61,7 +61,7 @@ def parse(words):
         "--steps",
         type=int,
         default=0,
-        help="tokens to decode greedily after the prompt, in float64 those of the golden it is the twin of (%(default)s)",
+        help="tokens to decode greedily; with float64 those of the golden it is the twin of (%(default)s)",
     )
     parser.add_argument(
         "--tap",

@@ -13,6 +13,7 @@ import { compareGolden, MODES } from '../../src/verify/compare.ts';
 import type { Fingerprint } from '../../src/verify/fingerprint.ts';
 import { inOurOrder } from '../../src/verify/layout.ts';
 import { findGoldens } from '../../src/verify/open.ts';
+import { runGolden } from '../../src/verify/run.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice, createDevice } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
@@ -142,6 +143,19 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
     } finally {
       await closeDevice(device);
       await opened.close();
+    }
+  });
+
+  test('fingerprints are compared running free alone: no block can begin from one', async () => {
+    const [golden] = await findGoldens(join(folder, 'summaries'));
+    const { device } = await openDevice('cpu', 1);
+    try {
+      const wanted = (tap: string) => tap === 'transformer.h.0';
+      const run = await runGolden(golden, device, { modes: MODES, wanted });
+      expect([run.outcome, run.free?.length, run.forced]).toEqual(['measured', 1, undefined]);
+      await expect(runGolden(golden, device, { modes: ['forced'], wanted })).rejects.toThrow('use --mode free');
+    } finally {
+      await closeDevice(device);
     }
   });
 
