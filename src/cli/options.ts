@@ -124,7 +124,10 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 
 /** The goldens that come with it, and that `verify` takes where none is named. */
-export const SHIPPED_GOLDENS = [join(ROOT, 'golden', 'quirks'), SHIPPED_MODEL];
+export const SHIPPED_GOLDENS = [
+  ...['preprocess', 'pictures', 'tokenizer', 'quirks'].map((name) => join(ROOT, 'golden', name)),
+  SHIPPED_MODEL,
+];
 
 const MOST_THREADS = 64;
 

@@ -48,6 +48,14 @@ export async function runTokenizer(words: string[], options: Options): Promise<v
 async function writeVocabulary(words: readonly string[], output: string): Promise<void> {
   if (words.length > 1) throw new InputError('qvl tokenizer', `${words.length} files`, 'give one tokenizer.json');
   const source = words[0] ?? findPackage();
+  const text = await publishedText(source);
+  // Never over a file that is there: a checkpoint is useless without its own vocabulary.
+  await writeWhole(output, text, { remedy: 'choose another file with -o', never: 'replace' });
+  say(`${output}: ${publishedVocabulary.ranks.toLocaleString('en')} ranks, byte for byte the published file`);
+}
+
+/** The published vocabulary in the format of `qwen.tiktoken`, from the package's or another tokenizer.json. @throws InputError */
+export async function publishedText(source = findPackage()): Promise<string> {
   const vocabulary = parseTokenizerJson(await readText(source, LARGEST_FILE_BYTES), source);
   const text = formatVocabulary(vocabulary);
   const sha256 = createHash('sha256').update(text).digest('hex');
@@ -56,9 +64,7 @@ async function writeVocabulary(words: readonly string[], output: string): Promis
     const expected = `the published ${publishedVocabulary.ranks} with ${publishedVocabulary.sha256}`;
     throw new TextError(source, `${found}, expected ${expected}`, 'give the tokenizer.json of a Qwen or Qwen2.5 model');
   }
-  // Never over a file that is there: a checkpoint is useless without its own vocabulary.
-  await writeWhole(output, text, { remedy: 'choose another file with -o', never: 'replace' });
-  say(`${output}: ${publishedVocabulary.ranks.toLocaleString('en')} ranks, byte for byte the published file`);
+  return text;
 }
 
 function findPackage(): string {

@@ -8,6 +8,7 @@ import { bfloat16Oracle } from '../verify/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
 import { openFullSize } from '../verify/full-size-case.ts';
 import { glob } from '../verify/glob.ts';
+import type { InputRun } from '../verify/input-report.ts';
 import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
@@ -16,6 +17,7 @@ import { BFLOAT16 } from '../verify/tolerances.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_GOLDENS } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say, sayPassing } from './terminal.ts';
+import { verifyInputs } from './verify-inputs.ts';
 
 const ORACLE = `cpu${BFLOAT16}`;
 const LARGEST_REPORT = 64 * 2 ** 20;
@@ -43,7 +45,7 @@ async function savedReport(words: string[], options: Options, path: string): Pro
 /** What to compare of the goldens. */
 type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume' | 'memory'>;
 
-async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs'>> {
+async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs' | 'inputs'>> {
   const selection: Selection = {
     modes: readModes(options.mode),
     wanted: options.tap ? glob(options.tap) : () => true,
@@ -51,7 +53,17 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     memory: memoryBytes(options),
   };
   const devices = deviceNames(options);
-  const paths = words.length > 0 ? words : SHIPPED_GOLDENS;
+  const inputs: InputRun[] = [];
+  const paths: string[] = [];
+  for (const path of words.length > 0 ? words : SHIPPED_GOLDENS) {
+    const run = await verifyInputs(path, options);
+    if (run) inputs.push(run);
+    else paths.push(path);
+  }
+  if (paths.length === 0) {
+    if (!options.html) return { made: await madeHere(), runs: [], inputs };
+    throw new InputError('--html', 'there are no activations to show', 'leave it out, or name a golden of activations');
+  }
   const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
   if (options.resume !== undefined && !cases.some((each) => 'measure' in each)) {
     throw new InputError('--resume', 'none of the goldens is at full size', 'leave it out; they take seconds');
@@ -62,7 +74,7 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     const found = options.tap ? `no activation is called ${options.tap.join(' or ')}` : 'nothing could be compared';
     throw new InputError('qvl verify', found, 'see "qvl inspect --taps" for the names');
   }
-  return { made: await madeHere(), runs };
+  return { made: await madeHere(), runs, ...(inputs.length > 0 ? { inputs } : {}) };
 }
 
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */

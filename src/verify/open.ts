@@ -7,12 +7,12 @@ import { openCheckpoint } from '../checkpoint/folder.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
-import { isObject, parseJson } from '../fields.ts';
+import { parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/tokenizer.ts';
 import { parseConfig } from '../model/config.ts';
-import { fingerprintTap, parseFingerprints } from './fingerprint.ts';
 import { type Golden, openGolden } from './golden.ts';
 import { toLine } from './line.ts';
+import { readFingerprints } from './stored-fingerprints.ts';
 import type { Kind } from './tolerances.ts';
 
 /** A golden on disk, and the model it is of. */
@@ -35,12 +35,12 @@ const TWIN = '.f64.safetensors';
 /** Twice what every activation of the published model takes, with a picture. */
 const LARGEST_GOLDEN = 16 * 2 ** 30;
 const HASHED_AT_ONCE = 2 ** 20;
-const LARGEST_FINGERPRINTS = 64 * 2 ** 20;
 
 /**
  * Finds goldens. A golden of a random model is `X.activations.safetensors` beside `X.config.json` and
  * `X.weights.safetensors`; one of a checkpoint is `X.safetensors` in that checkpoint's sub-folder `activations`. Float64
- * twins are in `X.activations.f64.safetensors` and `X.f64.safetensors`, fingerprints in `X.fingerprints.json`.
+ * twins are in `X.activations.f64.safetensors` and `X.f64.safetensors`, fingerprints in `X.fingerprints.json` and
+ * `X.fingerprints.f64.json`.
  *
  * @param path a folder of goldens, a checkpoint's folder, any of a golden's files, or what their names begin with
  * @param model the checkpoint's folder, if it is another
@@ -151,13 +151,11 @@ async function openFiles(
     ...(twins ? { 'sha256 of float64': await sha256(twins) } : {}),
   };
   const golden = { ...opened, provenance: { ...opened.provenance, file: toLine(basename(path)), ...hashes } };
-  const kept = path.replace(/(\.activations)?\.safetensors$/, '.fingerprints.json');
-  if (!(await exists(kept))) return golden;
-  // The exporter kept fingerprints: the file before holds the inputs alone.
-  const json = parseJson(await readSmallFile(kept, LARGEST_FINGERPRINTS), kept);
-  const fingerprints = parseFingerprints(isObject(json) ? json.taps : undefined, kept);
-  const taps = [...fingerprints].map(([tap, fingerprint]) => [tap, fingerprintTap(tap, fingerprint)] as const);
-  return { ...golden, taps: new Map([...golden.taps, ...taps]) };
+  const base = path.replace(/(\.activations)?\.safetensors$/, '.fingerprints');
+  // Where the exporter kept fingerprints, the file before holds the inputs alone; else they are left from an earlier run.
+  if (golden.taps.size > 0 || !(await exists(`${base}.json`))) return golden;
+  const exact = (await exists(`${base}.f64.json`)) ? `${base}.f64.json` : undefined;
+  return { ...golden, taps: await readFingerprints(`${base}.json`, exact, golden.inputs.ids) };
 }
 
 async function sha256(file: FileSource): Promise<string> {

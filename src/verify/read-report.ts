@@ -2,11 +2,12 @@ import { parseJson } from '../fields.ts';
 import type { TapMeasurement } from './compare.ts';
 import { atLeast, type Decoder, line, list, number, object, oneOf, optional, recordOf, whole } from './decoder.ts';
 import { BUCKETS } from './histogram.ts';
+import { type InputRun, MOST_TOLD } from './input-report.ts';
 import { type Report, SCHEMA, SCHEMA_VERSION } from './report.ts';
 import { KINDS, TOLERANCES, type Tolerances } from './tolerances.ts';
 
 /** Far more than any model has taps, and any machine devices. */
-const MOST = { runs: 1000, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
+const MOST = { runs: 1000, stages: 100, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
 
 const AGAIN = 'save it again';
 
@@ -52,6 +53,24 @@ export const tapMeasurement: Decoder<TapMeasurement> = object({
   scores: optional(scores),
 });
 
+const inputRun: Decoder<InputRun> = object({
+  golden: object({ name: line(), provenance: recordOf(line(), 100) }),
+  seconds: distance,
+  stages: list(
+    object({
+      name: line(100),
+      unit: oneOf('pictures', 'texts', 'conversations'),
+      compared: count,
+      off: count,
+      differences: list(
+        object({ item: line(), differing: count, of: count, largest: optional(distance), place: line() }),
+        MOST_TOLD,
+      ),
+    }),
+    MOST.stages,
+  ),
+});
+
 const report: Decoder<Report> = object({
   schema: oneOf(SCHEMA),
   version: oneOf(SCHEMA_VERSION),
@@ -68,6 +87,7 @@ const report: Decoder<Report> = object({
     }),
     MOST.runs,
   ),
+  inputs: optional(list(inputRun, MOST.runs)),
 });
 
 /**

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/error.ts';
 import { findGoldens } from '../../src/verify/open.ts';
@@ -33,6 +33,18 @@ test('a golden says where it comes from', async () => {
   expect(golden.provenance.sha256).toMatch(/^[0-9a-f]{64}$/);
   expect(golden.provenance['sha256 of float64']).toMatch(/^[0-9a-f]{64}$/);
   expect(text?.(golden.inputs.ids[0])).toBe('<|im_start|>');
+});
+
+test('fingerprints beside a golden that is kept whole are left from an earlier run', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'qvl-open-'));
+  for (const part of ['config.json', 'weights.safetensors', 'activations.safetensors'])
+    await symlink(resolve(`golden/quirks/model-e.${part}`), join(folder, `model-e.${part}`));
+  await writeFile(join(folder, 'model-e.fingerprints.json'), 'not even JSON');
+  const [found] = await findGoldens(folder);
+  const { golden, close } = await found.open();
+  await close();
+  await rm(folder, { recursive: true });
+  expect(golden.taps.get('logits')?.values).toBeDefined();
 });
 
 test.each([
