@@ -1,7 +1,9 @@
 /** npm run bench: see HELP. */
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { endOnSignals, outliveListeners } from '../src/cli/ending.ts';
+import { save } from '../src/cli/files.ts';
 import { fuseMultiplyAdds } from '../src/cli/fused.ts';
+import { checkOutput } from '../src/cli/outputs.ts';
 import { InputError } from '../src/error.ts';
 import { describeMachine, machine } from '../src/profile/machine.ts';
 import { measureRoofs, type Roofs } from '../src/profile/roofs.ts';
@@ -50,6 +52,8 @@ const PACKAGES = {
 };
 const ENGINES: readonly EngineName[] = ['onnxruntime-web', 'onnxruntime-node', 'tfjs'];
 
+outliveListeners();
+endOnSignals();
 await main().catch((error: unknown) => {
   if (!(error instanceof InputError)) throw error;
   console.error(error.message);
@@ -61,6 +65,7 @@ async function main(): Promise<void> {
   if (first === 'ladder') return ladder(rest);
   const { sections, threads, runs, options } = readWords();
   if (options.help) return console.log(HELP);
+  if (options.json !== undefined) await checkOutput(options.json, options.compare ? [options.compare] : [], '--json');
   const before = options.compare ? await readReport(options.compare) : undefined;
   if (!options['no-fused']) fuseMultiplyAdds();
 
@@ -123,7 +128,7 @@ async function main(): Promise<void> {
   };
   console.log(`\n${targetLines(report.targets).join('\n')}`);
   if (before) console.log(`\nagainst ${options.compare}\n${compareLines(report, before).join('\n')}`);
-  if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 1)}\n`);
+  if (options.json) await save(options.json, `${JSON.stringify(report, null, 1)}\n`, '--json');
 }
 
 function preparePeers(): Peers {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what the original Qwen-VL computes, module by module, as a golden to compare other implementations with.
 
-It is for the Python in which the original checkpoint runs: transformers 4.31 to 4.37, PyTorch 2, and what the
+It is for the Python in which the original checkpoint runs: PyTorch, transformers 4.31 to 4.33, and what the
 checkpoint's code imports. It runs that code (trust_remote_code): use a checkpoint that you trust.
 
     python3 golden/export.py Qwen-VL-Chat goldens/demo --picture demo.jpeg --prompt "What is in the picture?"
@@ -17,29 +17,32 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 import re
 import shutil
 import sys
+import tempfile
+import traceback
+
+from exporter.failure import ExportError, blaming, happened
+from exporter.formats import read_integers
+from exporter.lines import one_line, quoted
+from exporter.original import load, pictures_from, prompt_text, tokenize
+from exporter.sources import hash_sources, versions
 
 DTYPES = ("float32", "bfloat16", "float64")
 SEED = 0  # greedy decoding draws nothing; this is for what should not be there
 
-# What stands between blocks: enough to see which block goes wrong, at a small share of the size.
+# What stands between blocks, and the scores of what is decoded: enough to see which block goes wrong, at a small share
+# of the size.
 MAIN = (
     *(f"transformer.visual{part}" for part in (".conv1", ".ln_pre", ".attn_pool", ".ln_post", "")),
-    *("transformer.wte", "transformer.ln_f", "logits"),
+    *("transformer.wte", "transformer.ln_f", "logits", "decode.*"),
     *(f"{blocks}.{digits}" for blocks in ("transformer.visual.transformer.resblocks", "transformer.h")
       for digits in ("[0-9]", "[0-9][0-9]")),
 )
-
-
-class ExportError(Exception):
-    """One line: where, what was found, what to do."""
+GROUPS = {"main": MAIN, "all": ("*",)}
 
 
 def parse(words):
@@ -54,63 +57,80 @@ def parse(words):
     parser.add_argument("--system", default="You are a helpful assistant.", help="a chat's system prompt (%(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of weights and arithmetic (%(default)s)")
     parser.add_argument("--device", default="cpu", help="PyTorch's name of it: cpu, cuda, mps (%(default)s)")
-    parser.add_argument("--steps", type=int, default=0, help="tokens to decode greedily after the prompt (%(default)s)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=0,
+        help="tokens to decode greedily; with float64 those of the golden it is the twin of (%(default)s)",
+    )
     parser.add_argument(
         "--tap",
         action="append",
         metavar="GLOB",
-        help="modules to write, such as 'transformer.h.0.*'; may be repeated; main stands for what is between blocks"
-        " (float64: main, otherwise all)",
+        help="modules to write, such as 'transformer.h.0.*'; may be repeated; main stands for what is between blocks,"
+        " all for everything (float64: main, otherwise all)",
     )
     parser.add_argument("--fingerprint", action="store_true", help="of each tap only moments and 256 samples, as JSON")
+    parser.add_argument("--debug", action="store_true", help="show where in the code a failure came about")
     args = parser.parse_args(words)
-    args.tap = args.tap or (["main"] if args.dtype == "float64" else ["*"])
-    if args.steps < 0 or (args.steps > 0 and args.dtype == "float64"):
-        parser.error("--steps: expected a number from 0 on, and none with float64, which could choose other tokens")
+    args.tap = args.tap or (["main"] if args.dtype == "float64" else ["all"])
+    if args.steps < 0:
+        parser.error("--steps: expected a number from 0 on")
     return args
 
 
 def say(text):
     start = "\r\x1b[K" if sys.stderr.isatty() else ""  # over the line that shows how far it is
-    print(start + text, file=sys.stderr, flush=True)
+    print(start + one_line(text), file=sys.stderr, flush=True)
 
 
 def export(args):
     config = read_config(args.checkpoint)
-    text = prompt_text(args.prompt, args.picture, config["visual"].get("n_queries", 256))
+    for path in args.picture:
+        if not os.path.isfile(path):
+            raise ExportError(f"{path}: no such file; give a picture on this machine")
     paths = golden_paths(args.output, args.checkpoint, exact=args.dtype == "float64")
-    os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
+    make_folder(os.path.dirname(os.path.abspath(args.output)))
     say("importing PyTorch and transformers")
-    try:
+    with blaming(sys.executable, "use the Python in which the original checkpoint runs"):
         import torch
         import transformers
         from exporter.record import record
-    except ImportError as cause:
-        raise ExportError(f"{sys.executable}: {cause}; use the Python in which the original checkpoint runs") from cause
-    if not (4, 31) <= tuple(int(part) for part in transformers.__version__.split(".")[:2]) <= (4, 37):
-        say(f"note: the original's code is for transformers 4.31 to 4.37, this is {transformers.__version__}")
-    hashes = hash_sources(args.checkpoint, args.picture)
+    if not re.match(r"4\.3[123]\b", transformers.__version__):
+        say(f"note: the original's code is for transformers 4.31 to 4.33, this is {transformers.__version__}")
+    hashes = hash_sources(args.checkpoint, args.picture, say)
     torch.manual_seed(SEED)
     # TensorFloat-32 keeps 10 of a float32's 23 bits; for convolutions PyTorch has it on.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     say(f"loading {args.checkpoint}, {args.dtype} on {args.device}")
-    model, prompt, ids = load(args, text, torch, transformers)
-    say(f"running {len(ids)} tokens with {len(args.picture)} pictures")
+    with blaming(args.checkpoint, "does it run in this Python? --debug shows where"):
+        tokenizer, model = load(args.checkpoint, args.dtype, args.device, torch, transformers)
+        prompt, ids = tokenize(tokenizer, model, prompt_text(args.prompt, args.picture), args.system)
+    images = ids.count(config["visual"]["image_start_id"])
+    if images < len(args.picture):
+        found = f"{len(args.picture)} pictures are given, of which its prompt shows {images}"
+        raise ExportError(f"{args.checkpoint}: {found}; is its vocabulary that of its config.json?")
+    fed = tokens_of(args, ids) if args.dtype == "float64" and args.steps > 0 else None
+    say(f"running {len(ids)} tokens with {images} pictures")
     rotary = "; rotary tables float32" if args.dtype == "float64" else ""
     provenance = {
         **versions(),
         "dtype": f"{args.dtype} from {config.get('torch_dtype', 'unnamed')} weights{rotary}",
-        **{"device": args.device, "seed": str(SEED), "prompt": one_line(prompt), **hashes},
+        **{"device": args.device, "seed": str(SEED), "prompt": quoted(prompt)},
+        **{f"picture {i}": quoted(path) for i, path in enumerate(args.picture, 1)},
+        **hashes,
     }
     said = {"text": prompt, "image": ", ".join(args.picture)} if args.fingerprint else None
-    try:
-        names = record(model, ids, paths, provenance, lambda name: wanted(name, args.tap), args.steps, said)
-    except (ValueError, RuntimeError) as cause:  # what PyTorch throws, such as for want of memory, says what happened
-        raise ExportError(f"{args.output}: {cause}") from cause
+    with blaming(args.output, "--debug shows where"), pictures_from(model, args.picture):
+        names = record(model, ids, paths, provenance, lambda name: wanted(name, args.tap), args.steps, said, fed)
     if "config" in paths:
         shutil.copyfile(os.path.join(args.checkpoint, "config.json"), paths["config"])
-    say(f"{len(names)} taps written to {paths['fingerprints' if args.fingerprint else 'activations']}")
-    twin = golden_paths(args.output, args.checkpoint, exact=True)["activations"]
+    kept = "fingerprints" if args.fingerprint else "activations"
+    say(f"{len(names)} taps written to {paths[kept]}")
+    for glob in args.tap:
+        if not any(wanted(name, [glob]) for name in names):
+            say(f"note: --tap {glob}: nothing that was computed is called so")
+    twin = golden_paths(args.output, args.checkpoint, exact=True)[kept]
     if args.dtype != "float64" and os.path.exists(twin):
         say(f"note: {twin} is of an earlier run; if anything but --tap has changed, repeat with --dtype float64")
 
@@ -124,19 +144,8 @@ def read_config(checkpoint):
         return config
     except OSError as cause:
         raise ExportError(f"{path}: {cause.strerror}; give the folder of a Qwen-VL checkpoint") from cause
-    except (ValueError, KeyError, TypeError) as cause:
+    except (ValueError, KeyError, TypeError, RecursionError) as cause:
         raise ExportError(f"{path}: no configuration of Qwen-VL; give the folder of a Qwen-VL checkpoint") from cause
-
-
-def prompt_text(prompt, pictures, queries):
-    """The prompt with its pictures before it, as the original's from_list_format writes them."""
-    most = queries - 2  # Quirk: the original fails on a path that is one or two bytes longer
-    for path in pictures:
-        if not os.path.isfile(path):
-            raise ExportError(f"{path}: no such file; give a picture on this machine")
-        if len(path.encode()) > most:
-            raise ExportError(f"{path}: longer than {most} bytes; a path stands in the prompt, give a shorter one")
-    return "".join(f"Picture {i}: <img>{path}</img>\n" for i, path in enumerate(pictures, 1)) + prompt
 
 
 def golden_paths(output, checkpoint, exact):
@@ -145,6 +154,9 @@ def golden_paths(output, checkpoint, exact):
     In `activations` within the checkpoint's folder, as in golden/tiny, the place tells the model. Anywhere else the
     model's configuration is copied beside the golden.
     """
+    ends_as_ours = re.search(r"\.(f64|activations|weights|config|fingerprints|safetensors|json)$", output)
+    if ends_as_ours or not os.path.basename(output) or os.path.isdir(output):
+        raise ExportError(f"{output}: no name of a golden; give FOLDER/NAME, to which endings are added")
     twin = ".f64" if exact else ""
     home = os.path.join(os.path.realpath(checkpoint), "activations")
     fingerprints = f"{output}.fingerprints{twin}.json"
@@ -154,87 +166,44 @@ def golden_paths(output, checkpoint, exact):
     return {"activations": activations, "fingerprints": fingerprints, "config": f"{output}.config.json"}
 
 
+def tokens_of(args, ids):
+    """What was decoded in the golden that this is the twin of: float64 itself could choose other tokens."""
+    path = golden_paths(args.output, args.checkpoint, exact=False)["activations"]
+    with blaming(path, "run without --dtype float64 before, with as many --steps"):
+        if read_integers(path, "input.ids") != ids:
+            raise ValueError("of another prompt")
+        tokens = read_integers(path, "decode.tokens")[: args.steps]
+        if len(tokens) < args.steps:
+            raise ValueError(f"{len(tokens)} tokens were decoded")
+        return tokens
+
+
+def make_folder(folder):
+    """Makes it, and makes sure that it can be written to before hours of work are."""
+    with blaming(folder, "give an output that can be written"):
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 def wanted(name, patterns):
     """Whether a tap is asked for, by globs whose * matches dots too."""
-    globs = [glob for pattern in patterns for glob in (MAIN if pattern == "main" else (pattern,))]
+    globs = [glob for pattern in patterns for glob in GROUPS.get(pattern, (pattern,))]
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
-
-
-def hash_sources(checkpoint, pictures):
-    """SHA-256 of every file that decides what is computed: configuration, code, vocabulary, weights and pictures."""
-    endings = (".json", ".py", ".tiktoken", ".bin", ".safetensors")
-    hashes = {}
-    for name in sorted(name for name in os.listdir(checkpoint) if name.endswith(endings)):
-        path = os.path.join(checkpoint, name)
-        say(f"hashing {name}, {os.path.getsize(path) / 1e6:.1f} MB")
-        hashes[f"sha256 {name}"] = sha256(path)
-    return {**hashes, **{f"sha256 picture {i}": sha256(path) for i, path in enumerate(pictures, 1)}}
-
-
-def sha256(path):
-    state = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 22), b""):
-            state.update(block)
-    return state.hexdigest()
-
-
-def versions():
-    """Of Python and of the packages that take part, those that are installed."""
-    found = {"producer": "golden/export.py", "python": platform.python_version(), "platform": platform.platform()}
-    for package in ("torch", "transformers", "torchvision", "pillow", "tiktoken"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def one_line(text):
-    """A text in quotes, in one line of at most 1,000 characters, none of which commands a terminal."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    quoted = re.sub("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda found: f"\\u{ord(found[0]):04x}", quoted)
-    return quoted if len(quoted) <= 1000 else quoted[:998] + '…"'
-
-
-def load(args, text, torch, transformers):
-    """The model, the prompt as it is given to it, and its ids."""
-    options = {"trust_remote_code": True, "local_files_only": True}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(args.checkpoint, **options)
-        config = transformers.AutoConfig.from_pretrained(args.checkpoint, **options)
-        # Quirk: unless told, the original chooses its precision by the machine. Flash attention shows no probabilities.
-        config.use_flash_attn = False
-        config.bf16, config.fp16, config.fp32 = args.dtype == "bfloat16", False, args.dtype != "bfloat16"
-        # Float64 begins as float32: log-n factors are made on loading, and those of the original are float32.
-        dtype = torch.bfloat16 if args.dtype == "bfloat16" else torch.float32
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            args.checkpoint, config=config, torch_dtype=dtype, **options
-        )
-        model = model.eval().to(device=args.device, dtype=getattr(torch, args.dtype))
-        generation = model.generation_config
-        prompt, ids = sys.modules[type(model).__module__].make_context(
-            tokenizer,
-            text,
-            system=args.system,
-            max_window_size=getattr(generation, "max_window_size", 6144),
-            chat_format=getattr(generation, "chat_format", "raw"),
-        )
-    except Exception as cause:  # the checkpoint's own code: anything can happen
-        raise ExportError(f"{args.checkpoint}: {type(cause).__name__}: {cause}; does it run in this Python?") from cause
-    return model, prompt, ids
 
 
 def main(words=None):
     args = parse(words)
     try:
         export(args)
-    except (ExportError, OSError, UnicodeError) as failure:
-        say(f"export.py: {failure}")
-        return 2
     except KeyboardInterrupt:
-        say("\nexport.py: stopped; what was half written is removed")
+        say("export.py: stopped; what was half written is removed")
         return 130
+    except Exception as failure:
+        if args.debug:
+            traceback.print_exc()
+        say(f"export.py: {failure if isinstance(failure, ExportError) else happened(failure)}")
+        return 2
     return 0
 
 

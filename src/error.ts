@@ -24,3 +24,17 @@ export class ImageError extends InputError {
 export class TextError extends InputError {
   override readonly name = 'TextError';
 }
+
+/** Scores of the next token that are NaN or infinite: nothing can be chosen by them. */
+export class ScoreError extends InputError {
+  override readonly name = 'ScoreError';
+
+  /** @param token which one of the answer, from 1 */
+  constructor(token: number) {
+    super(
+      `scores of token ${token} of the answer`,
+      'some are NaN or infinite',
+      'the weights are damaged, or the device computes wrongly: "qvl verify" checks the device, and "qvl trace" shows the first activation that is off',
+    );
+  }
+}

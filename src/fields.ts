@@ -1,9 +1,16 @@
 import { CheckpointError } from './error.ts';
+import { kindOf } from './file-kind.ts';
+import { scanJson } from './json-scan.ts';
 import { quote } from './quote.ts';
 
-/** A reader of the fields of one JSON object, which collects what is wrong with them. A bad number reads as NaN. */
+/**
+ * A reader of the fields of one JSON object, which collects what is wrong with them. A bad number reads as NaN; null is as good as
+ * left out.
+ */
 export interface Fields {
   integer(name: string, least: number, most: number, absent?: number): number;
+  /** One whole number or a list of them; none where it is left out. */
+  integers(name: string, least: number, most: number): readonly number[];
   number(name: string, least: number, most: number, absent?: number): number;
   boolean(name: string, absent?: boolean): boolean;
   oneOf<Word extends string>(name: string, words: readonly Word[], absent: Word): Word;
@@ -15,11 +22,29 @@ export interface Fields {
   finish(): void;
 }
 
-/** Parses an untrusted file of JSON. @throws CheckpointError when it is none */
-export function parseJson(bytes: Uint8Array, where: string, remedy = 'get it again'): unknown {
+/**
+ * Parses an untrusted file of JSON, in a memory that its length bounds.
+ *
+ * @param options.uniqueNames refuses objects that have a field twice
+ * @throws CheckpointError when it is none, says what it is instead where that can be told, or nests too deep
+ */
+export function parseJson(
+  content: Uint8Array | string,
+  where: string,
+  remedy = 'get it again',
+  { uniqueNames = false } = {},
+): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = typeof content === 'string' ? content : new TextDecoder('utf-8', { fatal: true }).decode(content);
+    const fault = scanJson(text, uniqueNames);
+    if (fault) throw new CheckpointError(where, fault, remedy);
+    return JSON.parse(text);
   } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    const kind = typeof content === 'string' ? undefined : kindOf(content);
+    if (kind && !kind.what.includes('JSON')) {
+      throw new CheckpointError(where, `it is not JSON but ${kind.what}`, kind.remedy, { cause });
+    }
     throw new CheckpointError(where, 'it is not JSON', remedy, { cause });
   }
 }
@@ -52,7 +77,8 @@ export function isObject(json: unknown): json is Readonly<Record<string, unknown
 
 function fieldsOf(json: Readonly<Record<string, unknown>>, prefix: string, faults: Faults, finish: () => void): Fields {
   const find = <Value>(name: string, absent: Value | undefined, wanted: string, fits: (value: unknown) => boolean) => {
-    const value = Object.hasOwn(json, name) ? json[name] : absent;
+    const own = Object.hasOwn(json, name) ? json[name] : undefined;
+    const value = own ?? absent ?? own; // null is "not set": what has no other value is said to be null
     if (fits(value)) return value as Value;
     if (value === undefined) faults.missing.push(prefix + name);
     else faults.problems.push(`${prefix}${name} is ${quote(value)}, expected ${wanted}`);
@@ -60,11 +86,15 @@ function fieldsOf(json: Readonly<Record<string, unknown>>, prefix: string, fault
   };
   const between = (least: number, most: number) => (value: unknown) =>
     typeof value === 'number' && value >= least && value <= most;
+  const whole = (least: number, most: number) => (value: unknown) =>
+    Number.isSafeInteger(value) && between(least, most)(value);
   return {
     integer: (name, least, most, absent) =>
-      find(name, absent, `a whole number from ${least} to ${most}`, (value) => {
-        return Number.isSafeInteger(value) && between(least, most)(value);
-      }) ?? Number.NaN,
+      find(name, absent, `a whole number from ${least} to ${most}`, whole(least, most)) ?? Number.NaN,
+    integers(name, least, most) {
+      const fits = (value: unknown) => [value].flat().every(whole(least, most));
+      return [find<number | number[]>(name, [], `whole numbers from ${least} to ${most}`, fits) ?? []].flat();
+    },
     number: (name, least, most, absent) =>
       find(name, absent, `a number from ${least} to ${most}`, between(least, most)) ?? Number.NaN,
     boolean: (name, absent) => find(name, absent, 'true or false', (value) => typeof value === 'boolean') ?? false,

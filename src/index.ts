@@ -1,21 +1,48 @@
 import type { Device } from '../tensor/device.ts';
 import { closeDevice } from '../tensor/device.ts';
 import { type DeviceName, openDevice } from '../tensor/open.ts';
+import {
+  checked,
+  checkedLater,
+  requireAnswerOptions,
+  requireChatOptions,
+  requireLoadOptions,
+  requireMessage,
+  requireModel,
+  requirePicture,
+  requirePictureOptions,
+  requireQuestions,
+  requireRegions,
+  requireSample,
+  requireSampleTexts,
+  requireText,
+  requireTokenizer,
+} from './arguments.ts';
 import { type AnswerOptions, type AnswerPiece, answer, answers, type Question } from './generate/answer.ts';
 import { createSight, type Sight } from './generate/sight.ts';
 import { type MemoryOptions, openSystem, type System } from './generate/system.ts';
-import type { Region } from './input/grounding.ts';
+import * as draw from './input/draw.ts';
+import * as svg from './input/draw-svg.ts';
+import * as grounding from './input/grounding.ts';
 import type { Picture } from './input/image.ts';
-import { openPicture, type PictureSource as Source } from './input/picture-source.ts';
+import { openPictures, openPicture as openSource, type PictureSource as Source } from './input/picture-source.ts';
 import type { Piece } from './input/prompt.ts';
+import * as tasks from './input/tasks.ts';
+import type { Model } from './model/qwen-vl.ts';
 
 export type { AnswerOptions, AnswerPiece } from './generate/answer.ts';
-export { drawRegions, encodePng } from './input/draw.ts';
-export { regionsToSvg } from './input/draw-svg.ts';
-export { parseGrounding } from './input/grounding.ts';
 export type { Picture } from './input/image.ts';
-export { openPicture } from './input/picture-source.ts';
-export { encodeSample, formatSample, parseSample, taskFormats } from './input/tasks.ts';
+export { taskFormats } from './input/tasks.ts';
+
+/** See src/input: `openPicture` is in picture-source.ts, the others are in draw.ts, draw-svg.ts, grounding.ts and tasks.ts. */
+export const openPicture = checkedLater(openSource, { source: () => undefined, options: requirePictureOptions });
+export const drawRegions = checkedLater(draw.drawRegions, { picture: requirePicture, regions: requireRegions });
+export const regionsToSvg = checkedLater(svg.regionsToSvg, { picture: requirePicture, regions: requireRegions });
+export const encodePng = checked(draw.encodePng, { picture: requirePicture });
+export const parseGrounding = checked(grounding.parseGrounding, { text: requireText });
+export const formatSample = checked(tasks.formatSample, { sample: requireSample });
+export const parseSample = checked(tasks.parseSample, { sample: requireSampleTexts });
+export const encodeSample = checked(tasks.encodeSample, { tokenizer: requireTokenizer, sample: requireSample });
 
 /** A model that is ready to be asked. */
 export interface QwenVL extends System {
@@ -31,7 +58,9 @@ export interface QwenVL extends System {
 export type PictureSource = string | Source | Picture;
 
 /** A message: words, or words, pictures and regions in the order in which they are meant. */
-export type Message = string | readonly ({ readonly text: string } | { readonly image: PictureSource } | Region)[];
+export type Message =
+  | string
+  | readonly ({ readonly text: string } | { readonly image: PictureSource } | grounding.Region)[];
 
 export interface ChatOptions extends AnswerOptions {
   readonly history?: readonly { readonly user: Message; readonly assistant: string }[];
@@ -50,18 +79,29 @@ export async function load(
   folder: string,
   options: { readonly device?: DeviceName; readonly threads?: number } & MemoryOptions = {},
 ): Promise<QwenVL> {
+  requireText('folder', folder);
+  requireLoadOptions('options', options);
   const { device } = await openDevice(options.device ?? 'auto', options.threads);
   try {
     const system = await openSystem(folder, device, options);
     const sight = createSight(system.model);
+    let closing: Promise<void> | undefined;
+    // The device first: answers that are still being given end with its error, and no weight is being read any more.
+    const end = async () => {
+      try {
+        await closeDevice(device);
+      } finally {
+        sight.free();
+        await system.close();
+      }
+    };
     return {
       ...system,
       device,
       sight,
-      async close() {
-        sight.free();
-        await system.close();
-        await closeDevice(device);
+      close() {
+        closing ??= end();
+        return closing;
       },
     };
   } catch (error) {
@@ -74,17 +114,23 @@ export async function load(
  * Answers a message piece by piece, as soon as its characters are certain. Without sampling options as the checkpoint's
  * generation_config.json says.
  *
- * @throws InputError, ImageError, TextError for what cannot be asked; the signal's reason when it is aborted
+ * @throws InputError, ImageError, TextError for what cannot be asked; the signal's reason when it is aborted; DeviceError when the
+ *   model is closed; ScoreError when it computes no numbers
  */
 export async function* chat(
   model: QwenVL,
   message: Message,
-  { history = [], system, ...options }: ChatOptions = {},
+  chatOptions: ChatOptions = {},
 ): AsyncGenerator<AnswerPiece, void, void> {
-  const pictures: Picture[] = [];
-  const turns = [];
-  for (const { user, assistant } of history) turns.push({ user: await withPictures(user, pictures), assistant });
-  const content = await withPictures(message, pictures);
+  requireModel('model', model);
+  requireMessage('message', message);
+  requireChatOptions('options', chatOptions);
+  const { history = [], system, ...options } = chatOptions;
+  // Before anything is awaited, for they may grow: other answers of the conversation may be on their way.
+  const images: PictureSource[] = [];
+  const turns = history.map(({ user, assistant }) => ({ user: piecesOf(user, images), assistant }));
+  const content = piecesOf(message, images);
+  const pictures = await opened(images, model.model, options.signal);
   const question: Question = { content, pictures, history: turns, ...(system === undefined ? {} : { system }) };
   yield* answer(model, question, { sight: model.sight, ...options });
 }
@@ -96,6 +142,7 @@ export async function ask(
   question: string,
   options: AnswerOptions = {},
 ): Promise<string> {
+  requireText('question', question);
   const [text] = await askAll(model, [{ pictures, question }], options);
   return text;
 }
@@ -106,36 +153,56 @@ export async function askAll(
   questions: readonly { readonly pictures: PictureSource | readonly PictureSource[]; readonly question: string }[],
   options: AnswerOptions = {},
 ): Promise<string[]> {
+  requireModel('model', model);
+  requireQuestions('questions', questions);
+  requireAnswerOptions('options', options);
+  const chosen = { sight: model.sight, ...options };
+  // Before anything is awaited, for the caller's lists may change.
+  const given = questions.map(({ pictures, question }) => {
+    const images: PictureSource[] = [];
+    const parts = [pictures].flat().map((image) => ({ image }));
+    return { content: piecesOf([...parts, { text: question }], images), images };
+  });
   const asked: Question[] = [];
-  for (const { pictures, question } of questions) {
-    const images = [pictures].flat().map((image) => ({ image }));
-    const shown: Picture[] = [];
-    asked.push({ content: await withPictures([...images, { text: question }], shown), pictures: shown });
+  for (const { content, images } of given) {
+    asked.push({ content, pictures: await opened(images, model.model, chosen.signal) });
   }
   const texts = asked.map(() => '');
-  for await (const { question, text } of answers(model, asked, { sight: model.sight, ...options })) {
+  for await (const { question, text } of answers(model, asked, chosen)) {
     texts[question] += text;
   }
   return texts;
 }
 
-/** A message as a prompt takes it, its pictures opened and added to those before. */
-async function withPictures(message: Message, pictures: Picture[]): Promise<readonly Piece[]> {
-  const pieces: Piece[] = [];
-  for (const part of typeof message === 'string' ? [{ text: message }] : message) {
-    if ('image' in part) {
-      pictures.push(await opened(part.image));
-      // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
-      pieces.push({ image: '' });
-    } else pieces.push(part);
-  }
-  return pieces;
+/** A message as a prompt takes it, its pictures added to those before. */
+function piecesOf(message: Message, images: PictureSource[]): readonly Piece[] {
+  return (typeof message === 'string' ? [{ text: message }] : message).map((part) => {
+    if (!('image' in part)) return part;
+    images.push(part.image);
+    // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
+    return { image: '' };
+  });
 }
 
 /** A picture that was opened before stays the same object: that is how it is known again. */
-async function opened(image: PictureSource): Promise<Picture> {
-  if (typeof image === 'string') return openPicture({ path: image });
-  const isOpen = 'data' in image && !('channels' in image);
-  if (isOpen && image.data.length === 3 * image.width * image.height) return image;
-  return openPicture(isOpen ? { ...image, channels: 3 } : image);
+async function opened(images: readonly PictureSource[], { config }: Model, signal?: AbortSignal): Promise<Picture[]> {
+  const known = images.map((image) => (isOpen(image) ? image : undefined));
+  const sources = images.filter((_, i) => !known[i]).map(sourceOf);
+  const others = await openPictures(sources, config.visual.image_size, signal);
+  return known.map((picture) => picture ?? (others.shift() as Picture));
+}
+
+/** Types are forgotten where plain JavaScript calls. */
+const isRgb = (image: PictureSource): image is Picture =>
+  typeof image === 'object' && image !== null && 'data' in image && !('channels' in image);
+
+function isOpen(image: PictureSource): image is Picture {
+  if (!isRgb(image)) return false;
+  const { width, height, data } = image;
+  return data instanceof Uint8Array && Number.isInteger(width) && width > 0 && data.length === 3 * width * height;
+}
+
+function sourceOf(image: PictureSource): Source {
+  if (typeof image === 'string') return { path: image };
+  return isRgb(image) ? { ...image, channels: 3 } : image;
 }

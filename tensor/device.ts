@@ -109,6 +109,7 @@ export interface Device {
   onLaunch: ((launch: Launch, output: Tensor) => void) | undefined;
   /** Called after every upload and read. */
   onTransfer: ((transfer: Transfer) => void) | undefined;
+  /** Nothing can be made, launched or read any more. */
   closed: boolean;
 }
 
@@ -126,7 +127,10 @@ export function createDevice(driver: Driver): Device {
   };
 }
 
-/** Gives up what has not started, waits for what has, and releases everything the driver holds. */
+/**
+ * Gives up what has not started, waits for what has, and releases everything the driver holds. Whoever waits for a result gets
+ * a DeviceError, now or at the next launch.
+ */
 export async function closeDevice(device: Device): Promise<void> {
   if (device.closed) return;
   device.closed = true;

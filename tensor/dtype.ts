@@ -2,17 +2,33 @@
 export type StorageType = 'float32' | 'float16' | 'bfloat16' | 'int32';
 
 /** How the elements of a tensor may lie in a file, little-endian. */
-export type FileType = StorageType | 'float64' | 'int64' | 'uint8';
+export type FileType =
+  | StorageType
+  | 'float64'
+  | 'int64'
+  | 'int16'
+  | 'int8'
+  | 'uint64'
+  | 'uint32'
+  | 'uint16'
+  | 'uint8'
+  | 'bool';
 
 /** Bytes of one element. */
 export const ELEMENT_BYTES: Readonly<Record<FileType, number>> = {
   float64: 8,
   int64: 8,
+  uint64: 8,
   float32: 4,
   int32: 4,
+  uint32: 4,
   float16: 2,
   bfloat16: 2,
+  int16: 2,
+  uint16: 2,
+  int8: 1,
   uint8: 1,
+  bool: 1,
 };
 
 /** The elements of a contiguous tensor; 1 for a scalar. */

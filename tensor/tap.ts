@@ -26,8 +26,11 @@ export function tap(name: string, tensor: Tensor): Tensor {
 /** Whether anybody hears: otherwise operations may be fused over what only a listener could see. */
 export const isHeard = (): boolean => listener !== undefined || gradientsHeard();
 
-/** Runs `work` with a listener; synchronous like everything that launches operations. */
-export function withListener<Result>(heard: Listener | undefined, work: () => Result): Result {
+/** Runs `work` with a listener; synchronous like everything that launches operations: what others launch is not heard. */
+export const withListener = <Result>(heard: Listener, work: () => Synchronous<Result>): Result =>
+  hearing<Result>(heard, work);
+
+function hearing<Result>(heard: Listener | undefined, work: () => Result): Result {
   const before = listener;
   listener = heard;
   try {
@@ -56,7 +59,7 @@ export function block<Weights, Result>(
         return work(there);
       }),
     );
-  return weights === undefined ? run() : recordBlock(blockPath, weights, run, () => withListener(undefined, run));
+  return weights === undefined ? run() : recordBlock(blockPath, weights, run, () => hearing(undefined, run));
 }
 
 /** Runs `work` as part of a block: what it launches and names has its path. */

@@ -247,6 +247,7 @@ export function freeAll(device: Device, unwanted: readonly Tensor[], by = 'free'
     (device.live as Set<Tensor>).delete(tensor);
     device.memory.bytes -= 4 * elements(tensor.shape);
   }
+  if (device.closed) return; // the driver gives everything back
   device.queue.push({
     run() {
       for (const { internal } of unwanted) {

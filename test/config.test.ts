@@ -67,6 +67,8 @@ describe('what is impossible', () => {
     [{ num_hidden_layers: 0 }, /num_hidden_layers is 0/],
     [{ num_hidden_layers: 1025 }, /num_hidden_layers is 1025/],
     [{ num_attention_heads: 1.5 }, /num_attention_heads is 1.5/],
+    [{ kv_channels: 1025 }, /kv_channels is 1025, expected a whole number from 4 to 1024/],
+    [{ 'visual.image_size': 4096 }, /visual.image_size is 4096, expected a whole number from 1 to 2048/],
     [{ kv_channels: 129 }, /kv_channels must be hidden_size; kv_channels must be even/],
     [{ intermediate_size: 22015 }, /intermediate_size must be even/],
     [{ vocab_size: 151859 }, /visual.image_start_id and the two ids after it must be below vocab_size/],

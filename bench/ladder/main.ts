@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { save } from '../../src/cli/files.ts';
+import { checkOutput } from '../../src/cli/outputs.ts';
 import { InputError } from '../../src/error.ts';
 import { machine } from '../../src/profile/machine.ts';
+import { writeWhole } from '../../src/write-file.ts';
 import { runGpuRungs } from './gpu.ts';
 import { measure } from './measure.ts';
 import { type LadderResult, page, type RungResult } from './page.ts';
@@ -25,6 +27,7 @@ const PAGE = fileURLToPath(new URL('../ladder.md', import.meta.url));
  */
 export async function ladder(words: readonly string[]): Promise<void> {
   const { threads, json, rungs } = readWords(words);
+  if (json !== undefined) await checkOutput(json, [], '--json');
   const results: RungResult[] = [];
   const roofs = await openRoofs(threads);
   try {
@@ -44,10 +47,10 @@ export async function ladder(words: readonly string[]): Promise<void> {
     rungs: results,
     ...(rungs.length === RUNGS.length ? { gpu: await runGpuRungs() } : {}),
   };
-  if (json) await writeFile(json, `${JSON.stringify(result, null, 1)}\n`);
+  if (json) await save(json, `${JSON.stringify(result, null, 1)}\n`, '--json');
   if (rungs.length < RUNGS.length) return;
   const codes = await Promise.all(RUNGS.map(async (rung) => [rung.name, await codeOf(rung)] as const));
-  await writeFile(PAGE, page(result, RUNGS, Object.fromEntries(codes)));
+  await writeWhole(PAGE, page(result, RUNGS, Object.fromEntries(codes)), { remedy: 'make its folder writable' });
   console.error(`written: ${relative(process.cwd(), PAGE)}`);
 }
 

@@ -65,6 +65,16 @@ def safetensors_writer(path: str, most_names, metadata: dict[str, str]):
         file.write(struct.pack("<Q", room) + header.ljust(room))
 
 
+def read_integers(path: str, name: str) -> list[int]:
+    """A tensor of 64-bit integers out of a safetensors file, flat. KeyError when it has none of that name."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        entry = json.loads(file.read(length))[name]
+        start, end = entry["data_offsets"]
+        file.seek(8 + length + start)
+        return list(struct.unpack(f"<{(end - start) // ELEMENT_BYTES['I64']}q", file.read(end - start)))
+
+
 def write_json(path: str, value) -> None:
     with replacing(path) as file:
         file.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())

@@ -9,26 +9,33 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
+from exporter.failure import ExportError
+from exporter.float64 import float64_throughout
 from exporter.formats import fingerprint, safetensors_writer, top, write_json
 
 CODES = {torch.float64: "F64", torch.int64: "I64", torch.float32: "F32", torch.bfloat16: "BF16"}
+ROTARY = "transformer.rotary_emb"  # whose tables stay in float32: in float64 it would be no twin, but the same again
 INPUTS = ("input.ids", "input.pixels", "decode.tokens")
 
 
-def record(model, ids, paths, provenance, wanted, steps=0, said=None):
-    """Writes the activations of a prompt, and of `steps` tokens decoded greedily after it, as they come about.
+def record(model, ids, paths, provenance, wanted, steps=0, said=None, fed=None):
+    """Writes the activations of a prompt, and of `steps` tokens after it, as they come about.
 
     `model` is called as the original is and has its module paths. `paths` are the files to write, by what they are.
     `wanted` tells whether a tap is asked for. With `said`, what the fingerprints say of the input, taps become
-    fingerprints and only the inputs stay whole. Returns the names of the taps.
+    fingerprints and only the inputs stay whole. The tokens are those `fed`, else decoded greedily. Returns the names of
+    the taps.
     """
     started = time.monotonic()
+    float64 = next(model.parameters()).dtype == torch.float64
+    if float64:
+        asked, wanted = wanted, lambda name: name != ROTARY and asked(name)
     modules = {name: module for name, module in model.named_modules() if name and wanted(name)}
     beyond = ["logits", "cache.0.key", "cache.0.value", *(f"decode.{step}.logits" for step in range(steps))]
     summaries = {}
     names = []
     if not modules and not any(map(wanted, beyond)):
-        raise ValueError("no tap is called what was asked for; one is transformer.h.0.mlp.w1")
+        raise ExportError("--tap: nothing is called what was asked for; transformer.h.0.mlp.w1 is something")
     with safetensors_writer(paths["activations"], [*INPUTS, *modules, *beyond], provenance) as add, torch.no_grad():
 
         def write(name, tensor):
@@ -49,7 +56,6 @@ def record(model, ids, paths, provenance, wanted, steps=0, said=None):
             names.append(name)
 
         write("input.ids", torch.tensor([ids]))
-        float64 = next(model.parameters()).dtype == torch.float64
         pixels = []
         with float64_throughout(model) if float64 else nullcontext():
             with watching(model, modules, take, pixels, spliced=said is not None):
@@ -60,7 +66,7 @@ def record(model, ids, paths, provenance, wanted, steps=0, said=None):
                 take(f"cache.0.{part}", tensor)
             tokens = []
             for step in range(steps):
-                tokens.append(int(output.logits[0, -1].argmax()))
+                tokens.append(fed[step] if fed else int(output.logits[0, -1].argmax()))
                 output = run(model, tokens[-1:], output.past_key_values)
                 take(f"decode.{step}.logits", output.logits)
         if steps > 0:
@@ -75,8 +81,16 @@ def record(model, ids, paths, provenance, wanted, steps=0, said=None):
 
 
 def run(model, ids, cache=None):
+    """One pass as `generate` makes it: all positions are seen, those of the cache `[1, positions, heads, d]` too."""
     device = next(model.parameters()).device
-    return model(input_ids=torch.tensor([ids], device=device), past_key_values=cache, use_cache=True, return_dict=True)
+    seen = len(ids) + (0 if cache is None else cache[0][0].shape[1])
+    return model(
+        input_ids=torch.tensor([ids], device=device),
+        attention_mask=torch.ones(1, seen, dtype=torch.long, device=device),
+        past_key_values=cache,
+        use_cache=True,
+        return_dict=True,
+    )
 
 
 @contextmanager
@@ -109,31 +123,6 @@ def watching(model, modules, take, pixels, spliced):
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def float64_throughout(model):
-    """While it lasts, the original computes in float64 also where it calls `.float()`: norms, rotary, position tables.
-
-    Only the tables of rotary are made in float32: those are the original's numbers, not its rounding.
-    """
-    rounding = torch.Tensor.float
-
-    def widen(*_):
-        torch.Tensor.float = torch.Tensor.double
-
-    def restore(*_):
-        torch.Tensor.float = rounding
-
-    rotary = model.get_submodule("transformer.rotary_emb")
-    handles = [rotary.register_forward_pre_hook(restore), rotary.register_forward_hook(widen)]
-    widen()
-    try:
-        yield
-    finally:
-        restore()
         for handle in handles:
             handle.remove()
 

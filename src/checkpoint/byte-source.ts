@@ -1,4 +1,5 @@
 import { CheckpointError } from '../error.ts';
+import { kindOf, TELLING_BYTES } from '../file-kind.ts';
 
 /** Bytes that are read range by range: a file, or what a page was given. Several readers at once are safe. */
 export interface ByteSource {
@@ -25,6 +26,14 @@ export const DAMAGED = 'the file is cut off or damaged, get it again';
 
 /** Most bytes of a table of contents (a header, an index): forty times what a whole published Qwen-VL needs. */
 export const LARGEST_TABLE = 4 * 2 ** 20;
+
+/** @throws CheckpointError when a file is plainly something else than `expected`, a kind's name */
+export async function requireKind(source: ByteSource, expected: string): Promise<void> {
+  if (source.size === 0) return; // whoever reads it says what it lacks
+  const kind = kindOf(await source.read(0, Math.min(TELLING_BYTES, source.size)));
+  if (!kind || kind.what === expected) return;
+  throw new CheckpointError(source.name, `it is ${kind.what}, expected ${expected}`, kind.remedy);
+}
 
 /** Bytes in memory as a source. */
 export function memorySource(bytes: Uint8Array, name: string): ByteSource {

@@ -1,9 +1,9 @@
 import type { FileType } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
-import { weightShapes } from '../model/weights.ts';
+import { isBuffer, weightShapes } from '../model/weights.ts';
 import { quote, quoteSome, some } from '../quote.ts';
-import { type GenerationConfig, parseGenerationConfig } from './generation.ts';
+import { type GenerationConfig, PUBLISHED_GENERATION } from './generation.ts';
 import { readFloat32, type StoredTensor } from './stored-tensor.ts';
 
 /** A model on disk: its configuration, and its weights, which are read when they are asked for. */
@@ -12,6 +12,8 @@ export interface Checkpoint {
   readonly path: string;
   readonly config: Config;
   readonly generation: GenerationConfig;
+  /** What it asks for and is not done here, in lines for people. */
+  readonly notes: readonly string[];
   /** Exactly the tensors of weightShapes. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /**
@@ -31,6 +33,7 @@ export interface CheckpointParts {
   readonly config: Config;
   /** Default: as in the published Qwen-VL-Chat. */
   readonly generation?: GenerationConfig;
+  readonly notes?: readonly string[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   close?(): Promise<void>;
 }
@@ -38,16 +41,19 @@ export interface CheckpointParts {
 const WEIGHT_TYPES: readonly FileType[] = ['float32', 'float16', 'bfloat16'];
 
 /**
- * Makes a checkpoint of a configuration and the tensors that belong to it.
+ * Makes a checkpoint of a configuration and the tensors that belong to it. Buffers that hold nothing new are passed over.
  *
  * @throws CheckpointError that says which tensors are missing, too many, of another shape, or no weights
  */
-export function checkpointFrom({ path, config, generation, tensors, close }: CheckpointParts): Checkpoint {
+export function checkpointFrom(parts: CheckpointParts): Checkpoint {
+  const { path, config, generation, notes = [], close } = parts;
+  const tensors = new Map([...parts.tensors].filter(([name]) => !isBuffer(name)));
   checkWeights(path, weightShapes(config), tensors);
   return {
     path,
     config,
-    generation: generation ?? parseGenerationConfig({}, path),
+    generation: generation ?? PUBLISHED_GENERATION,
+    notes,
     tensors,
     load: (async (name: string, keepBfloat16?: boolean) => {
       const tensor = tensors.get(name);
@@ -73,13 +79,27 @@ function checkWeights(
     if (!tensor) continue;
     const [found, expected] = [tensor.shape.join(', '), shape.join(', ')];
     if (found !== expected) misshapen.push(`${name} is [${found}], expected [${expected}]`);
-    if (!WEIGHT_TYPES.includes(tensor.dtype)) misshapen.push(`${name} is ${tensor.dtype}`);
+    if (!tensor.dtype || !WEIGHT_TYPES.includes(tensor.dtype))
+      misshapen.push(`${name} is ${tensor.dtype ?? tensor.type}`);
   }
   const problems: string[] = [];
   if (missing.length > 0) problems.push(`${missing.length} of ${shapes.size} tensors missing (${quoteSome(missing)})`);
-  if (extra.length > 0) problems.push(`${extra.length} unknown (${quoteSome(extra)})`);
+  if (extra.length > 0) problems.push(`${extra.length} unknown (${quoteSome(extra)})${kindOfNames(extra)}`);
   if (misshapen.length > 0) problems.push(`${misshapen.length} of another kind (${some(misshapen)})`);
   if (problems.length > 0) {
     throw new CheckpointError(path, problems.join('; '), 'use the weights that belong to its config.json');
   }
 }
+
+/** What names that do not belong to the model tell of the checkpoint. */
+function kindOfNames(names: readonly string[]): string {
+  const kind = FOREIGN_NAMES.find(([pattern]) => names.some((name) => pattern.test(name)));
+  return kind ? `: ${kind[1]}` : '';
+}
+
+const FOREIGN_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/\.(qweight|qzeros|g_idx|scales)$/, 'these are weights that GPTQ or AWQ quantised'],
+  [/\.(absmax|nested_absmax|quant_map|quant_state\.\w+|SCB|weight_format)$/, 'bitsandbytes quantised these weights'],
+  [/\.lora_[AB]\b/, 'these belong to a LoRA adapter'],
+  [/^(module|_orig_mod|base_model\.model)\./, 'they were saved from inside a wrapper, save the model that it holds'],
+];

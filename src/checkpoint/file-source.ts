@@ -1,26 +1,39 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { CheckpointError } from '../error.ts';
+import { kindOf } from '../file-kind.ts';
 import { type ByteSource, checkRange, DAMAGED } from './byte-source.ts';
 
 /** Node reads at most 2³¹ − 1 bytes at once. */
 const MOST_AT_ONCE = 1 << 30;
 
 export interface FileSource extends ByteSource {
+  /** The same for two names of one file. */
+  readonly identity: string;
   close(): Promise<void>;
 }
 
 /**
- * Opens a regular file for reading by ranges.
+ * Opens a regular file for reading by ranges: the one way that anything but a picture is opened.
  *
  * @throws CheckpointError
  */
 export async function openFile(path: string): Promise<FileSource> {
+  const notRegular = () => new CheckpointError(path, 'it is no regular file', 'name a file');
   try {
-    // Asked first, because opening a pipe waits for its other end.
-    if (!(await stat(path)).isFile()) throw new CheckpointError(path, 'it is no regular file', 'name a file');
-    const handle = await open(path, 'r');
-    const { size } = await handle.stat();
-    return fileSource(handle, path, size);
+    // Asked first, because opening a device can do something.
+    if (!(await stat(path)).isFile()) throw notRegular();
+    // Opening a pipe that has come in its place would wait for its other end.
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const about = await handle.stat({ bigint: true });
+      if (!about.isFile()) throw notRegular();
+      // Where a file system does not number its files, their names tell them apart.
+      const identity = about.ino === 0n ? path : `${about.dev}:${about.ino}`;
+      return fileSource(handle, path, Number(about.size), identity);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   } catch (error) {
     throw asCheckpointError(error, path);
   }
@@ -43,10 +56,22 @@ export async function readSmallFile(path: string, most: number): Promise<Uint8Ar
   }
 }
 
-function fileSource(handle: FileHandle, name: string, size: number): FileSource {
+/** A text file. @throws CheckpointError when it cannot be read, is no UTF-8, or is larger than `most` bytes */
+export async function readText(path: string, most: number): Promise<string> {
+  const bytes = await readSmallFile(path, most);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const { what, remedy } = kindOf(bytes) ?? { what: 'not UTF-8', remedy: 'give a text file' };
+    throw new CheckpointError(path, `it is ${what}`, remedy, { cause });
+  }
+}
+
+function fileSource(handle: FileHandle, name: string, size: number, identity: string): FileSource {
   return {
     name,
     size,
+    identity,
     async read(offset, length) {
       checkRange({ name, size }, offset, length);
       try {

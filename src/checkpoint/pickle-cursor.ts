@@ -7,8 +7,16 @@ export interface PickleCursor {
   uint16(): number;
   int32(): number;
   uint32(): number;
+  /** An unsigned integer of 8 bytes, for lengths; what a double cannot hold is rounded. */
+  uint64(): number;
   /** A signed integer of up to 8 bytes; what a double cannot hold is rounded. */
   integer(length: number): number;
+  /** A big-endian number in double precision. */
+  float64(): number;
+  /** Steps over bytes. */
+  skip(length: number): void;
+  /** How many bytes are left. */
+  left(): number;
   text(length: number): string;
   /** Text up to a line feed, which is stepped over. */
   line(): string;
@@ -37,6 +45,10 @@ export function pickleCursor(bytes: Uint8Array, where: string): PickleCursor {
     uint16: () => view.getUint16(skip(2), true),
     int32: () => view.getInt32(skip(4), true),
     uint32: () => view.getUint32(skip(4), true),
+    uint64: () => Number(view.getBigUint64(skip(8), true)),
+    float64: () => view.getFloat64(skip(8)),
+    skip: (length) => void skip(length),
+    left: () => bytes.length - at,
     integer(length) {
       let value = 0n;
       for (const byte of bytes.subarray(skip(length), at).toReversed()) value = (value << 8n) | BigInt(byte);

@@ -1,9 +1,14 @@
 import { elementCount, type FileType, widenBfloat16, widenFloat16 } from '../../tensor/dtype.ts';
+import { CheckpointError } from '../error.ts';
+import { quote } from '../quote.ts';
 
 /** A tensor that lies in a file. */
 export interface StoredTensor {
   readonly name: string;
-  readonly dtype: FileType;
+  /** Undefined where nothing here reads its elements: that matters only to whoever wants them. */
+  readonly dtype: FileType | undefined;
+  /** What the file calls its type, for people. */
+  readonly type: string;
   readonly shape: readonly number[];
   /** Bytes of its elements, as `read` gives them. */
   readonly bytes: number;
@@ -38,12 +43,12 @@ export async function readFloat32(tensor: StoredTensor): Promise<Float32Array> {
     case 'bfloat16':
       return widenBfloat16(new Uint16Array(buffer));
     default:
-      return Float32Array.from(wideElements(tensor.dtype, buffer));
+      return Float32Array.from(wideElements(tensor, buffer));
   }
 }
 
 /**
- * The elements of a stored tensor as float64: exact for all but integers beyond 2⁵³.
+ * The elements of a stored tensor as float64: exact for all but integers beyond 2⁵³; truth is 1, falsehood 0.
  *
  * @throws CheckpointError
  */
@@ -54,20 +59,34 @@ export async function readFloat64(tensor: StoredTensor): Promise<Float64Array> {
     case 'bfloat16':
       return Float64Array.from(await readFloat32(tensor));
     default:
-      return wideElements(tensor.dtype, (await tensor.read()).buffer);
+      return wideElements(tensor, (await tensor.read()).buffer);
   }
 }
 
-function wideElements(dtype: 'float64' | 'int64' | 'int32' | 'uint8', buffer: ArrayBufferLike): Float64Array {
+function wideElements({ name, dtype, type }: StoredTensor, buffer: ArrayBufferLike): Float64Array {
   switch (dtype) {
     case 'float64':
       return new Float64Array(buffer);
     case 'int64':
       return Float64Array.from(new BigInt64Array(buffer), Number);
+    case 'uint64':
+      return Float64Array.from(new BigUint64Array(buffer), Number);
     case 'int32':
       return Float64Array.from(new Int32Array(buffer));
+    case 'uint32':
+      return Float64Array.from(new Uint32Array(buffer));
+    case 'int16':
+      return Float64Array.from(new Int16Array(buffer));
+    case 'uint16':
+      return Float64Array.from(new Uint16Array(buffer));
+    case 'int8':
+      return Float64Array.from(new Int8Array(buffer));
     case 'uint8':
       return Float64Array.from(new Uint8Array(buffer));
+    case 'bool':
+      return Float64Array.from(new Uint8Array(buffer), (byte) => (byte === 0 ? 0 : 1));
+    default:
+      throw new CheckpointError(`tensor ${quote(name)}`, `it is ${type}, which is not read`, 'convert it to float32');
   }
 }
 

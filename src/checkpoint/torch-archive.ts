@@ -1,9 +1,10 @@
-import { ELEMENT_BYTES, elementCount } from '../../tensor/dtype.ts';
+import { elementCount } from '../../tensor/dtype.ts';
 import { CheckpointError } from '../error.ts';
+import { ZIP } from '../file-kind.ts';
 import { quote } from '../quote.ts';
-import { type ByteSource, DAMAGED } from './byte-source.ts';
+import { type ByteSource, DAMAGED, requireKind } from './byte-source.ts';
 import type { StoredTensor } from './stored-tensor.ts';
-import type { TensorRecord } from './torch-globals.ts';
+import { isKind, type TensorRecord, type Unread } from './torch-values.ts';
 import { readStateDict } from './unpickler.ts';
 import { locateZipEntry, readZipDirectory, type ZipEntry } from './zip.ts';
 
@@ -17,8 +18,13 @@ const LARGEST_PICKLE = 2 ** 20;
  * @throws CheckpointError
  */
 export async function openTorchArchive(source: ByteSource): Promise<Map<string, StoredTensor>> {
+  await requireKind(source, ZIP);
   const entries = await readZipDirectory(source);
   const pickle = [...entries.values()].filter(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
+  if ([...entries.keys()].some((name) => /^[^/]+\/(code\/|constants\.pkl$)/.test(name))) {
+    const remedy = 'save its weights: torch.save(torch.jit.load(FILE).state_dict(), FILE)';
+    throw new CheckpointError(source.name, 'it is a TorchScript module, with its code', remedy);
+  }
   if (pickle.length !== 1) {
     throw new CheckpointError(source.name, 'a zip archive without data.pkl', 'use a file that torch.save made');
   }
@@ -30,6 +36,10 @@ export async function openTorchArchive(source: ByteSource): Promise<Map<string, 
   const tensors = new Map<string, StoredTensor>();
   let total = 0;
   for (const [name, record] of records) {
+    if (isKind(record, 'unread')) {
+      tensors.set(name, unreadTensor(source, name, record));
+      continue;
+    }
     const { key } = record.storage;
     const entry = entries.get(`${folder}data/${key}`);
     checkView(record, entry, `${source.name}, tensor ${quote(name)}`);
@@ -66,7 +76,7 @@ async function checkByteOrder(source: ByteSource, entry: ZipEntry | undefined): 
 function checkView(record: TensorRecord, entry: ZipEntry | undefined, where: string): asserts entry is ZipEntry {
   const { storage, offset, shape, strides } = record;
   if (!entry) throw new CheckpointError(where, `its storage ${quote(storage.key)} is not in the archive`, DAMAGED);
-  const bytes = storage.elements * ELEMENT_BYTES[storage.dtype];
+  const bytes = storage.elements * storage.type.bytes;
   if (bytes !== entry.size) {
     throw new CheckpointError(where, `its storage has ${entry.size} bytes, expected ${bytes}`, DAMAGED);
   }
@@ -84,20 +94,38 @@ function reach(shape: readonly number[], strides: readonly number[]): number {
 }
 
 function storedTensor(source: ByteSource, name: string, record: TensorRecord, start: number): StoredTensor {
-  const { storage, offset, shape, strides } = record;
-  const elementBytes = ELEMENT_BYTES[storage.dtype];
+  const { storage, offset, shape, strides, negated } = record;
+  const elementBytes = storage.type.bytes;
   const count = elementCount(shape);
   const spanned = count === 0 ? 0 : reach(shape, strides);
   return {
     name,
-    dtype: storage.dtype,
+    dtype: storage.type.dtype,
+    type: `of ${storage.typeName}`,
     shape,
     bytes: count * elementBytes,
     async read() {
       const span = await source.read(start + offset * elementBytes, spanned * elementBytes);
-      return isRowMajor(shape, strides) || count === 0 ? span : gather(span, shape, strides, elementBytes);
+      const inOrder = isRowMajor(shape, strides) || count === 0;
+      const elements = inOrder ? span : gather(span, shape, strides, elementBytes);
+      return negated ? negate(elements, elementBytes) : elements;
     },
   };
+}
+
+/** What is known of a tensor whose elements nothing here reads. */
+function unreadTensor(source: ByteSource, name: string, { what }: Unread): StoredTensor {
+  const read = () =>
+    Promise.reject(
+      new CheckpointError(`${source.name}, tensor ${quote(name)}`, `it is ${what}`, 'save it as a plain tensor'),
+    );
+  return { name, dtype: undefined, type: what, shape: [], bytes: 0, read };
+}
+
+/** Changes the signs of little-endian floating-point numbers in place: of each the highest bit of its last byte. */
+function negate(elements: Uint8Array, elementBytes: number): Uint8Array {
+  for (let last = elementBytes - 1; last < elements.length; last += elementBytes) elements[last] ^= 0x80;
+  return elements;
 }
 
 function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {

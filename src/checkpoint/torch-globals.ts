@@ -1,23 +1,4 @@
 import type { FileType } from '../../tensor/dtype.ts';
-import { quote } from '../quote.ts';
-import { isShape } from './stored-tensor.ts';
-
-/** A block of elements that tensors are views of, kept in the archive as `data/KEY`. */
-export interface StorageRecord {
-  readonly kind: 'storage';
-  readonly key: string;
-  readonly dtype: FileType;
-  readonly elements: number;
-}
-
-/** A tensor as PyTorch describes it: a strided view of a storage, all in elements. */
-export interface TensorRecord {
-  readonly kind: 'tensor';
-  readonly storage: StorageRecord;
-  readonly offset: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
 
 /** What a pickle may name: a word with a meaning here, never something that is looked up and run. */
 export interface Global {
@@ -25,93 +6,117 @@ export interface Global {
   readonly name: string;
 }
 
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | string
-  | PickleValue[]
-  | Map<string, PickleValue>
-  | Global
-  | StorageRecord
-  | TensorRecord;
+/** How the elements of a storage lie in the file; no type where nothing here reads them. */
+export interface Elements {
+  readonly dtype: FileType | undefined;
+  readonly bytes: number;
+}
 
-const STORAGES: ReadonlyMap<string, FileType> = new Map([
-  ['torch DoubleStorage', 'float64'],
-  ['torch FloatStorage', 'float32'],
-  ['torch HalfStorage', 'float16'],
-  ['torch BFloat16Storage', 'bfloat16'],
-  ['torch LongStorage', 'int64'],
-  ['torch IntStorage', 'int32'],
-  ['torch ByteStorage', 'uint8'],
+const elements = (bytes: number, dtype?: FileType): Elements => ({ dtype, bytes });
+
+/** The classes of storages, and the names of the types, that torch has for the same elements. */
+const TYPES: readonly (readonly [storage: string, names: string, Elements])[] = [
+  ['DoubleStorage', 'float64 double', elements(8, 'float64')],
+  ['FloatStorage', 'float32 float', elements(4, 'float32')],
+  ['HalfStorage', 'float16 half', elements(2, 'float16')],
+  ['BFloat16Storage', 'bfloat16', elements(2, 'bfloat16')],
+  ['LongStorage', 'int64 long', elements(8, 'int64')],
+  ['IntStorage', 'int32 int', elements(4, 'int32')],
+  ['ShortStorage', 'int16 short', elements(2, 'int16')],
+  ['CharStorage', 'int8', elements(1, 'int8')],
+  ['ByteStorage', 'uint8', elements(1, 'uint8')],
+  ['BoolStorage', 'bool', elements(1, 'bool')],
+  ['', 'uint64', elements(8, 'uint64')],
+  ['', 'uint32', elements(4, 'uint32')],
+  ['', 'uint16', elements(2, 'uint16')],
+  ['ComplexDoubleStorage', 'complex128 cdouble', elements(16)],
+  ['ComplexFloatStorage', 'complex64 cfloat', elements(8)],
+  ['ComplexHalfStorage', 'complex32 chalf', elements(4)],
+  ['QInt32Storage', 'qint32', elements(4)],
+  ['QInt8Storage', 'qint8', elements(1)],
+  ['QUInt8Storage', 'quint8', elements(1)],
+  ['QUInt4x2Storage', 'quint4x2', elements(1)],
+  ['QUInt2x4Storage', 'quint2x4', elements(1)],
+  ['', 'float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu', elements(1)],
+];
+
+/** A storage's class → its elements. A storage without a type counts bytes. */
+export const STORAGES: ReadonlyMap<string, Elements> = new Map([
+  ...TYPES.filter(([storage]) => storage !== '').map(([storage, , type]) => [`torch ${storage}`, type] as const),
+  ...['torch UntypedStorage', 'torch.storage UntypedStorage'].map((name) => [name, elements(1)] as const),
 ]);
 
-const ORDERED_DICT = 'collections OrderedDict';
-const REBUILD_TENSOR = 'torch._utils _rebuild_tensor_v2';
-const REBUILD_PARAMETER = 'torch._utils _rebuild_parameter';
-const GLOBALS = new Set([...STORAGES.keys(), ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER]);
+/** A type's name → its elements. */
+export const DTYPES: ReadonlyMap<string, Elements> = new Map(
+  TYPES.flatMap(([, names, type]) => names.split(' ').map((name) => [`torch ${name}`, type] as const)),
+);
 
-/** The words that a state dict's pickle needs; undefined for every other one. */
-export function findGlobal(name: string): Global | undefined {
-  return GLOBALS.has(name) ? { kind: 'global', name } : undefined;
-}
+export const ORDERED_DICT = 'collections OrderedDict';
+/** Calls that make a dictionary, whatever their arguments. */
+export const DICTIONARIES: ReadonlySet<string> = new Set([ORDERED_DICT, 'collections defaultdict']);
 
-/** Makes the error for something that no state dict needs. */
-type Refuse = (found: string) => Error;
+/** Calls that make a tensor which nothing here reads, and what it is. */
+export const UNREAD_TENSORS: ReadonlyMap<string, string> = new Map([
+  ['torch._utils _rebuild_qtensor', 'a quantised tensor'],
+  ['torch._utils _rebuild_sparse_tensor', 'a sparse tensor'],
+  ['torch._utils _rebuild_sparse_csr_tensor', 'a sparse tensor'],
+  ['torch._utils _rebuild_nested_tensor', 'a nested tensor'],
+  ['torch._utils _rebuild_meta_tensor_no_storage', 'a tensor without data (on the device "meta")'],
+  ['torch._utils _rebuild_wrapper_subclass', 'a tensor of a special class'],
+  ['torch._utils _rebuild_device_tensor_from_numpy', 'a tensor that NumPy saved'],
+  ['torch._utils _rebuild_xla_tensor', 'a tensor that NumPy saved'],
+]);
 
-/**
- * What a call that a pickle asks for stands for: an empty dictionary, or the record of a tensor.
- *
- * @throws what `refuse` makes of any other call
- */
-export function call(callee: PickleValue, args: PickleValue, refuse: Refuse): PickleValue {
-  const name = isKind(callee, 'global') ? callee.name : undefined;
-  if (name === ORDERED_DICT && Array.isArray(args) && args.length === 0) return new Map();
-  if (name === REBUILD_TENSOR && Array.isArray(args)) return rebuildTensor(args, refuse);
-  if (name === REBUILD_PARAMETER && Array.isArray(args) && isKind(args[0], 'tensor')) return args[0];
-  throw refuse(`a call of ${describe(callee)} with ${describe(args)}`);
-}
+/** Names of what torch or Python writes for data beside weights: it is passed over, whatever is said of it. */
+const PASSED_OVER: ReadonlySet<string> = new Set(
+  [
+    'torch: Size device Tensor Generator memory_format strided sparse_coo sparse_csr preserve_format contiguous_format',
+    'torch: per_tensor_affine per_tensor_symmetric per_channel_affine per_channel_symmetric',
+    'torch.nn.parameter: Parameter Buffer UninitializedParameter',
+    'torch.serialization: _get_layout',
+    'torch._utils: _get_layout',
+    'builtins: set frozenset bytearray bytes complex slice range list tuple dict int float bool str object',
+    '__builtin__: set frozenset bytearray bytes complex slice xrange list tuple dict int long float bool str unicode object',
+    'collections: Counter deque',
+    '_codecs: encode',
+    'argparse: Namespace',
+    'types: SimpleNamespace',
+    'datetime: datetime date timedelta',
+    'pathlib: PosixPath PurePosixPath WindowsPath PureWindowsPath',
+    'numpy: dtype ndarray float64 float32 int64 int32',
+    'numpy.core.multiarray: scalar _reconstruct',
+    'numpy._core.multiarray: scalar _reconstruct',
+  ].flatMap((line) => {
+    const [module, names] = line.split(': ');
+    return names.split(' ').map((name) => `${module} ${name}`);
+  }),
+);
 
-/** `_rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks)`, `torch/_utils.py` */
-function rebuildTensor([of, offset, shape, strides]: PickleValue[], refuse: Refuse): TensorRecord {
-  if (!isKind(of, 'storage')) throw refuse(`a tensor of ${describe(of)}`);
-  if (!isCount(offset)) throw refuse(`a tensor at offset ${describe(offset)}`);
-  if (!isShape(shape)) throw refuse('a tensor whose shape is no list of sizes');
-  if (!Array.isArray(strides) || strides.length !== shape.length || !strides.every(isCount)) {
-    throw refuse('a tensor whose strides do not fit its shape');
-  }
-  return { kind: 'tensor', storage: of, offset, shape: [...shape], strides: [...strides] };
-}
+/** Classes of modules, optimisers and trainers, and the functions that modules hold. */
+const CLASSES_PASSED_OVER =
+  /^(torch\.(nn|optim)\.[\w.]+ [A-Z]\w*|torch\.nn\.functional \w+|(transformers|transformers_modules|peft|accelerate)\.[\w.]+ [A-Z]\w*)$/;
 
-/**
- * The storage that a persistent id stands for: `('storage', class, key, location, number of elements)`, `torch/serialization.py`.
- * The device it was on (its location) makes no difference.
- *
- * @throws what `refuse` makes of any other id
- */
-export function storage(id: PickleValue, refuse: Refuse): StorageRecord {
-  if (!Array.isArray(id) || id.length !== 5 || id[0] !== 'storage') throw refuse(`a reference to ${describe(id)}`);
-  const [, type, key, , elements] = id;
-  const dtype = isKind(type, 'global') ? STORAGES.get(type.name) : undefined;
-  if (dtype === undefined) throw refuse(`a storage of ${describe(type)}`);
-  if (typeof key !== 'string' || !isCount(elements)) throw refuse('a storage without a key or a size');
-  return { kind: 'storage', key, dtype, elements };
-}
+/** The calls that rebuild a tensor, by their names. */
+export const REBUILDERS = {
+  tensor: 'torch._utils _rebuild_tensor',
+  tensorV2: 'torch._utils _rebuild_tensor_v2',
+  tensorV3: 'torch._utils _rebuild_tensor_v3',
+  parameter: 'torch._utils _rebuild_parameter',
+  parameterWithState: 'torch._utils _rebuild_parameter_with_state',
+  fromType: 'torch._tensor _rebuild_from_type_v2',
+} as const;
 
-export function isKind<Kind extends 'global' | 'storage' | 'tensor'>(
-  value: PickleValue | undefined,
-  kind: Kind,
-): value is Extract<PickleValue, { kind: Kind }> {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
-}
+const KNOWN = new Set([
+  ...STORAGES.keys(),
+  ...DTYPES.keys(),
+  ...DICTIONARIES,
+  ...UNREAD_TENSORS.keys(),
+  ...PASSED_OVER,
+  ...Object.values(REBUILDERS),
+]);
 
-/** A value in few words, for messages. */
-export function describe(value: PickleValue | undefined): string {
-  if (isKind(value, 'global')) return value.name;
-  if (isKind(value, 'storage') || isKind(value, 'tensor')) return `a ${value.kind}`;
-  return quote(value);
-}
-
-function isCount(value: PickleValue | undefined): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+/** The words that torch writes; undefined for every other one. */
+export function findGlobal(module: string, attribute: string): Global | undefined {
+  const name = `${module} ${attribute}`;
+  return KNOWN.has(name) || CLASSES_PASSED_OVER.test(name) ? { kind: 'global', name } : undefined;
 }

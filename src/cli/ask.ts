@@ -4,11 +4,12 @@ import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem, type System } from '../generate/system.ts';
 import type { Picture } from '../input/image.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { answerOptions } from './sampling.ts';
-import { bold, dim, peakMemory, reportStages, type StageReport, say, thousands } from './terminal.ts';
+import { reportStages, type StageReport } from './stage-report.ts';
+import { bold, dim, peakMemory, printAnswer, say, thousands } from './terminal.ts';
 
 /** `qvl ask PICTURE… "QUESTION"` */
 export async function runAsk(words: string[], options: Options): Promise<void> {
@@ -17,7 +18,8 @@ export async function runAsk(words: string[], options: Options): Promise<void> {
     throw new InputError('qvl ask', 'a picture and a question are needed', 'as in: qvl ask cat.jpg "What is in it?"');
   }
   checkBoxesFile(options);
-  const pictures = await Promise.all(paths.reverse().map((path) => readPicture(path))); // bad input is known before any work starts
+  answerOptions(options);
+  const pictures = await picturesFor(paths.reverse(), options); // bad input is known before any work starts
   const opened = await openSystemFor(options);
   try {
     await ask(opened, paths, pictures, question, options);
@@ -45,7 +47,7 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   const { device, note } = await openDeviceFor(options);
   try {
     const report = reportStages(device);
-    report.enter('load weights');
+    report.enter('load weights', { computes: false });
     const system = await openSystem(folder, device, { memory: memoryBytes(options), resident: options.resident });
     const parameters = [...system.checkpoint.tensors.values()].reduce(
       (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
@@ -53,6 +55,7 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
     );
     say(`${bold('Qwen-VL')} · ${relative('', folder) || '.'} · ${thousands(parameters)} parameters`);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
+    for (const note of system.checkpoint.notes) say(dim(note));
     if (system.resident !== 'all') say(dim(STREAMED[system.resident]));
     await device.queue.idle();
     report.end();
@@ -81,7 +84,7 @@ export async function ask(
 ): Promise<string> {
   const chosen: AnswerOptions = {
     ...answerOptions(options),
-    onStage: (name) => report.enter(name, name !== 'decode'),
+    onStage: (name) => report.enter(name, { live: name !== 'decode' }),
   };
   // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
   const content = [...pictures.map(() => ({ image: '' })), { text: question }];
@@ -90,10 +93,10 @@ export async function ask(
   for await (const piece of answer(system, { content, pictures }, chosen)) {
     text += piece.text;
     if (piece.id !== undefined) tokens++;
-    process.stdout.write(piece.text);
+    printAnswer(piece.text);
   }
-  process.stdout.write('\n');
+  printAnswer('\n');
   report.end((seconds) => ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second · peak ${peakMemory()}`);
-  if (pictures.length === 1) await drawBoxes(text, paths[0], pictures[0], options);
+  await drawBoxes(text, paths, options);
   return text;
 }

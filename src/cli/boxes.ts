@@ -1,11 +1,14 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { InputError } from '../error.ts';
 import { drawRegions, encodePng } from '../input/draw.ts';
 import { regionsToSvg } from '../input/draw-svg.ts';
 import { parseGrounding, type Region } from '../input/grounding.ts';
 import type { Picture } from '../input/image.ts';
+import { complain } from './ending.ts';
+import { save } from './files.ts';
 import type { Options } from './options.ts';
+import { checkOutput } from './outputs.ts';
+import { nameOf, pictureOf } from './pictures.ts';
 import { dim, say } from './terminal.ts';
 
 const writers: Record<string, (picture: Picture, regions: Region[]) => Promise<string | Uint8Array>> = {
@@ -19,22 +22,56 @@ export function checkBoxesFile({ boxes }: Options): void {
   throw new InputError('--boxes', `"${boxes}", expected a name ending with .png or .svg`, 'give such a name');
 }
 
-/** Draws the regions that an answer names on a copy of the picture, and says where it is. @returns whether it names one */
-export async function drawBoxes(text: string, path: string, picture: Picture, options: Options): Promise<boolean> {
+/**
+ * Draws the regions that an answer names on a copy of a picture, and says where it is. An answer does not say which picture it
+ * means: of several it is the latest, as with the original's `draw_bbox_on_latest_picture`, unless the caller chose one.
+ *
+ * @param paths the pictures that the answer may mean, the latest last
+ * @param options.boxes where to; without, nobody asked, and a folder that cannot be written fails nothing
+ * @param open gives a picture in its own size: of the pictures of a question only what the model saw is kept
+ * @returns whether the answer names a region
+ * @throws InputError when the file that was asked for cannot be written
+ */
+export async function drawBoxes(
+  text: string,
+  paths: readonly string[],
+  options: Options,
+  open = pictureOf,
+): Promise<boolean> {
   checkBoxesFile(options);
   const { regions, problems } = parseGrounding(text);
   for (const { message } of problems) say(dim(`  in the answer: ${message}`));
   const count = regions.reduce((sum, { shapes }) => sum + shapes.length, 0);
   if (count === 0) return false;
-  const file = options.boxes ?? join('out', `${basename(path, extname(path))}-boxes.png`);
-  const drawn = await writers[extname(file).toLowerCase()](picture, regions);
+  const path = paths[paths.length - 1];
+  const file = options.boxes ?? fileFor(path);
   try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, drawn);
-  } catch (cause) {
-    const found = `cannot be written (${(cause as NodeJS.ErrnoException).code})`;
-    throw new InputError(file, found, 'choose another file with --boxes', { cause });
+    await checkOutput(file, [path], '--boxes');
+    await save(file, await writers[extname(file).toLowerCase()](await open(path), regions), '--boxes');
+  } catch (error) {
+    if (options.boxes !== undefined || !(error instanceof InputError)) throw error;
+    complain(error.message);
+    return true;
   }
-  say(`  ${count === 1 ? 'box' : `${count} boxes`} drawn: ${file}`);
+  const which = paths.length > 1 ? ` on the latest of ${paths.length} pictures, ${nameOf(path)}` : '';
+  say(`  ${count === 1 ? 'box' : `${count} boxes`} drawn${which}: ${file}`);
   return true;
+}
+
+/** Which picture each file was drawn for: two pictures of one name have files of their own. */
+const drawnFor = new Map<string, string>();
+/** In characters of up to four bytes: file systems take 255. */
+const LONGEST_NAME = 60;
+
+/** A file by the picture's name, with its ending unless that is `.png`. */
+function fileFor(path: string): string {
+  const name = /^data:/i.test(path) ? 'picture' : [...basename(path, '.png')].slice(0, LONGEST_NAME).join('');
+  for (let number = 1; ; number++) {
+    const file = join('out', `${name}-boxes${number === 1 ? '' : `-${number}`}.png`);
+    const key = file.toLowerCase(); // as some file systems see it
+    const owner = drawnFor.get(key) ?? resolve(path);
+    if (owner !== resolve(path)) continue;
+    drawnFor.set(key, owner);
+    return file;
+  }
 }

@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises';
 import { InputError } from '../error.ts';
-import { readPicture } from '../input/read-picture.ts';
+import { resize } from '../input/resize.ts';
 import { drawBoxes } from './boxes.ts';
 import { type Conversation, picturesOf, type Shown } from './conversation.ts';
+import { save } from './files.ts';
+import { checkOutput } from './outputs.ts';
+import { nameOf, pictureOf, pictureWords } from './pictures.ts';
 import { canPreview, previewPicture } from './preview.ts';
-import { dim, say } from './terminal.ts';
+import { dim, draw, say } from './terminal.ts';
 
 const PREVIEW_COLUMNS = 48;
 
@@ -23,13 +25,14 @@ export async function obey(line: string, conversation: Conversation, leave: () =
   const [command, ...words] = line.split(/\s+/);
   switch (command) {
     case '/help':
-      return say(dim(HELP));
+      for (const each of HELP.split('\n')) say(dim(each));
+      return;
     case '/image':
-      return addPictures(conversation, line.slice(command.length).trim(), words);
+      return addPictures(conversation, line.slice(command.length).trim());
     case '/boxes':
       return boxes(conversation, words);
     case '/save':
-      return save(conversation, line.slice(command.length).trim());
+      return saveTurns(conversation, line.slice(command.length).trim());
     case '/reset':
       conversation.exchanges = [];
       conversation.next = [];
@@ -41,32 +44,32 @@ export async function obey(line: string, conversation: Conversation, leave: () =
   }
 }
 
-/** Puts a picture into the next message, and shows it where the terminal can. */
-export function show(conversation: Conversation, shown: Shown): void {
+/** A picture that was looked at, and how it looked. */
+export interface Seen {
+  readonly shown: Shown;
+  readonly caption: string;
+  readonly preview: string;
+}
+
+/** Opens a picture, keeps what the model sees of it, and draws it where the terminal can. @throws ImageError */
+export async function look(path: string, { side }: Conversation): Promise<Seen> {
+  const picture = await pictureOf(path);
+  const columns = Math.min(PREVIEW_COLUMNS, process.stderr.columns || PREVIEW_COLUMNS);
+  const preview = canPreview(process.stderr, process.env) ? previewPicture(picture, columns) : '';
+  const caption = `${nameOf(path)}, ${picture.width} × ${picture.height}`;
+  return { shown: { path, picture: resize(picture, side) }, caption, preview };
+}
+
+/** Puts a picture into the next message, and shows it. */
+export function show(conversation: Conversation, { shown, caption, preview }: Seen): void {
   conversation.next.push(shown);
-  const { path, picture } = shown;
-  say(dim(`Picture ${picturesOf(conversation).length}: ${path}, ${picture.width} × ${picture.height}`));
-  if (canPreview(process.stderr, process.env)) {
-    process.stderr.write(previewPicture(picture, Math.min(PREVIEW_COLUMNS, process.stderr.columns || PREVIEW_COLUMNS)));
-  }
+  say(dim(`Picture ${picturesOf(conversation).length}: ${caption}`));
+  if (preview) draw(preview);
 }
 
-/** Takes the words for one path with spaces if there is no picture of the first word's name. */
-async function addPictures(conversation: Conversation, whole: string, words: string[]): Promise<void> {
-  if (whole === '') throw new InputError('/image', 'no path', 'as in: /image cat.jpg');
-  const paths = words.length > 1 ? await pathsIn(whole, words) : [whole];
-  for (const path of paths) {
-    const picture = await readPicture(path);
-    show(conversation, { path, picture });
-  }
-}
-
-async function pathsIn(whole: string, words: string[]): Promise<string[]> {
-  const readable = await readPicture(whole).then(
-    () => true,
-    () => false,
-  );
-  return readable ? [whole] : words;
+async function addPictures(conversation: Conversation, line: string): Promise<void> {
+  if (line === '') throw new InputError('/image', 'no path', 'as in: /image cat.jpg');
+  for (const word of await pictureWords(line)) show(conversation, await look(word, conversation));
 }
 
 async function boxes(conversation: Conversation, words: string[]): Promise<void> {
@@ -79,23 +82,24 @@ async function boxes(conversation: Conversation, words: string[]): Promise<void>
   if (!shown)
     throw new InputError('/boxes', `picture ${number}, expected 1 to ${pictures.length}`, 'choose one of them');
   const file = words.slice(numbered ? 1 : 0).join(' ');
-  if (!(await drawBoxes(last.assistant, shown.path, shown.picture, file === '' ? {} : { boxes: file }))) {
+  if (!(await drawBoxes(last.assistant, [shown.path], file === '' ? {} : { boxes: file }))) {
     say(dim('there is no box in the last answer'));
   }
 }
 
-async function save({ exchanges }: Conversation, file: string): Promise<void> {
+async function saveTurns(conversation: Conversation, file: string): Promise<void> {
+  const { exchanges } = conversation;
   if (file === '') throw new InputError('/save', 'no file', 'as in: /save conversation.json');
   const turns = exchanges.map(({ pictures, user, assistant }) => ({
     pictures: pictures.map(({ path }) => path),
     user,
     assistant,
   }));
-  try {
-    await writeFile(file, `${JSON.stringify(turns, null, 2)}\n`);
-  } catch (cause) {
-    const found = `cannot be written (${(cause as NodeJS.ErrnoException).code})`;
-    throw new InputError(file, found, 'choose another file', { cause });
-  }
+  await checkOutput(
+    file,
+    picturesOf(conversation).map(({ path }) => path),
+    '/save',
+  );
+  await save(file, `${JSON.stringify(turns, null, 2)}\n`, '/save');
   say(dim(`${turns.length} turns saved: ${file}`));
 }

@@ -3,21 +3,23 @@ import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { createSight, type Sight } from '../generate/sight.ts';
 import type { System } from '../generate/system.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { openSystemFor } from './ask.ts';
-import { obey, show } from './chat-commands.ts';
+import { look, obey, type Seen, show } from './chat-commands.ts';
 import { type Conversation, newConversation, questionOf, remember } from './conversation.ts';
 import type { Options } from './options.ts';
+import { imageSize } from './pictures.ts';
 import { answerOptions } from './sampling.ts';
-import { dim, type StageReport, say } from './terminal.ts';
+import type { StageReport } from './stage-report.ts';
+import { dim, printAnswer, say } from './terminal.ts';
 
 const INTERRUPTED = 130;
 
 /** `qvl chat PICTURE…`: a conversation, one line a message, on a terminal or through pipes. */
 export async function runChat(paths: string[], options: Options): Promise<void> {
   const chosen = answerOptions(options);
-  const conversation = newConversation();
-  const pictures = await Promise.all(paths.map(async (path) => ({ path, picture: await readPicture(path) })));
+  const conversation = newConversation(await imageSize(options));
+  const pictures: Seen[] = [];
+  for (const path of paths) pictures.push(await look(path, conversation)); // bad input is known before any work starts
   const { system, report, close } = await openSystemFor(options);
   const sight = createSight(system.model);
   const terminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
@@ -30,7 +32,7 @@ export async function runChat(paths: string[], options: Options): Promise<void> 
   });
   const interrupts = watchInterrupts(lines);
   try {
-    for (const shown of pictures) show(conversation, shown);
+    for (const seen of pictures) show(conversation, seen);
     if (terminal) say(dim('Ask, or type /help. Ctrl-C stops an answer, twice it leaves.'));
     lines.prompt();
     for await (const line of lines) {
@@ -76,18 +78,18 @@ async function reply(
     const pieces = answer(system, question, {
       ...options,
       sight,
-      onStage: (name) => report.enter(name, name !== 'decode'),
+      onStage: (name) => report.enter(name, { live: name !== 'decode' }),
     });
     for await (const piece of pieces) {
       text += piece.text;
       if (piece.id !== undefined) tokens++;
-      process.stdout.write(piece.text);
+      printAnswer(piece.text);
     }
   } catch (error) {
     if (!options.signal?.aborted) throw error;
     say(dim(' (interrupted)'));
   } finally {
-    if (text !== '') process.stdout.write('\n');
+    if (text !== '') printAnswer('\n');
     report.end((seconds) => (tokens > 0 ? ` · ${tokens} tokens, ${(tokens / seconds).toFixed(1)} a second` : ''));
   }
   if (text !== '') remember(conversation, words, text);

@@ -11,6 +11,7 @@ import { TOLERANCES } from '../verify/tolerances.ts';
 import { ORDER } from '../verify/trace.ts';
 import type { Options } from './options.ts';
 import { madeHere, publish } from './publish.ts';
+import { say } from './terminal.ts';
 
 /** Whose precision is taken for granted where a trace does not say what made it: float32 arithmetic. */
 const FLOAT32_DEVICE = 'webasm';
@@ -59,12 +60,13 @@ function deviceOf({ metadata }: SafetensorsFile, file: string, { device }: Optio
 }
 
 /** What could not be compared is no pass, except what the reference lacks. */
-function warn({ onlyActual, onlyReference, misshapen }: TraceComparison): void {
-  const say = (names: readonly string[], what: string) => {
-    if (names.length > 0) console.error(`  ${names.length} ${what}: ${quoteSome(names)}`);
+function warn({ onlyActual, onlyReference, misshapen, unmeasured }: TraceComparison): void {
+  const list = (names: readonly string[], what: string) => {
+    if (names.length > 0) say(`  ${names.length} ${what}: ${quoteSome(names)}`);
   };
-  say(onlyActual, 'only in the first');
-  say(onlyReference, 'only in the second');
-  say(misshapen, 'of other shapes');
-  if (onlyReference.length + misshapen.length > 0) process.exitCode = 1;
+  list(onlyActual, 'only in the first');
+  list(onlyReference, 'only in the second');
+  list(misshapen, 'of other shapes');
+  list(unmeasured, 'left out, too large or of types that cannot be measured');
+  if (onlyReference.length + misshapen.length + unmeasured.length > 0) process.exitCode = 1;
 }

@@ -2,7 +2,7 @@ import type { Question } from '../generate/answer.ts';
 import type { Picture } from '../input/image.ts';
 import type { Content } from '../input/prompt.ts';
 
-/** A picture and what the user calls it. */
+/** What the user calls a picture, and what the model sees of it. */
 export interface Shown {
   readonly path: string;
   readonly picture: Picture;
@@ -19,9 +19,11 @@ export interface Conversation {
   exchanges: Exchange[];
   /** Pictures that will go with the next message. */
   next: Shown[];
+  /** How many pixels a side the model sees. */
+  readonly side: number;
 }
 
-export const newConversation = (): Conversation => ({ exchanges: [], next: [] });
+export const newConversation = (side: number): Conversation => ({ exchanges: [], next: [], side });
 
 /** The next message, after all that was said. */
 export function questionOf({ exchanges, next }: Conversation, words: string): Question {

@@ -1,12 +1,15 @@
 import { join, relative } from 'node:path';
 import { type FileSource, openFile } from '../checkpoint/file-source.ts';
+import { InputError } from '../error.ts';
 import { readPicture } from '../input/read-picture.ts';
 import type { Model } from '../model/qwen-vl.ts';
+import { quote } from '../quote.ts';
 import { compareGolden, openGolden } from '../verify/golden.ts';
 import { judge } from '../verify/tolerances.ts';
 import { ask, openSystemFor } from './ask.ts';
 import { type Options, SHIPPED_MODEL } from './options.ts';
-import { bold, dim } from './terminal.ts';
+import { answerOptions } from './sampling.ts';
+import { bold, dim, print } from './terminal.ts';
 
 const QUESTIONS = [
   { picture: 'scene-1.png', question: 'What is in the picture?' },
@@ -15,18 +18,21 @@ const QUESTIONS = [
 ];
 
 /** The main job: the shipped checkpoint looks at two pictures and answers, and its activations are checked. */
-export async function runDemo(_words: string[], options: Options): Promise<void> {
+export async function runDemo(words: string[], options: Options): Promise<void> {
+  if (words.length > 0) throw new InputError('qvl demo', `${quote(words[0])} is too much`, 'see "qvl help"');
+  answerOptions(options); // bad input is known before any work starts
   const opened = await openSystemFor({ ...options, model: SHIPPED_MODEL });
   try {
     for (const { picture, question } of QUESTIONS) {
       const path = join(SHIPPED_MODEL, 'pictures', picture);
-      console.log(`\n${dim(relative('', path))}  ${bold(question)}`);
+      print('');
+      print(`${dim(relative('', path))}  ${bold(question)}`);
       await ask(opened, [path], [await readPicture(path)], question, options);
     }
     opened.report.enter('check');
     const line = await check(opened.system.model);
     opened.report.end();
-    console.log(line);
+    print(line);
   } finally {
     await opened.close();
   }

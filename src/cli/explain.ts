@@ -12,7 +12,7 @@ import { findLine, findOperation } from '../verify/sources.ts';
 import { listTaps, plainInputs, type TapInfo } from '../verify/taps.ts';
 import { digits, percent, scientific } from '../verify/tree.ts';
 import { type Options, openDeviceFor, ROOT } from './options.ts';
-import { bold, dim, thousands } from './terminal.ts';
+import { bold, dim, print, thousands } from './terminal.ts';
 
 /** What a question usually adds to its picture. */
 const QUESTION_TOKENS = 24;
@@ -23,7 +23,7 @@ export async function runExplain(words: string[], options: Options): Promise<voi
   if (name === undefined || words.length > 1) {
     throw new InputError(
       'qvl explain',
-      `${words.length} taps`,
+      `${words.length || 'no'} taps`,
       'name one, as in: qvl explain transformer.h.0.attn.attn_dropout',
     );
   }
@@ -32,7 +32,7 @@ export async function runExplain(words: string[], options: Options): Promise<voi
   const [found] = await findGoldens(golden, options.model);
   const opened = await found.open();
   const tap = await explainFrom(name, opened).finally(() => opened.close());
-  if (!opened.golden.taps.has(tap.name)) return console.log(`\n  ${dim(`the golden ${found.name} does not hold it`)}`);
+  if (!opened.golden.taps.has(tap.name)) return print(`  ${dim(`the golden ${found.name} does not hold it`)}`);
   const { device } = await openDeviceFor({ ...options, device: options.device ?? 'cpu' });
   try {
     const run = await runGolden(found, device, { modes: ['free', 'forced'], wanted: () => true });
@@ -46,12 +46,12 @@ async function explainWithout(name: string, folder: string): Promise<void> {
   const checkpoint = await openCheckpoint(folder);
   await checkpoint.close();
   const { config } = checkpoint;
-  await print(pick(await listTaps(config, plainInputs(config, config.visual.n_queries + QUESTION_TOKENS)), name));
+  await describe(pick(await listTaps(config, plainInputs(config, config.visual.n_queries + QUESTION_TOKENS)), name));
 }
 
 async function explainFrom(name: string, { golden, checkpoint }: OpenedCase): Promise<TapInfo> {
   const tap = pick(await listTaps(checkpoint.config, golden.inputs), name);
-  await print(tap);
+  await describe(tap);
   return tap;
 }
 
@@ -64,10 +64,11 @@ function pick(taps: readonly TapInfo[], name: string): TapInfo {
   throw new InputError('qvl explain', `no tap is called ${quote(name)}`, remedy);
 }
 
-async function print(tap: TapInfo): Promise<void> {
-  const line = (label: string, text: string) =>
-    console.log(`  ${dim(label.padEnd(10))}${text.replaceAll('\n', `\n${' '.repeat(12)}`)}`);
-  console.log(bold(tap.name));
+async function describe(tap: TapInfo): Promise<void> {
+  const line = (label: string, text: string) => {
+    for (const [i, part] of text.split('\n').entries()) print(`  ${dim((i === 0 ? label : '').padEnd(10))}${part}`);
+  };
+  print(bold(tap.name));
   line(
     'shape',
     `[${tap.shape.join(', ')}]${String(tap.shape) === String(tap.rows) ? '' : `, here [${tap.rows.join(', ')}]`}`,
@@ -94,12 +95,12 @@ function printErrors(run: Run, name: string): void {
     if (!judged) continue;
     const { tap, budget, share } = judged;
     const twin = tap.exact ? `; PyTorch's own float32 ${scientific(tap.exact.pytorch)}` : '';
-    console.log(
+    print(
       `  ${dim(mode.padEnd(10))}NMSE ${scientific(budget.found)} to ${budget.against}, ${percent(share)} of what is allowed${twin}`,
     );
-    console.log(
+    print(
       `            ${dim(`worst at ${tap.place}: ${digits(tap.metrics.worst.actual)}, the original has ${digits(tap.metrics.worst.reference)}`)}`,
     );
   }
-  console.log(`  ${dim('ran on'.padEnd(10))}${run.device.description}, golden ${run.golden.name}`);
+  print(`  ${dim('ran on'.padEnd(10))}${run.device.description}, golden ${run.golden.name}`);
 }

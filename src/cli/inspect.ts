@@ -13,7 +13,7 @@ import { weightShapes } from '../model/weights.ts';
 import { profileStages, type Stage } from '../profile/stages.ts';
 import { listTaps, plainInputs } from '../verify/taps.ts';
 import { type Options, ROOT, wholeNumber } from './options.ts';
-import { bold, thousands } from './terminal.ts';
+import { bold, print, thousands } from './terminal.ts';
 
 /** What a question usually adds to its picture: roles, tags and a dozen words. */
 const QUESTION_TOKENS = 24;
@@ -22,6 +22,9 @@ const LARGEST_CONFIG_BYTES = 1 << 20;
 /** `qvl inspect [CONFIG.json]`: lists its taps with `--taps`; otherwise prices one picture and one question on the `null` device, without a weight. */
 export async function runInspect(words: string[], options: Options): Promise<void> {
   if (words.length > 1) throw new InputError('qvl inspect', `${words.length} files`, 'give one config.json');
+  if (words.length > 0 && options.model !== undefined) {
+    throw new InputError('--model', `and ${words[0]} too`, 'give one of them');
+  }
   const path =
     words[0] ?? (options.model ? join(options.model, 'config.json') : join(ROOT, 'golden/published/config.json'));
   const bytes = await readSmallFile(path, LARGEST_CONFIG_BYTES);
@@ -40,13 +43,11 @@ export async function runInspect(words: string[], options: Options): Promise<voi
   ]);
   const total = [...parameters.values()].reduce((a, b) => a + b, 0);
   const tensors = weightShapes(config).size;
-  console.log(bold(`${relative('', path)}: ${tensors} tensors, ${total.toLocaleString('en')} parameters`));
+  print(bold(`${relative('', path)}: ${tensors} tensors, ${total.toLocaleString('en')} parameters`));
   for (const [name, count, operations, bytes] of [['stage', 'parameters', 'operations', 'bytes moved'], ...rows]) {
-    console.log(`  ${name.padEnd(16)} ${count.padStart(15)} ${operations.padStart(12)} ${bytes.padStart(12)}`);
+    print(`  ${name.padEnd(16)} ${count.padStart(15)} ${operations.padStart(12)} ${bytes.padStart(12)}`);
   }
-  console.log(
-    `  one picture, ${length} tokens, one step of decoding; float32: ${thousands(peakBytes, 'B')} at the peak`,
-  );
+  print(`  one picture, ${length} tokens, one step of decoding; float32: ${thousands(peakBytes, 'B')} at the peak`);
 }
 
 /** Every activation that has a name, with its shape as PyTorch's module has it. */
@@ -54,7 +55,7 @@ async function printTaps(config: Config, length: number): Promise<void> {
   const taps = await listTaps(config, plainInputs(config, length));
   const width = Math.max(...taps.map(({ name }) => name.length));
   for (const { name, shape, madeBy } of taps) {
-    console.log(`${name.padEnd(width)}  ${`[${shape.join(', ')}]`.padEnd(24)}  ${madeBy}`);
+    print(`${name.padEnd(width)}  ${`[${shape.join(', ')}]`.padEnd(24)}  ${madeBy}`);
   }
 }
 
@@ -62,7 +63,7 @@ async function printTaps(config: Config, length: number): Promise<void> {
 async function price(config: Config, length: number): Promise<{ stages: Stage[]; peakBytes: number }> {
   const device = createDevice(nullDriver);
   const profile = profileStages(device);
-  const model = loadModel(device, config, () => Promise.reject(new Error('the null device loads no weights')));
+  const model = loadModel(device, config, noData);
   scope<void>(() => pass(model, length, profile.enter));
   await device.queue.idle();
   const { peakBytes } = device.memory;
@@ -70,11 +71,13 @@ async function price(config: Config, length: number): Promise<{ stages: Stage[];
   return { stages: profile.stages(), peakBytes };
 }
 
+const noData = () => Promise.reject(new Error('the null device loads no data'));
+
 function pass(model: Model, length: number, enter: (stage: string) => void): void {
   const { device, config } = model;
   const { image_size: size, n_queries: rows } = config.visual;
   enter('vision encoder');
-  const encoded = encodePatches(model, tensor(device, new Float32Array(3 * size * size), [3 * size, size]));
+  const encoded = encodePatches(model, tensor(device, noData, [3 * size, size]));
   enter('adapter');
   const features = adaptFeatures(model, encoded);
   const cache = createCache(model, length + 1);

@@ -1,16 +1,21 @@
-import { parseArgs, styleText } from 'node:util';
+import { inspect } from 'node:util';
 import { DeviceError } from '../../tensor/error.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { quote } from '../quote.ts';
+import { readArguments, refuseOthers } from './arguments.ts';
 import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
 import { runCompare } from './compare.ts';
 import { runDemo } from './demo.ts';
+import { complain, endOnSignals, leave, outliveListeners } from './ending.ts';
 import { runExplain } from './explain.ts';
 import { fuseMultiplyAdds } from './fused.ts';
 import { runInspect } from './inspect.ts';
-import { OPTIONS, type Options } from './options.ts';
+import type { Options } from './options.ts';
+import { checkOutputs } from './outputs.ts';
 import { runProfile } from './profile.ts';
+import { print, say } from './terminal.ts';
 import { runTokenizer } from './tokenizer.ts';
 import { runTrace } from './trace.ts';
 import { runVerify } from './verify.ts';
@@ -23,7 +28,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights; --taps: every activation
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
-  qvl verify [GOLDEN…]             compares every activation with the original's (default: all goldens, all devices)
+  qvl verify [GOLDEN…]             compares every activation, picture and prompt with the original's (default: all, on all devices)
   qvl trace PICTURE… "QUESTION"    records every activation in the safetensors file of -o (also: qvl trace GOLDEN)
   qvl compare A B                  measures one such file against another, ours or not
   qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
@@ -36,11 +41,12 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)
   --memory GB         what the weights may take (default: 60 % of the machine's); a larger model is streamed from its files
   --resident          ask, chat: the decoder has to stay in memory, or it is an error (default: it stays where it fits)
-  --max-new-tokens N, --min-new-tokens N   how long an answer may become, and must
-  --temperature X     0: always the likeliest token; above, tokens are drawn
+  --max-new-tokens N, --min-new-tokens N   ask, chat: how long an answer may become, and must
+  --temperature X     ask, chat: 0: always the likeliest token; above, tokens are drawn
   --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)
-                      how they are drawn and where an answer ends (default: all as the checkpoint says)
-  --boxes FILE        where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/)
+                      ask, chat: how they are drawn and where an answer ends (default: all as the checkpoint says)
+  --boxes FILE        ask: where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/); of
+                      several pictures on the latest
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced  verify: running free, every block from the original's input (default: both)
@@ -52,6 +58,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
 
+An option that a command would not heed is refused. Files are written whole or not at all, and never over what is read.
 With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
 Exit codes: 0 answered or passed, 1 too far from the original, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
 
@@ -66,25 +73,22 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   profile: runProfile,
   compare: runCompare,
   explain: runExplain,
-  help: async () => console.log(HELP),
+  help: async () => help(),
+};
+
+const help = () => {
+  for (const line of HELP.split('\n')) print(line);
 };
 
 async function main(): Promise<void> {
-  const { values, positionals } = parse();
-  if (values.help) return console.log(HELP);
-  const [command = 'demo', ...words] = positionals;
-  fuseMultiplyAdds();
+  const { command, words, options } = readArguments(process.argv.slice(2));
+  if (options.help) return help();
   const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-  if (!run) throw new InputError(`qvl ${command}`, 'there is no such command', 'see "qvl help"');
-  await run(words, values);
-}
-
-function parse() {
-  try {
-    return parseArgs({ options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new InputError('options', (error as Error).message.split('\n')[0], 'see "qvl help"', { cause: error });
-  }
+  if (!run) throw new InputError(quote(command), 'there is no such command', 'see "qvl help"');
+  refuseOthers(command, options);
+  await checkOutputs(words, options);
+  fuseMultiplyAdds();
+  await run(words, options);
 }
 
 /** The first typed error on the way from what surfaced to its cause. */
@@ -95,19 +99,14 @@ function known(error: unknown): InputError | DeviceError | undefined {
   return undefined;
 }
 
-// The first Ctrl-C ends the process at once: nothing here needs tidying, and workers end with it.
-process.once('SIGINT', () => {
-  process.stderr.write('\ninterrupted\n');
-  process.exit(130);
-});
-
-// A reader that stopped listening (`qvl … | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
   const expected = known(error);
-  if (process.argv.includes('--debug')) console.error(error);
-  const line = expected ? expected.message : `unexpected: ${error}; please report it with the output of --debug`;
-  console.error(`${styleText('red', 'qvl:')} ${line.replaceAll('\n', ' ')}`);
-  process.exit(expected instanceof DeviceError ? 3 : expected ? 2 : 1);
-});
+  if (process.argv.includes('--debug')) for (const line of inspect(error).split('\n')) say(line);
+  complain(expected ? expected.message : `unexpected: ${error}; please report it with the output of --debug`);
+  leave(expected instanceof DeviceError ? 3 : expected ? 2 : 1);
+}
+
+outliveListeners();
+endOnSignals();
+process.on('uncaughtException', fail); // and rejections that nobody waits for
+main().catch(fail);

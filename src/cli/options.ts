@@ -44,7 +44,7 @@ export const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** The options as they were given: whole numbers are still text. */
+/** The options as they were given: numbers are still text. */
 export interface Options {
   model?: string;
   device?: string;
@@ -79,16 +79,60 @@ export interface Options {
   help?: boolean;
 }
 
+const ANSWERING = ['demo', 'ask', 'chat'];
+const LOADING = [...ANSWERING, 'profile'];
+
+/** The commands that heed an option: given to another one it is refused, not ignored. */
+export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>> = {
+  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain'],
+  device: [...LOADING, 'verify', 'trace', 'compare', 'explain'],
+  threads: [...LOADING, 'verify', 'trace', 'explain'],
+  memory: [...LOADING, 'verify', 'trace'],
+  resident: LOADING,
+  'max-new-tokens': ANSWERING,
+  'min-new-tokens': ANSWERING,
+  temperature: ANSWERING,
+  'top-k': ANSWERING,
+  'top-p': ANSWERING,
+  'repetition-penalty': ANSWERING,
+  seed: ANSWERING,
+  stop: ANSWERING,
+  boxes: ['demo', 'ask'],
+  tokens: ['inspect', 'profile'],
+  output: ['tokenizer', 'trace'],
+  encode: ['tokenizer'],
+  decode: ['tokenizer'],
+  tap: ['verify', 'trace', 'compare'],
+  taps: ['inspect'],
+  mode: ['verify'],
+  html: ['verify', 'compare', 'profile'],
+  json: ['verify', 'compare', 'profile'],
+  judge: ['verify'],
+  resume: ['verify'],
+  tolerances: ['verify', 'compare'],
+  golden: ['explain'],
+  roofs: ['profile'],
+  trace: ['profile'],
+  debug: 'all',
+  help: 'all',
+};
+
 /** The project's folder: what it ships is found from here, wherever the command is run. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 /** The small trained checkpoint that comes with the project. */
 export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 
+/** The goldens that come with it, and that `verify` takes where none is named. */
+export const SHIPPED_GOLDENS = [
+  ...['preprocess', 'pictures', 'tokenizer', 'quirks'].map((name) => join(ROOT, 'golden', name)),
+  SHIPPED_MODEL,
+];
+
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
-export function wholeNumber(options: Options, name: 'threads' | 'tokens', most: number) {
+export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-new-tokens', most: number) {
   const text = options[name];
   if (text === undefined) return undefined;
   const value = Number(text);

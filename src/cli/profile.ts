@@ -2,17 +2,15 @@ import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import type { DeviceName } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { clockFor } from '../profile/device-clock.ts';
 import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';
 import { describeMachine, machine } from '../profile/machine.ts';
 import type { Workload } from '../profile/pass.ts';
 import { profile } from '../profile/profile.ts';
-import { higher } from '../profile/rates.ts';
 import type { PassRecord } from '../profile/record.ts';
 import { roofsOf } from '../profile/roof-cache.ts';
-import type { Roofs } from '../profile/roofs.ts';
+import { areLow, type Roofs } from '../profile/roofs.ts';
 import { impossible } from '../profile/summary.ts';
 import { profileLines } from '../profile/table.ts';
 import { scaled } from '../profile/text.ts';
@@ -21,9 +19,10 @@ import { imageRows } from '../verify/capture.ts';
 import { openSystemFor } from './ask.ts';
 import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { madeHere } from './publish.ts';
 import { pixelsOf, promptFor } from './question.ts';
-import { bold, dim, say } from './terminal.ts';
+import { bold, dim, print, say, sayPassing } from './terminal.ts';
 
 const DEFAULT_TOKENS = 8;
 const MOST_TOKENS = 4096;
@@ -37,7 +36,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     throw new InputError('qvl profile', 'a picture and a question are needed', remedy);
   }
   const tokens = wholeNumber(options, 'tokens', MOST_TOKENS) ?? DEFAULT_TOKENS;
-  const pictures = await Promise.all(paths.map((path) => readPicture(path))); // bad input is known before any work starts
+  const pictures = await picturesFor(paths, options); // bad input is known before any work starts
   const installed = await clockFor((options.device ?? 'auto') as DeviceName); // wraps what the device is opened with
   const clock = 'unavailable' in installed ? undefined : installed;
   const { system, report, close } = await openSystemFor(options);
@@ -49,8 +48,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     if (tokens > room) throw new InputError('--tokens', `${tokens}, and there is room for ${room}`, 'make fewer');
     const order = shown.map((picture) => paths[pictures.indexOf(picture)]);
     const work: Workload = {
-      pixels: async () =>
-        pixelsOf(await Promise.all(order.map((path) => readPicture(path))), model.config.visual.image_size),
+      pixels: async () => pixelsOf(await picturesFor(order, options), model.config.visual.image_size),
       images: shown.length,
       ids,
       source: imageRows(ids, model.config),
@@ -59,9 +57,9 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     const { device } = model;
     const found = await profile(model, work, {
       clock,
-      onPass: (kind, run) => progress(kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`),
+      onPass: (kind, run) => sayPassing(dim(`  ${kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`}`)),
     });
-    progress('');
+    sayPassing('');
     const roofs = await roofsFor(device, found.stepwise, options);
     const context: ProfileContext = {
       made: await madeHere(),
@@ -70,13 +68,14 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       ...{ roofs, question, prompt: ids.length },
       model: relative('', options.model ?? SHIPPED_MODEL) || '.',
     };
-    console.log(
+    print(
       `${bold(question)}  ${ids.length} tokens in, ${tokens} out · of ${found.runs} runs the one whose model was fastest`,
     );
-    console.log(
-      `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs\n`,
+    print(
+      `roofs: ${roofs.multiplyAdd.toFixed(1)} GFLOP/s, ${roofs.memory.toFixed(1)} GB/s from memory${roofs.caches.map(({ bytes, rate }) => `, ${rate.toFixed(0)} within ${scaled(bytes, 'B')}`).join('')}; an empty launch ${(1000 * roofs.launch).toFixed(0)} µs`,
     );
-    for (const line of profileLines(found, roofs)) console.log(line);
+    print('');
+    for (const line of profileLines(found, roofs)) print(line);
     if (options.trace) await save(options.trace, JSON.stringify(traceEvents(found, device.description)), '--trace');
     if (options.html) await save(options.html, profilePage(context, found), '--html');
     if (options.json) await save(options.json, profileJson(context, found), '--json');
@@ -89,21 +88,25 @@ export async function runProfile(words: string[], options: Options): Promise<voi
 /** A roof that was exceeded is measured anew, but not for ever. */
 const MOST_MEASUREMENTS = 3;
 
-/** Those of an earlier run, if they were high enough: a machine that was busy has low roofs. */
+/** Those of an earlier run, if they are high enough: where launches stand above them, they are measured again before anything is blamed. */
 async function roofsFor(device: Device, pass: PassRecord, options: Options): Promise<Roofs> {
-  const measure = (refresh: boolean) =>
+  const measure = (how: 'kept' | 'higher' | 'anew', why = '') =>
     roofsOf(device, threadsOf(options), {
-      refresh,
-      measuring: () => say(dim('  the roofs of this machine are measured, which takes some seconds')),
+      how,
+      measuring: () => say(dim(`  the roofs of this machine are measured${why}, which takes some seconds`)),
     });
-  let roofs = await measure(options.roofs === true);
-  for (let i = 1; i < MOST_MEASUREMENTS && impossible(pass, roofs).length > 0; i++) {
-    roofs = higher(roofs, await measure(true));
+  let roofs = await measure(options.roofs ? 'anew' : 'kept');
+  for (let i = 1; i < MOST_MEASUREMENTS; i++) {
+    const above = impossible(pass, roofs).length;
+    if (above === 0) break;
+    roofs = await measure(
+      'higher',
+      ` again, as ${above === 1 ? 'a launch stands' : `${above} launches stand`} above them`,
+    );
+  }
+  if (areLow(roofs)) {
+    const others = `other programs took ${(100 * roofs.others!).toFixed(0)} % of the processors meanwhile`;
+    say(dim(`  ${others}: the roofs are too low, and are measured again with the next profile`));
   }
   return roofs;
-}
-
-/** One line that is overwritten, on a terminal alone. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text && dim(`  ${text}`)}`);
 }

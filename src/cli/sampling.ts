@@ -1,21 +1,23 @@
 import { InputError } from '../error.ts';
 import type { AnswerOptions } from '../generate/answer.ts';
-import type { Options } from './options.ts';
+import { GREEDY, requireSampling, type Sampling } from '../generate/sample.ts';
+import { type Options, wholeNumber } from './options.ts';
 
-/** Options of the command that are numbers of an answer's options. What they may be is checked where they are used. */
+/** Options of the command that are numbers of an answer's options. */
 const NUMBERS = {
   temperature: 'temperature',
   'top-k': 'topK',
   'top-p': 'topP',
   'repetition-penalty': 'repetitionPenalty',
   'min-new-tokens': 'minNewTokens',
-  'max-new-tokens': 'maxNewTokens',
   seed: 'seed',
-} as const;
+} as const satisfies Record<string, keyof Sampling>;
 
-/** How answers are to be chosen and where they end. @throws InputError for what is no number */
+const MOST_NEW_TOKENS = 2 ** 31 - 1;
+
+/** How answers are to be chosen and where they end. @throws InputError for what is no number, or none that can be */
 export function answerOptions(options: Options): AnswerOptions {
-  const numbers: Record<string, number> = {};
+  const numbers: { -readonly [Name in keyof Sampling]?: number } = {};
   for (const [name, key] of Object.entries(NUMBERS)) {
     const text = options[name as keyof typeof NUMBERS];
     if (text === undefined) continue;
@@ -24,5 +26,8 @@ export function answerOptions(options: Options): AnswerOptions {
     }
     numbers[key] = Number(text);
   }
-  return { ...numbers, ...(options.stop ? { stop: options.stop } : {}) };
+  const named = new Map(Object.entries(NUMBERS).map(([name, key]) => [key, `--${name}`]));
+  requireSampling({ ...GREEDY, ...numbers }, (key) => named.get(key)!);
+  const maxNewTokens = wholeNumber(options, 'max-new-tokens', MOST_NEW_TOKENS);
+  return { ...numbers, ...(maxNewTokens ? { maxNewTokens } : {}), ...(options.stop ? { stop: options.stop } : {}) };
 }

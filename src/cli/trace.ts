@@ -1,13 +1,13 @@
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { openSystem } from '../generate/system.ts';
-import { readPicture } from '../input/read-picture.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { glob } from '../verify/glob.ts';
 import { findGoldens } from '../verify/open.ts';
-import { recordTrace } from '../verify/trace.ts';
+import { recordTrace, type Trace } from '../verify/trace.ts';
 import { save } from './files.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { picturesFor } from './pictures.ts';
 import { pixelsOf, promptFor } from './question.ts';
 import { dim, say, thousands } from './terminal.ts';
 
@@ -21,22 +21,25 @@ export async function runTrace(words: string[], options: Options): Promise<void>
   const wanted = options.tap ? glob(options.tap) : () => true;
   const { device } = await openDeviceFor(options);
   try {
-    const bytes = await (words.length === 1 ? traceGolden : traceQuestion)(words, device, wanted, options);
-    await save(output, bytes, '-o');
-    say(dim(`  ${output}: ${thousands(bytes.length, 'B')} · ${device.description}`));
+    await (words.length === 1 ? traceGolden : traceQuestion)(words, device, wanted, options, async (trace) => {
+      await save(output, trace.parts, '-o');
+      say(dim(`  ${output}: ${thousands(trace.bytes, 'B')} · ${device.description}`));
+    });
   } finally {
     await closeDevice(device);
   }
 }
 
-type Trace = (
+/** Runs a pass; what it records is written before the model goes. */
+type Tracing = (
   words: string[],
   device: Device,
   wanted: (tap: string) => boolean,
   options: Options,
-) => Promise<Uint8Array>;
+  write: (trace: Trace) => Promise<void>,
+) => Promise<void>;
 
-const traceGolden: Trace = async ([path], device, wanted, options) => {
+const traceGolden: Tracing = async ([path], device, wanted, options, write) => {
   const [found, ...others] = await findGoldens(path, options.model);
   if (others.length > 0) {
     const names = [found, ...others].map(({ name }) => name).join(', ');
@@ -45,34 +48,24 @@ const traceGolden: Trace = async ([path], device, wanted, options) => {
   const { golden, checkpoint, close } = await found.open();
   try {
     const model = loadModel(device, checkpoint.config, checkpoint.load);
-    const bytes = await recordTrace(model, golden, wanted, {
-      producer: 'qwen-vl-ts',
-      device: device.name,
-      ran: device.description,
-      golden: golden.name,
-    });
-    freeModel(model);
-    return bytes;
+    const about = { producer: 'qwen-vl-ts', device: device.name, ran: device.description, golden: golden.name };
+    await write(recordTrace(model, golden, wanted, about)).finally(() => freeModel(model));
   } finally {
     await close();
   }
 };
 
-const traceQuestion: Trace = async (words, device, wanted, options) => {
+const traceQuestion: Tracing = async (words, device, wanted, options, write) => {
   const question = words[words.length - 1];
-  const pictures = await Promise.all(words.slice(0, -1).map((path) => readPicture(path))); // bad input is known before any work starts
+  const pictures = await picturesFor(words.slice(0, -1), options); // bad input is known before any work starts
   const system = await openSystem(options.model ?? SHIPPED_MODEL, device, { memory: memoryBytes(options) });
   try {
     const { model } = system;
     const { ids, shown } = promptFor(system, question, pictures);
     const { image_size: size } = model.config.visual;
     const inputs = { ids, pixels: pixelsOf(shown, size), images: shown.length, size, tokens: new Int32Array(0) };
-    return await recordTrace(model, { name: 'the question', inputs }, wanted, {
-      producer: 'qwen-vl-ts',
-      device: device.name,
-      ran: device.description,
-      question,
-    });
+    const about = { producer: 'qwen-vl-ts', device: device.name, ran: device.description, question };
+    await write(recordTrace(model, { name: 'the question', inputs }, wanted, about));
   } finally {
     await system.close();
   }

@@ -1,35 +1,41 @@
-import { join } from 'node:path';
 import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { DEVICE_NAMES } from '../../tensor/open.ts';
+import { readText } from '../checkpoint/file-source.ts';
 import { InputError } from '../error.ts';
 import { bfloat16Oracle } from '../verify/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
 import { openFullSize } from '../verify/full-size-case.ts';
 import { glob } from '../verify/glob.ts';
+import type { InputRun } from '../verify/input-report.ts';
 import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/read-report.ts';
 import type { Report, Run } from '../verify/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { BFLOAT16 } from '../verify/tolerances.ts';
-import { readText } from './files.ts';
-import { memoryBytes, type Options, openDeviceFor, ROOT } from './options.ts';
+import { memoryBytes, type Options, openDeviceFor, SHIPPED_GOLDENS } from './options.ts';
 import { madeHere, publish } from './publish.ts';
-import { dim, say } from './terminal.ts';
+import { dim, say, sayPassing } from './terminal.ts';
+import { verifyInputs } from './verify-inputs.ts';
 
 const ORACLE = `cpu${BFLOAT16}`;
-const LARGEST_REPORT = 256 * 2 ** 20;
-
-/** What comes with the project. */
-const SHIPPED = [join(ROOT, 'golden', 'quirks'), join(ROOT, 'golden', 'tiny')];
+const LARGEST_REPORT = 64 * 2 ** 20;
 
 /** `qvl verify [GOLDEN…]`, or `qvl verify --judge FILE`: see `qvl help`. */
 export async function runVerify(words: string[], options: Options): Promise<void> {
-  await publish(options.judge ? await savedReport(words, options.judge) : await measureAll(words, options), options);
+  await publish(
+    options.judge ? await savedReport(words, options, options.judge) : await measureAll(words, options),
+    options,
+  );
 }
 
-async function savedReport(words: string[], path: string): Promise<Report> {
+/** What is for measuring alone. */
+const MEASURING = ['model', 'device', 'threads', 'memory', 'tap', 'mode', 'resume'] as const;
+
+async function savedReport(words: string[], options: Options, path: string): Promise<Report> {
+  const idle = MEASURING.find((name) => options[name] !== undefined);
+  if (idle) throw new InputError(`--${idle}`, 'it is not for --judge, which measures nothing', 'leave it out');
   if (words.length > 0) {
     throw new InputError('qvl verify --judge', `${words.length} goldens too`, 'give the saved file alone');
   }
@@ -39,7 +45,7 @@ async function savedReport(words: string[], path: string): Promise<Report> {
 /** What to compare of the goldens. */
 type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume' | 'memory'>;
 
-async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs'>> {
+async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs' | 'inputs'>> {
   const selection: Selection = {
     modes: readModes(options.mode),
     wanted: options.tap ? glob(options.tap) : () => true,
@@ -47,15 +53,28 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
     memory: memoryBytes(options),
   };
   const devices = deviceNames(options);
-  const paths = words.length > 0 ? words : SHIPPED;
+  const inputs: InputRun[] = [];
+  const paths: string[] = [];
+  for (const path of words.length > 0 ? words : SHIPPED_GOLDENS) {
+    const run = await verifyInputs(path, options);
+    if (run) inputs.push(run);
+    else paths.push(path);
+  }
+  if (paths.length === 0) {
+    if (!options.html) return { made: await madeHere(), runs: [], inputs };
+    throw new InputError('--html', 'there are no activations to show', 'leave it out, or name a golden of activations');
+  }
   const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
+  if (options.resume !== undefined && !cases.some((each) => 'measure' in each)) {
+    throw new InputError('--resume', 'none of the goldens is at full size', 'leave it out; they take seconds');
+  }
   const runs: Run[] = [];
   for (const name of devices) runs.push(...(await onDevice(name, cases, selection, options)));
   if (runs.length === 0) {
     const found = options.tap ? `no activation is called ${options.tap.join(' or ')}` : 'nothing could be compared';
     throw new InputError('qvl verify', found, 'see "qvl inspect --taps" for the names');
   }
-  return { made: await madeHere(), runs };
+  return { made: await madeHere(), runs, ...(inputs.length > 0 ? { inputs } : {}) };
 }
 
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
@@ -91,23 +110,22 @@ async function openNamed(name: string, options: Options): Promise<Device> {
 }
 
 async function measured(each: Case, device: Device, selection: Selection): Promise<Run> {
-  const live = process.stderr.isTTY === true;
   const label = `${each.name} × ${device.name}`;
   const stages = estimator();
   const run = await runGolden(each, device, {
     ...selection,
     onStage(name, share) {
       const line = dim(`  ${label}  ${name.padEnd(24)} ${(100 * share).toFixed(0).padStart(3)} %${stages(share)}`);
-      if (live) process.stderr.write(`\r\x1b[K${line}`);
+      if (process.stderr.isTTY) sayPassing(line);
       else say(line);
     },
     onProgress(mode, done, total) {
-      if (live) process.stderr.write(`\r\x1b[K${dim(`  ${label} ${mode} ${done} of ${total} taps`)}`);
+      sayPassing(dim(`  ${label} ${mode} ${done} of ${total} taps`));
     },
   });
   const seconds = run.seconds.toFixed(1).padStart(6);
   const peak = (process.resourceUsage().maxRSS / 2 ** 20).toFixed(1);
-  say(`${live ? '\r\x1b[K' : ''}${dim(`  ${label.padEnd(24)} ${seconds} s  ${device.description}, peak ${peak} GB`)}`);
+  say(dim(`  ${label.padEnd(24)} ${seconds} s  ${device.description}, peak ${peak} GB`));
   return run;
 }
 

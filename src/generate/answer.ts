@@ -1,3 +1,4 @@
+import { createCaller } from '../../tensor/caller.ts';
 import { free } from '../../tensor/tensor.ts';
 import { InputError, TextError } from '../error.ts';
 import type { Picture } from '../input/image.ts';
@@ -26,7 +27,7 @@ export interface AnswerOptions extends Partial<Sampling> {
   readonly stop?: readonly string[];
   /** See `PromptOptions`. */
   readonly allowSpecial?: boolean;
-  /** Gives up what has not started and ends with the signal's reason. */
+  /** Gives up what this answer has not started, and nothing of other answers; ends with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Told when a stage begins: `vision encoder`, `adapter`, `prefill`, `decode`. */
   readonly onStage?: (name: string) => void;
@@ -61,15 +62,21 @@ export async function* answers(
   questions: readonly Question[],
   options: AnswerOptions = {},
 ): AsyncGenerator<AnswerPiece & { readonly question: number }, void, void> {
+  if (questions.length === 0) return;
   const { tokenizer, checkpoint, model } = system;
-  const { onStage = () => undefined, signal } = options;
+  const { onStage = () => undefined } = options;
   const sampling = samplingOf(system, options);
   const maxNewTokens = options.maxNewTokens ?? checkpoint.generation.max_new_tokens;
   if (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
     throw new InputError('maxNewTokens', `${maxNewTokens}, expected a whole number above 0`, 'give such a number');
   }
   const prompts = questions.map((question) => promptOf(system, question, options));
-  const stops = checkpoint.generation.chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  requireRoom(sampling.minNewTokens, maxNewTokens, checkpoint.config.max_position_embeddings - longest);
+  const { chat_format, eos_token_id } = checkpoint.generation;
+  const own = chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
+  const ending = new Set([...own, ...eos_token_id]);
+  const stops = [...ending];
   const texts = questions.map(() => ({
     stream: createTextStream(tokenizer, { hidden: stops }),
     until: createStopText(options.stop ?? []),
@@ -77,19 +84,18 @@ export async function* answers(
 
   const shown = prompts.flatMap(({ images }, i) => images.map(({ picture }) => questions[i].pictures[picture - 1]));
   const sight = options.sight ?? createSight(model);
-  const cancel = () => model.device.queue.cancel(signal?.reason);
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', cancel);
+  options.signal?.throwIfAborted();
+  const caller = createCaller(model.device, options.signal);
   try {
-    const features = shown.length > 0 ? await sight.look(shown, onStage) : undefined;
+    const features = shown.length > 0 ? await sight.look(shown, caller, onStage) : undefined;
     try {
       onStage('prefill');
       const ids = prompts.map((prompt) => prompt.ids);
       const tokens = generate(model, ids, features && { features, source: imageRows(prompts) }, {
         maxNewTokens,
         samplers: ids.map((prompt) => createSampler(sampling, prompt, stops)),
-        ends: (prompt, id) => stops.includes(id) || texts[prompt].until.stopped,
-        ...(signal ? { signal } : {}),
+        ends: (prompt, id) => ending.has(id) || texts[prompt].until.stopped,
+        caller,
       });
       let first = true;
       for await (const { prompt, id } of tokens) {
@@ -106,7 +112,7 @@ export async function* answers(
       if (features && features.internal.freedBy === undefined) free(features);
     }
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    caller.leave();
     if (!options.sight) sight.free();
   }
 }
@@ -123,6 +129,14 @@ function samplingOf({ checkpoint: { generation } }: System, options: AnswerOptio
   };
   requireSampling(sampling);
   return sampling;
+}
+
+/** @throws InputError where an answer cannot become as long as it must */
+function requireRoom(minNewTokens: number, maxNewTokens: number, left: number): void {
+  const limit = Math.min(maxNewTokens, left);
+  if (minNewTokens <= limit) return;
+  const why = limit === maxNewTokens ? 'which maxNewTokens allows' : 'for which the prompt leaves room';
+  throw new InputError('minNewTokens', `${minNewTokens}, expected at most the ${limit} ${why}`, 'give fewer');
 }
 
 function promptOf({ tokenizer, checkpoint }: System, question: Question, { allowSpecial = false }: AnswerOptions) {

@@ -1,8 +1,10 @@
 import { argmax } from '../../kernels/argmax.ts';
 import { embedding } from '../../kernels/embedding.ts';
+import { type Caller, createCaller } from '../../tensor/caller.ts';
+import type { HostData } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
-import { TextError } from '../error.ts';
+import { ScoreError, TextError } from '../error.ts';
 import { type Cache, createCache, decode, freeCache, logits, type Model, type PlacedImages } from '../model/qwen-vl.ts';
 import type { Sampler } from './sample.ts';
 
@@ -15,8 +17,8 @@ export interface GenerateOptions {
   readonly samplers: readonly Sampler[];
   /** Asked after each token: whether the answer to that prompt ends with it. */
   readonly ends: (prompt: number, id: number) => boolean;
-  /** Ends with the signal's reason before the next step. */
-  readonly signal?: AbortSignal;
+  /** In whose name it is done; its signal ends it. */
+  readonly caller?: Caller;
 }
 
 /** A token of the answer to one of the prompts. */
@@ -31,13 +33,13 @@ export interface GeneratedToken {
  * to the byte of its scores, whatever other prompts there are.
  *
  * @param images what replaces the embeddings of image positions, counted through all prompts
- * @throws TextError when a prompt leaves no room for an answer
+ * @throws TextError when a prompt leaves no room for an answer; ScoreError at the first token whose scores are no numbers
  */
 export async function* generate(
   model: Model,
   prompts: readonly Int32Array[],
   images: PlacedImages | undefined,
-  { maxNewTokens, samplers, ends, signal }: GenerateOptions,
+  { maxNewTokens, samplers, ends, caller = createCaller(model.device) }: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, void, void> {
   const longest = model.config.max_position_embeddings;
   const rooms = prompts.map(({ length }) => {
@@ -45,19 +47,16 @@ export async function* generate(
     throw new TextError('prompt', `${length} tokens, expected fewer than ${longest}`, 'shorten it');
   });
   const capacities = prompts.map(({ length }, i) => Math.ceil((length + rooms[i]) / CACHE_STEP) * CACHE_STEP);
-  const cache = createCache(model, ...capacities);
+  const cache = caller.launch(() => createCache(model, ...capacities));
   try {
     let fed: readonly Int32Array[] = prompts;
     for (let made = 0; fed.some(({ length }) => length > 0); made++) {
-      signal?.throwIfAborted();
       const active = [...prompts.keys()].filter((i) => fed[i].length > 0);
-      const chosen = await next(
-        model,
-        fed,
-        cache,
-        made === 0 ? images : undefined,
-        active.map((i) => samplers[i]),
-      );
+      const chosen = await next(model, {
+        ...{ fed, cache, caller, token: made + 1 },
+        images: made === 0 ? images : undefined,
+        samplers: active.map((i) => samplers[i]),
+      });
       const following = prompts.map(() => new Int32Array(0));
       for (const [at, prompt] of active.entries()) {
         const id = chosen[at];
@@ -72,25 +71,49 @@ export async function* generate(
   }
 }
 
-/** Feeds tokens and chooses the next one of each sequence that got some. */
-async function next(
-  model: Model,
-  fed: readonly Int32Array[],
-  cache: Cache,
-  images: PlacedImages | undefined,
-  samplers: readonly Sampler[],
-): Promise<ArrayLike<number>> {
+/** What is fed to make the next token of some sequences. */
+interface Step {
+  readonly fed: readonly Int32Array[];
+  readonly cache: Cache;
+  readonly images: PlacedImages | undefined;
+  /** Of the sequences that get some. */
+  readonly samplers: readonly Sampler[];
+  readonly caller: Caller;
+  /** Which one of the answer, from 1. */
+  readonly token: number;
+}
+
+/**
+ * Feeds tokens and chooses the next one of each sequence that got some.
+ *
+ * @throws ScoreError where a score is NaN or infinite
+ */
+async function next(model: Model, { fed, cache, images, samplers, caller, token }: Step): Promise<ArrayLike<number>> {
   const onDevice = samplers.every(({ likeliest }) => likeliest);
-  const wanted = scope<Tensor>(() => {
-    const scores = nextScores(model, fed, cache, images);
-    return onDevice ? argmax(scores) : scores;
+  const { data } = caller.launch(() => {
+    const wanted = scope<Tensor>(() => {
+      const scores = nextScores(model, fed, cache, images);
+      return onDevice ? argmax(scores) : scores;
+    });
+    const result = { data: read(wanted) };
+    free(wanted);
+    return result;
   });
-  const result = read(wanted);
-  free(wanted);
-  const values = await result;
-  if (onDevice) return values;
+  const values = await data;
+  if (onDevice) return likeliest(values, token);
   const V = model.config.vocab_size;
   return samplers.map((sampler, i) => sampler.choose(values.subarray(i * V, (i + 1) * V)));
+}
+
+/**
+ * What `argmax` gave for scores.
+ *
+ * @param token which one of the answer, from 1
+ * @throws ScoreError
+ */
+export function likeliest(chosen: HostData, token: number): HostData {
+  if (chosen.includes(-1)) throw new ScoreError(token);
+  return chosen;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { InputError } from '../error.ts';
+import { InputError, ScoreError } from '../error.ts';
 import { splitMix64 } from './random.ts';
 
 /** How the next token is chosen. */
@@ -29,26 +29,30 @@ export const GREEDY: Sampling = {
 export interface Sampler {
   /** Whether the likeliest token is all that is asked for: then scores need not leave the device. */
   readonly likeliest: boolean;
-  /** @param scores `[V]` */
+  /** @param scores `[V]` @throws ScoreError where one is NaN or infinite */
   choose(scores: ArrayLike<number>): number;
   /** Takes up a token that was chosen. */
   accept(id: number): void;
 }
 
-/** @throws InputError that names the first impossible value */
-export function requireSampling(sampling: Sampling): void {
+/**
+ * @param called what a value is called where it was given
+ * @throws InputError that names the first impossible value
+ */
+export function requireSampling(sampling: Sampling, called: (name: keyof Sampling) => string = (name) => name): void {
   const { temperature, topK, topP, repetitionPenalty, minNewTokens, seed } = sampling;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 0;
   const rules: [keyof Sampling, boolean, string][] = [
     ['temperature', temperature >= 0 && temperature <= 1e4, 'a number from 0 to 10,000'],
     ['topK', whole(topK), 'a whole number, 0 for no limit'],
     ['topP', topP >= 0 && topP <= 1, 'a number from 0 to 1'],
-    ['repetitionPenalty', repetitionPenalty > 0 && repetitionPenalty <= 1e4, 'a number above 0 and up to 10,000'],
+    // Smaller ones would make scores infinite.
+    ['repetitionPenalty', repetitionPenalty >= 1e-4 && repetitionPenalty <= 1e4, 'a number from 0.0001 to 10,000'],
     ['minNewTokens', whole(minNewTokens), 'a whole number'],
     ['seed', whole(seed), 'a whole number from 0 to 2^53 − 1'],
   ];
   for (const [name, holds, expected] of rules) {
-    if (!holds) throw new InputError(name, `${sampling[name]}, expected ${expected}`, 'give such a value');
+    if (!holds) throw new InputError(called(name), `${sampling[name]}, expected ${expected}`, 'give such a value');
   }
 }
 
@@ -71,6 +75,7 @@ export function createSampler(sampling: Sampling, prompt: Int32Array, stops: rea
 
   function adjusted(scores: ArrayLike<number>): Float64Array {
     const values = Float64Array.from(scores);
+    if (!values.every(Number.isFinite)) throw new ScoreError(made + 1);
     for (const id of seen)
       values[id] = values[id] > 0 ? values[id] / repetitionPenalty : values[id] * repetitionPenalty;
     if (made < minNewTokens) for (const id of stops) values[id] = Number.NEGATIVE_INFINITY;
@@ -112,7 +117,10 @@ function draw(
   const floor = topK > 0 ? 0 : ((1 - topP) * total) / weights.length;
   let candidates = Uint32Array.from(weights.keys()).filter((id) => weights[id] > 0 && weights[id] >= floor);
   candidates.sort((a, b) => scores[b] - scores[a] || a - b);
-  if (topK > 0) candidates = candidates.subarray(0, topK);
+  if (topK > 0 && topK < candidates.length) {
+    const least = scores[candidates[topK - 1]];
+    candidates = candidates.filter((id) => scores[id] >= least); // as likely as the last of them is as good, as in transformers
+  }
 
   const mass = topK > 0 ? candidates.reduce((sum, id) => sum + weights[id], 0) : total;
   let count = 0;

@@ -1,18 +1,23 @@
 import { append } from '../../kernels/append.ts';
+import type { Caller } from '../../tensor/caller.ts';
 import { keep, scope } from '../../tensor/scope.ts';
-import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { free, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { Picture } from '../input/image.ts';
 import { pixels } from '../input/resize.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 
-/** What a model saw in the pictures it was last shown, so that a conversation does not look at them again every turn. */
+/**
+ * What a model saw in the pictures it was last shown, so that a conversation does not look at them again every turn. Several
+ * callers may look at once: a picture that one is looking at is waited for by the others, and what anybody needs is not forgotten.
+ */
 export interface Sight {
   /**
-   * @param onStage told when `vision encoder` and `adapter` begin, if there is a picture that was not seen yet
+   * @param caller in whose name it is done
+   * @param onStage told when `vision encoder` and `adapter` begin, if there is a picture that nobody has seen or is looking at yet
    * @returns `[B·Q, C]`, the caller's to free
    */
-  look(pictures: readonly Picture[], onStage: (name: string) => void): Promise<Tensor>;
-  /** Forgets everything. */
+  look(pictures: readonly Picture[], caller: Caller, onStage: (name: string) => void): Promise<Tensor>;
+  /** Forgets everything, now or when nobody needs it any more, and remembers nothing from now on. */
   free(): void;
 }
 
@@ -22,61 +27,109 @@ export function createSight(model: Model, most = 16): Sight {
   const { image_size: size, n_queries: rows } = config.visual;
   /** From the picture that was shown longest ago to the last. */
   const seen = new Map<Picture, Tensor>();
+  /** What somebody is looking at; fulfilled when that has ended, well or not. */
+  const looking = new Map<Picture, Promise<void>>();
+  /** How many callers need a picture to be remembered until they have their features. */
+  const needed = new Map<Picture, number>();
+  let closed = false;
 
   const encode = (picture: Picture): Tensor =>
     scope<Tensor>(() =>
       encodePatches(model, tensor(device, pixels(picture, size), [3 * size, size], { label: 'pixels' })),
     );
 
-  async function see(pictures: readonly Picture[], onStage: (name: string) => void): Promise<void> {
-    if (pictures.length === 0) return;
+  /** The features of pictures that nobody has seen. */
+  async function see(
+    pictures: readonly Picture[],
+    caller: Caller,
+    onStage: (name: string) => void,
+  ): Promise<readonly Tensor[]> {
     onStage('vision encoder');
-    const encoded = pictures.map(encode);
-    await device.queue.idle(); // only so that the two stages can be told apart
-    onStage('adapter');
-    const features = encoded.map((patches) => keep(adaptFeatures(model, patches)));
-    for (const patches of encoded) free(patches);
+    const encoded = caller.launch(() => keep(scope<Tensor[]>(() => pictures.map(encode))));
+    let features: readonly Tensor[];
     try {
-      await Promise.all(features.map(read)); // a look that failed or was given up must not be remembered
+      await caller.launch(() => ({ done: device.queue.reached() })).done; // only so that the two stages can be told apart
+      onStage('adapter');
+      const adapt = (patches: Tensor) => adaptFeatures(model, patches);
+      features = caller.launch(() => keep(scope<Tensor[]>(() => encoded.map(adapt))));
+    } finally {
+      freeAll(device, encoded);
+    }
+    try {
+      await Promise.all(caller.launch(() => features.map((each) => ({ read: read(each) }))).map(({ read }) => read));
+      return features; // a look that failed or was given up must not be remembered
     } catch (error) {
-      for (const failed of features) free(failed);
+      freeAll(device, features);
       throw error;
     }
-    for (const [i, picture] of pictures.entries()) seen.set(picture, features[i]);
   }
 
-  function forget(wanted: ReadonlySet<Picture>): void {
+  /** The same; the others wait for it meanwhile, and look themselves if it comes to nothing. */
+  async function remember(pictures: readonly Picture[], caller: Caller, onStage: (name: string) => void) {
+    let ended = (): void => undefined;
+    const end = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    for (const picture of pictures) looking.set(picture, end);
+    try {
+      const features = await see(pictures, caller, onStage);
+      for (const [i, picture] of pictures.entries()) seen.set(picture, features[i]);
+    } finally {
+      for (const picture of pictures) looking.delete(picture);
+      ended();
+    }
+  }
+
+  /** Frees what there is no room for, from what was shown longest ago on. */
+  function forget(except?: ReadonlySet<Picture>): void {
     for (const [picture, features] of seen) {
-      if (seen.size <= most) return;
-      if (wanted.has(picture)) continue;
+      if (!closed && seen.size <= most) return;
+      if (needed.has(picture) || (!closed && except?.has(picture))) continue;
       free(features);
       seen.delete(picture);
     }
   }
 
+  function need(picture: Picture, more: 1 | -1): void {
+    const callers = (needed.get(picture) ?? 0) + more;
+    if (callers > 0) needed.set(picture, callers);
+    else needed.delete(picture);
+  }
+
+  /** The features of pictures that have been seen, one below the other. */
+  function gather(pictures: readonly Picture[]): Tensor {
+    const shape = [pictures.length * rows, config.visual.output_dim];
+    let together = tensor(device, () => new Float32Array(shape[0] * shape[1]), shape, { label: 'image features' });
+    for (const [i, picture] of pictures.entries()) {
+      const features = seen.get(picture)!;
+      seen.delete(picture);
+      seen.set(picture, features);
+      together = append(together, features, tensor(device, Int32Array.of(i * rows, 0, rows), [1, 3]));
+    }
+    return together;
+  }
+
   return {
-    async look(pictures, onStage) {
+    async look(pictures, caller, onStage) {
       const wanted = new Set(pictures);
-      await see(
-        [...wanted].filter((picture) => !seen.has(picture)),
-        onStage,
-      );
-      return scope<Tensor>(() => {
-        const shape = [pictures.length * rows, config.visual.output_dim];
-        let together = tensor(device, () => new Float32Array(shape[0] * shape[1]), shape, { label: 'image features' });
-        for (const [i, picture] of pictures.entries()) {
-          const features = seen.get(picture)!;
-          seen.delete(picture);
-          seen.set(picture, features);
-          together = append(together, features, tensor(device, Int32Array.of(i * rows, 0, rows), [1, 3]));
+      for (const picture of wanted) need(picture, 1);
+      try {
+        for (;;) {
+          const missing = [...wanted].filter((picture) => !seen.has(picture));
+          if (missing.length === 0) break;
+          const unseen = missing.filter((picture) => !looking.has(picture));
+          if (unseen.length > 0) await remember(unseen, caller, onStage);
+          else await caller.wait(looking.get(missing[0])!);
         }
+        return caller.launch(() => keep(scope<Tensor>(() => gather(pictures))));
+      } finally {
+        for (const picture of wanted) need(picture, -1);
         forget(wanted);
-        return together;
-      });
+      }
     },
     free() {
-      for (const features of seen.values()) free(features);
-      seen.clear();
+      closed = true;
+      forget();
     },
   };
 }

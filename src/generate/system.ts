@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device, Driver } from '../../tensor/device.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
 import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
+import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError, InputError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
@@ -36,11 +36,7 @@ export async function openSystem(folder: string, device: Device, options: Memory
   const checkpoint = await openCheckpoint(folder);
   try {
     const vocabulary = join(folder, 'qwen.tiktoken');
-    const text = await readFile(vocabulary, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-      throw new CheckpointError(vocabulary, `cannot be read (${cause.code})`, 'put the tokenizer file there', {
-        cause,
-      });
-    });
+    const text = await readVocabularyFile(vocabulary);
     const { config } = checkpoint;
     const tokenizer = createTokenizer(text, vocabulary, config.visual.n_queries);
     if (tokenizer.special.imageStart !== config.visual.image_start_id) {

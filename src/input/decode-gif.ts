@@ -5,10 +5,10 @@ import type { Size } from './image.ts';
 const codes = 4096;
 const maximumCompression = (codes * 8) / 3;
 
-/** The canvas, as the header declares it. @throws Error on a header that is cut. */
+/** The canvas: what the header declares, and as in PIL as much more as the first frame needs. @throws Error without a frame */
 export function sizeOfGif(bytes: Uint8Array): Size {
-  if (bytes.length < 13) throw new Error('the header is cut');
-  return { width: word(bytes, 6), height: word(bytes, 8) };
+  const { left, top, width, height } = findFrame(bytes);
+  return { width: Math.max(word(bytes, 6), left + width), height: Math.max(word(bytes, 8), top + height) };
 }
 
 /**
@@ -19,7 +19,6 @@ export function sizeOfGif(bytes: Uint8Array): Size {
 export function decodeGif(bytes: Uint8Array): Uint8Array {
   const { width, height } = sizeOfGif(bytes);
   const frame = findFrame(bytes);
-  if (frame.left + frame.width > width || frame.top + frame.height > height) throw new Error('a frame off the canvas');
   if (frame.width * frame.height > bytes.length * maximumCompression) throw new Error('the pixel data are cut');
 
   const indices = decompress(bytes, frame.data, frame.width * frame.height);
@@ -51,43 +50,79 @@ interface Frame {
   data: number;
 }
 
-/** Walks the blocks up to the first image descriptor (section 20). */
+/** Walks the blocks up to the first image descriptor (section 20); as in PIL, stray bytes between blocks are passed over. */
 function findFrame(bytes: Uint8Array): Frame {
+  if (bytes.length < 13) throw new Error('the header is cut');
   const table = (flags: number) => (flags & 0x80 ? 2 << (flags & 7) : 0);
   const global = table(bytes[10]);
   let transparent = 0;
   for (let at = 13 + 3 * global; at < bytes.length; ) {
     const kind = bytes[at];
-    if (kind === 0x2c) {
+    if (kind === trailer) break;
+    if (kind === imageDescriptor) {
       const flags = bytes[at + 9];
       const local = table(flags);
       const data = at + 10 + 3 * local;
       if (data >= bytes.length) break;
       const [left, top, width, height] = [1, 3, 5, 7].map((offset) => word(bytes, at + offset));
-      const colours = local ? paletteOf(bytes, at + 10, local) : paletteOf(bytes, 13, global);
+      if (width === 0 || height === 0) throw new Error('a first frame without pixels');
+      const palettes = [bytes.subarray(at + 10, data), bytes.subarray(13, 13 + 3 * global)];
+      const colours = coloursOf(palettes.find((palette) => !palette.every(isGreyOfItsIndex)));
       return { left, top, width, height, interlaced: (flags & 0x40) !== 0, transparent, colours, data };
     }
-    if (kind !== 0x21) throw new Error('an unknown block, or no picture at all');
-    if (bytes[at + 1] === 0xf9 && bytes[at + 3] & 1) transparent = bytes[at + 6];
-    at += 2;
-    while (bytes[at]) at += 1 + bytes[at];
-    at += 1;
+    if (kind !== extension) {
+      at += 1;
+      continue;
+    }
+    const [label, length] = bytes.subarray(at + 1, at + 3);
+    if (label === graphicControl && length > 0) {
+      const isTransparent = (bytes[at + 3] & 1) !== 0;
+      if (length < (isTransparent ? 4 : 3) || at + 6 >= bytes.length) throw new Error('a control block is cut');
+      if (isTransparent) transparent = bytes[at + 6];
+    }
+    at = afterExtension(bytes, at + 2, label);
   }
   throw new Error('the file ends before its first frame');
 }
 
+const [imageDescriptor, extension, graphicControl, comment, application, trailer] = [
+  0x2c, 0x21, 0xf9, 0xfe, 0xff, 0x3b,
+];
+
+/**
+ * Where an extension ends whose blocks start at `at`.
+ *
+ * QUIRK: PIL reads a first block before it looks for the empty one that ends the extension, and of a loop count another. If
+ * that was the empty one already, it goes on. Not in a comment.
+ */
+function afterExtension(bytes: Uint8Array, at: number, label: number): number {
+  const next = (from: number) => from + 1 + (bytes[from] ?? 0);
+  let end = at;
+  if (label !== comment) {
+    const loops = label === application && startsWith(bytes.subarray(at + 1, next(at)), 'NETSCAPE2.0');
+    end = loops ? next(next(at)) : next(at);
+  }
+  while (bytes[end]) end = next(end);
+  return end + 1;
+}
+
+const startsWith = (bytes: Uint8Array, text: string) => String.fromCharCode(...bytes.subarray(0, text.length)) === text;
+
 /** As in PIL, an index outside the palette is black, and without a palette it is a grey. */
-function paletteOf(bytes: Uint8Array, start: number, count: number): Uint8Array {
+function coloursOf(palette: Uint8Array | undefined): Uint8Array {
+  if (!palette) return Uint8Array.from({ length: 256 * 3 }, (_, i) => Math.floor(i / 3));
   const colours = new Uint8Array(256 * 3);
-  if (count > 0) colours.set(bytes.subarray(start, start + 3 * count));
-  else for (let i = 0; i < colours.length; i++) colours[i] = Math.floor(i / 3);
+  colours.set(palette);
   return colours;
 }
+
+/** QUIRK: PIL takes a palette of which this holds throughout for none, were it the frame's own and there a common one. */
+const isGreyOfItsIndex = (value: number, i: number) => value === Math.floor(i / 3);
 
 /** LZW with codes of growing width (appendix F): a code names its prefix's code and the index appended to it. */
 function decompress(bytes: Uint8Array, start: number, count: number): Uint8Array {
   const rootBits = bytes[start];
-  if (rootBits < 1 || rootBits > 8) throw new Error(`no such code size (${rootBits})`);
+  if (rootBits > 12) throw new Error(`no such code size (${rootBits})`);
   const clear = 1 << rootBits;
   const prefix = new Uint16Array(codes);
   const suffix = new Uint8Array(codes);
@@ -127,15 +162,15 @@ function decompress(bytes: Uint8Array, start: number, count: number): Uint8Array
   return indices;
 }
 
-/** Reads codes, lowest bit first, from a chain of blocks of up to 255 bytes. */
+/** Reads codes, lowest bit first, from blocks of up to 255 bytes. As in PIL, an empty one is no end, and a cut one is nothing. */
 function codeReader(bytes: Uint8Array, at: number): (bits: number) => number {
   let left = 0;
   let held = 0;
   let heldBits = 0;
   return (bits) => {
     while (heldBits < bits) {
-      if (left === 0) left = bytes[at++] ?? 0;
-      if (left === 0 || at >= bytes.length) throw new Error('the pixel data are cut');
+      while (left === 0 && at < bytes.length) left = bytes[at++];
+      if (at + left > bytes.length || left === 0) throw new Error('the pixel data are cut');
       held |= bytes[at++] << heldBits;
       heldBits += 8;
       left -= 1;

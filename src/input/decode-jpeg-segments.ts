@@ -24,16 +24,48 @@ export interface JpegFrame extends Size {
 /** Scans, tables and what cameras add come to a few hundred at most. */
 const maximumSegments = 4096;
 
-/** Walks the segments up to the end marker or the end of the file, stepping over compressed data. @throws Error if cut. */
+export interface JpegScan {
+  /** `tableKeys` is as it stands in the file: DC table · 16 + AC table. */
+  components: { id: number; index: number; tableKeys: number }[];
+  /** The first coefficient in zigzag order is 0; the last is 63 in a sequential picture. */
+  last: number;
+  /** A progressive scan that adds a bit to means already sent. */
+  refines: boolean;
+}
+
+/** The scan header (T.81 B.2.3). @throws Error when it is damaged */
+export function readScan(data: Uint8Array, frame: JpegFrame): JpegScan {
+  const count = data[0];
+  if (data.length < 4 || data.length !== 4 + 2 * count) throw new Error('a scan header is damaged');
+  const components = Array.from({ length: count }, (_, i) => {
+    const [id, tableKeys] = data.subarray(1 + 2 * i);
+    const index = frame.components.findIndex((component) => component.id === id);
+    if (index < 0) throw new Error('a scan header is damaged');
+    return { id, index, tableKeys };
+  });
+  const last = frame.progressive ? data[data.length - 2] : 63;
+  if (frame.progressive && count > 1 && last > 0) throw new Error('a scan header is damaged');
+  return { components, last, refines: frame.progressive && data[data.length - 1] >> 4 > 0 };
+}
+
+/**
+ * Walks the segments up to the end marker or the end of the file, stepping over compressed data. Behind a scan it also ends
+ * at a segment that is cut or damaged. @throws Error when one before it is
+ */
 export function* segmentsOf(bytes: Uint8Array): Generator<JpegSegment> {
   let count = 0;
+  let scanned = false;
   for (let start = nextMarker(bytes, 2); start >= 0; ) {
     if (++count > maximumSegments) throw new Error(`more than ${maximumSegments} segments`);
     const marker = bytes[start + 1];
     const alone = marker === 0xd9 || marker === 0x01 || isRestart(marker);
     const length = alone ? 0 : (bytes[start + 2] << 8) | bytes[start + 3];
     const end = start + 2 + length;
-    if (end > bytes.length || (!alone && !(length >= 2))) throw new Error('a segment is cut or damaged');
+    if (end > bytes.length || (!alone && !(length >= 2))) {
+      if (scanned) return;
+      throw new Error('a segment is cut or damaged');
+    }
+    scanned ||= marker === 0xda;
     yield { marker, data: alone ? new Uint8Array(0) : bytes.subarray(start + 4, end), start, end };
     if (marker === 0xd9) return;
     start = nextMarker(bytes, end);

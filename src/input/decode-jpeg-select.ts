@@ -1,9 +1,10 @@
 /** A JPEG with fewer components, made without decoding one: each component's bits stand by themselves and are copied. */
 import { type BitCopier, copyBits, type HuffmanTable, readHuffmanTables } from './decode-jpeg-bits.ts';
-import { type JpegFrame, nextMarker, segmentsOf } from './decode-jpeg-segments.ts';
+import { adobeSegment, concatenate, segment } from './decode-jpeg-header.ts';
+import { type JpegFrame, type JpegScan, nextMarker, readScan, segmentsOf } from './decode-jpeg-segments.ts';
 
 /**
- * @param keep which components stay, in the frame's order
+ * @param keep which components stay, in the frame's order; the first must be one of the largest sampling
  * @param adobeTransform what the new file says of their colours: 0 RGB, 1 YCbCr
  * @returns a JPEG of the same size and coding
  * @throws Error on data that are cut or broken, or samplings and scans that the new file could not express
@@ -17,7 +18,7 @@ export function selectComponents(
   // Blocks are counted in units of the largest sampling: it must survive.
   const first = frame.components[keep[0]];
   if (first.h !== frame.maximumH || first.v !== frame.maximumV) throw new Error('an unusual sampling');
-  const parts = [Uint8Array.of(0xff, 0xd8), segment(0xee, [...ascii('Adobe'), 0, 100, 0, 0, 0, 0, adobeTransform])];
+  const parts = [Uint8Array.of(0xff, 0xd8), adobeSegment(adobeTransform)];
   const tables = new Map<number, HuffmanTable>();
   let interval = 0;
 
@@ -40,6 +41,12 @@ export function selectComponents(
         // Alone in a scan, a component has only the blocks of its own size, without those that fill up the others'.
         if (kept.length === 1) throw new Error('an unusual order of scans');
         parts.push(copyInterleaved(copyBits(bytes, end), scan, frame, tables, keep, interval));
+        if (!frame.progressive && scan.components.length === frame.components.length) {
+          // The only scan: what follows is no part of the picture, but libjpeg looks at it.
+          const rest = nextMarker(bytes, end);
+          parts.push(rest < 0 ? Uint8Array.of(0xff, 0xd9) : bytes.subarray(rest));
+          break;
+        }
       }
     } else {
       parts.push(bytes.subarray(start, end));
@@ -48,34 +55,10 @@ export function selectComponents(
   return concatenate(parts);
 }
 
-interface Scan {
-  /** `tableKeys` is as it stands in the file: DC table · 16 + AC table. */
-  components: { id: number; index: number; tableKeys: number }[];
-  /** The first coefficient in zigzag order is 0; the last is 63 in a sequential picture. */
-  last: number;
-  /** A progressive scan that adds a bit to means already sent. */
-  refines: boolean;
-}
-
-/** The scan header (T.81 B.2.3). */
-function readScan(data: Uint8Array, frame: JpegFrame): Scan {
-  const count = data[0];
-  if (data.length < 4 || data.length !== 4 + 2 * count) throw new Error('a scan header is damaged');
-  const components = Array.from({ length: count }, (_, i) => {
-    const [id, tableKeys] = data.subarray(1 + 2 * i);
-    const index = frame.components.findIndex((component) => component.id === id);
-    if (index < 0) throw new Error('a scan header is damaged');
-    return { id, index, tableKeys };
-  });
-  const last = frame.progressive ? data[data.length - 2] : 63;
-  if (frame.progressive && count > 1 && last > 0) throw new Error('a scan header is damaged');
-  return { components, last, refines: frame.progressive && data[data.length - 1] >> 4 > 0 };
-}
-
 /** Copies a scan of several components, block by block in their order (A.2.3); only `keep` are written. */
 function copyInterleaved(
   bits: BitCopier,
-  { components, last, refines }: Scan,
+  { components, last, refines }: JpegScan,
   { width, height, maximumH, maximumV, components: sampling }: JpegFrame,
   tables: Map<number, HuffmanTable>,
   keep: number[],
@@ -114,19 +97,3 @@ function copyBlock(bits: BitCopier, dc: HuffmanTable, ac: HuffmanTable, last: nu
 }
 
 const noTable: HuffmanTable = new Uint16Array(1 << 16);
-
-const ascii = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
-
-function segment(marker: number, data: number[]): Uint8Array {
-  return Uint8Array.of(0xff, marker, (data.length + 2) >> 8, (data.length + 2) & 0xff, ...data);
-}
-
-function concatenate(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
-}

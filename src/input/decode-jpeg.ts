@@ -1,7 +1,9 @@
 /** JPEG (ITU-T T.81), baseline and progressive, of one, three or four components, to RGB. */
+import { isWhole } from './decode-jpeg-end.ts';
+import { withPlainHeader } from './decode-jpeg-header.ts';
 import { type JpegFrame, readFrame, segmentsOf } from './decode-jpeg-segments.ts';
 import { selectComponents } from './decode-jpeg-select.ts';
-import { runMozjpeg } from './decode-wasm.ts';
+import { runLibjpeg } from './decode-wasm.ts';
 import type { Size } from './image.ts';
 
 /** A progressive picture has about ten scans. Each walks all blocks anew, so thousands would be a way to hang. */
@@ -14,29 +16,24 @@ export function sizeOfJpeg(bytes: Uint8Array): Size {
 
 /**
  * @returns RGB bytes [height, width, 3]. Like libjpeg, and so PIL, it passes over faults inside the compressed data.
- * @throws Error when the file ends before its end marker, or is broken elsewhere.
+ * @throws Error when the file ends too early, or is broken elsewhere.
  */
 export async function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const frame = readFrame(bytes);
-  let scans = 0;
-  let ended = false;
-  for (const { marker } of segmentsOf(bytes)) {
-    if (marker === 0xda) scans += 1;
-    if (marker === 0xd9) ended = true;
-  }
-  if (!ended || scans === 0 || blocksOf(frame) > bytes.length * 8) throw new Error('the file is cut');
+  if (blocksOf(frame) > bytes.length * 8 || !isWhole(bytes, frame)) throw new Error('the file is cut');
+  const scans = [...segmentsOf(bytes)].filter(({ marker }) => marker === 0xda).length;
   if (scans > maximumScans) throw new Error(`${scans} scans, more than ${maximumScans}`);
-  return frame.components.length === 4 ? decodeCmyk(bytes, frame) : runMozjpeg(bytes, frame);
+  return frame.components.length === 4 ? decodeCmyk(bytes, frame) : runLibjpeg(withPlainHeader(bytes), frame);
 }
 
 /**
- * libjpeg has no way from CMYK to RGB, and its wrapper asks for nothing but RGB. So the file is split into two that claim
- * to be RGB, and libjpeg still does all that touches the samples: C, M, Y (or Y, Cb, Cr, to convert) and C, M, K.
+ * The wrapper of libjpeg asks for nothing but RGB, and there is no way from CMYK to that. So the file is split into two that
+ * claim to be RGB, and libjpeg still does all that touches the samples: C, M, Y (or Y, Cb, Cr, to convert) and C, M, K.
  */
 async function decodeCmyk(bytes: Uint8Array<ArrayBuffer>, frame: JpegFrame): Promise<Uint8Array> {
   const isYcck = (frame.adobeTransform ?? 0) !== 0;
-  const colours = await runMozjpeg(selectComponents(bytes, frame, [0, 1, 2], isYcck ? 1 : 0), frame);
-  const blacks = await runMozjpeg(selectComponents(bytes, frame, [0, 1, 3], 0), frame);
+  const colours = await runLibjpeg(selectComponents(bytes, frame, [0, 1, 2], isYcck ? 1 : 0), frame);
+  const blacks = await runLibjpeg(selectComponents(bytes, frame, [0, 1, 3], 0), frame);
   for (let i = 0; i < colours.length; i++) {
     // QUIRK: PIL takes every CMYK JPEG for one of Adobe's, which store 255 − ink.
     const light = blacks[i - (i % 3) + 2];

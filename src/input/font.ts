@@ -25,9 +25,14 @@ export interface Font {
 
 let loading: Promise<Font> | undefined;
 
-/** The font, read once, when it is first asked for (about 40 ms). */
+/** The font, read once, when it is first asked for (about 40 ms). A failure is not kept: whoever asks next tries again. */
 export function loadFont(): Promise<Font> {
-  loading ??= readGlyphs().then(parseFont);
+  loading ??= readGlyphs()
+    .then(parseFont)
+    .catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
   return loading;
 }
 

@@ -1,4 +1,5 @@
 import { TextError } from '../error.ts';
+import { quote } from '../quote.ts';
 
 /** A place on an image as the model writes it: integers 0 … 999, thousandths of the image's width and height. */
 export type Point = readonly [x: number, y: number];
@@ -21,7 +22,8 @@ const coordinates = /^[\s\d.,()（），-]*/;
 /**
  * Reads the regions in an answer: `<ref>…</ref>` followed by any number of `<box>(x1,y1),(x2,y2)</box>` and
  * `<quad>…</quad>`. Never throws: what can be repaired is (a missing end tag, swapped corners, numbers outside 0 … 999),
- * what cannot is left out, and all of it is reported in `problems`. Takes time linear in the text.
+ * what cannot is left out, and all of it is reported in `problems`. A number with which the text ends may have been cut: it does
+ * not count. Takes time linear in the text.
  */
 export function parseGrounding(text: string): { regions: Region[]; problems: GroundingProblem[] } {
   const regions: { ref: string | null; shapes: Shape[] }[] = [];
@@ -52,6 +54,7 @@ export function parseGrounding(text: string): { regions: Region[]; problems: Gro
       content = (kind === 'ref' ? /^.*/ : coordinates).exec(content)![0];
     }
     from = start + content.length + (closed ? next[0].length : 0);
+    if (from === text.length && !closed) content = withoutCut(content, kind);
     if (closed) index++;
 
     if (kind === 'ref') {
@@ -73,6 +76,14 @@ export function parseGrounding(text: string): { regions: Region[]; problems: Gro
   return { regions, problems };
 }
 
+/** What stands in a tag that is still open where the text ends, without what may be the beginning of something longer. */
+function withoutCut(content: string, kind: string): string {
+  if (kind === 'ref') return content.replace(/<(?:\/(?:r(?:ef?)?)?)?$/, '');
+  let end = content.length;
+  while (end > 0 && /[\d.-]/.test(content[end - 1])) end--;
+  return content.slice(0, end);
+}
+
 /** The shape that `content` gives, perhaps repaired, or null. Unless it is `closed`, what follows the shape is ignored. */
 export function readShape(
   content: string,
@@ -80,12 +91,18 @@ export function readShape(
   closed: boolean,
   report: (message: string) => void,
 ): Shape | null {
-  let numbers = (content.match(/-?\d+(?:\.\d+)?/g) ?? []).map(Number);
-  if (!closed) numbers = numbers.slice(0, 2 * points);
-  if (numbers.length !== 2 * points) {
-    report(`${numbers.length} numbers, expected ${2 * points}; left out`);
+  let words = (content.match(/[\p{L}\p{N}_.+-]+/gu) ?? []).filter((word) => /\p{N}/u.test(word));
+  if (!closed) words = words.slice(0, 2 * points);
+  if (words.length !== 2 * points) {
+    report(`${words.length} numbers, expected ${2 * points}; left out`);
     return null;
   }
+  const odd = words.find((word) => !/^-?\d+(?:\.\d+)?$/.test(word));
+  if (odd !== undefined) {
+    report(`${quote(odd)} for a number; left out`);
+    return null;
+  }
+  const numbers = words.map(Number);
   if (coordinates.exec(content)![0] !== content) report('words among the numbers; left out');
   const valid = numbers.map((number) => Math.min(Math.max(Math.floor(number), 0), last));
   if (valid.some((number, index) => number !== numbers[index])) report(`numbers that are not integers 0 … ${last}`);

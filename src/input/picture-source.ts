@@ -2,7 +2,17 @@
 import { ImageError } from '../error.ts';
 import { decodeDataUrl } from './data-url.ts';
 import { inNode } from './environment.ts';
-import { checkSize, decodePicture, defaultLimits, type Picture, type PictureLimits, type Size } from './image.ts';
+import {
+  checkSize,
+  decodePicture,
+  defaultLimits,
+  maximumTotalPixels,
+  type Picture,
+  type PictureLimits,
+  type Size,
+  sizeOfPicture,
+} from './image.ts';
+import { resize } from './resize.ts';
 
 /** Pixels that are decoded already, rows from top to bottom; an `ImageData` with `channels: 4` is one. */
 export interface RawPixels extends Size {
@@ -28,21 +38,59 @@ export interface PictureOptions {
  */
 export async function openPicture(source: PictureSource, options: PictureOptions = {}): Promise<Picture> {
   const limits = { ...defaultLimits, ...options.limits };
-  if (source instanceof Uint8Array) return decodePicture(source, options.name ?? 'picture', limits);
+  const { bytes, pixels, name } = await contentsOf(source, options.name);
+  return bytes ? decodePicture(bytes, name, limits) : fromPixels(pixels, name, limits);
+}
+
+/**
+ * Opens the pictures of one question, each shrunk to what a model sees before the next is decoded: of sixteen large ones no
+ * two are in memory at once. What all of them declare is checked before the first is decoded.
+ * @param side the model's `image_size`
+ * @param signal when it is aborted, no more are opened
+ * @throws ImageError as `openPicture`, and when there are more than 500 megapixels; the signal's reason
+ */
+export async function openPictures(
+  sources: readonly PictureSource[],
+  side: number,
+  signal?: AbortSignal,
+): Promise<Picture[]> {
+  let total = 0;
+  for (const source of sources) {
+    signal?.throwIfAborted();
+    const { bytes, pixels, name } = await contentsOf(source);
+    const { width, height } = bytes ? sizeOfPicture(bytes, name) : pixels;
+    total += width * height;
+    if (total > maximumTotalPixels) {
+      const found = `more than ${maximumTotalPixels / 1e6} megapixels with the pictures before it`;
+      throw new ImageError(name, found, 'make them smaller, or ask about fewer');
+    }
+  }
+  const pictures: Picture[] = [];
+  for (const source of sources) {
+    signal?.throwIfAborted();
+    pictures.push(resize(await openPicture(source), side));
+  }
+  return pictures;
+}
+
+type Contents = { name: string } & ({ bytes: Uint8Array; pixels?: never } | { bytes?: never; pixels: RawPixels });
+
+/** @throws ImageError for what is none of the kinds, or cannot be read */
+async function contentsOf(source: PictureSource, name?: string): Promise<Contents> {
+  if (source instanceof Uint8Array) return { bytes: source, name: name ?? 'picture' };
   // Types are forgotten where plain JavaScript calls.
   const { path, dataUrl, data } = (source ?? {}) as { path?: unknown; dataUrl?: unknown; data?: unknown };
   if (typeof path === 'string') {
     if (!inNode) throw new ImageError(path, 'a page opens no files', 'give the bytes of the picture');
-    const { readPicture } = await import('./read-picture.ts');
-    return readPicture(path, limits);
+    const { readPictureFile } = await import('./read-picture.ts');
+    return { bytes: await readPictureFile(path), name: path };
   }
   if (typeof dataUrl === 'string') {
-    const name = options.name ?? 'data URL';
-    return decodePicture(decodeDataUrl(dataUrl, name), name, limits);
+    return { bytes: decodeDataUrl(dataUrl, name ?? 'data URL'), name: name ?? 'data URL' };
   }
-  if (ArrayBuffer.isView(data)) return fromPixels(source as RawPixels, options.name ?? 'pixels', limits);
+  if (ArrayBuffer.isView(data)) return { pixels: source as RawPixels, name: name ?? 'pixels' };
   const found = 'neither bytes, nor a path, a data URL or pixels';
-  throw new ImageError(options.name ?? 'picture', found, 'give a Uint8Array, { path }, { dataUrl } or pixels');
+  throw new ImageError(name ?? 'picture', found, 'give a Uint8Array, { path }, { dataUrl } or pixels');
 }
 
 function fromPixels({ width, height, data, channels }: RawPixels, name: string, limits: PictureLimits): Picture {

@@ -1,14 +1,16 @@
 /** Pictures from the file system; a page uses `decodePicture` alone. */
 import { constants, open } from 'node:fs/promises';
 import { ImageError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { decodePicture, maximumFileBytes, type Picture, type PictureLimits } from './image.ts';
 
 /** Reads and decodes a picture. @throws ImageError when the path is no readable file, too large, or no sound picture. */
 export async function readPicture(path: string, limits?: PictureLimits): Promise<Picture> {
-  return decodePicture(await readBounded(path), path, limits);
+  return decodePicture(await readPictureFile(path), path, limits);
 }
 
-async function readBounded(path: string): Promise<Uint8Array> {
+/** The bytes of a picture file. @throws ImageError when the path is no readable file, or too large */
+export async function readPictureFile(path: string): Promise<Uint8Array> {
   // 'r' would wait forever at a pipe that nobody writes to: O_NONBLOCK does not, and changes nothing for files.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
     throw unreadable(path, cause);
@@ -36,6 +38,16 @@ async function readBounded(path: string): Promise<Uint8Array> {
 }
 
 function unreadable(path: string, cause: NodeJS.ErrnoException): ImageError {
+  const scheme = /^(data:|[a-z][\w+.-]*:\/\/)/i.exec(path)?.[0].toLowerCase();
+  if (scheme) {
+    const [found, remedy] = schemes[scheme] ?? ['a URL, and nothing is fetched', 'save the picture and give its path'];
+    return new ImageError(quote(path), found, remedy, { cause });
+  }
   if (cause.code === 'ENOENT') return new ImageError(path, 'no such file', 'check the path', { cause });
   return new ImageError(path, `cannot be read (${cause.code ?? cause.message})`, 'check its permissions', { cause });
 }
+
+const schemes: Record<string, [found: string, remedy: string]> = {
+  'data:': ['a data URL, expected a path', 'give it as { dataUrl }'],
+  'file://': ['a file URL, expected a path', 'give what fileURLToPath of node:url makes of it'],
+};

@@ -1,5 +1,6 @@
 import { TextError } from '../error.ts';
 import { isObject } from '../fields.ts';
+import { scanJson } from '../json-scan.ts';
 import { quote } from '../quote.ts';
 import { collectVocabulary, type Vocabulary, type VocabularyEntry } from './vocabulary.ts';
 
@@ -54,8 +55,10 @@ const field = (json: unknown, name: string): unknown =>
   isObject(json) && Object.hasOwn(json, name) ? json[name] : undefined;
 
 function parseJson(text: string, name: string): unknown {
+  const fault = scanJson(text);
+  if (fault) throw new TextError(name, fault, remedy);
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
     throw new TextError(name, 'it is not JSON', remedy, { cause });
   }

@@ -87,7 +87,7 @@ function* readLines(text: string, name: string): Generator<VocabularyEntry> {
 
 /** The lines of a text, one at a time: a hostile file is refused at its first bad line, not after splitting all of it. */
 function* lines(text: string): Generator<string> {
-  let from = 0;
+  let from = text.startsWith('\uFEFF') ? 1 : 0; // an editor's mark of UTF-8, which base64 decoders pass over
   while (from < text.length) {
     const newline = text.indexOf('\n', from);
     const end = newline < 0 ? text.length : newline;

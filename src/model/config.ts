@@ -46,7 +46,10 @@ export interface Config {
 export const ADAPTER_HEAD_SIZE = 128;
 
 /** Far beyond every published model, and small enough that no table made from a config is a burden. */
-const MOST = { width: 65_536, layers: 1024, heads: 1024, vocabulary: 1 << 20, positions: 1 << 17, side: 64 };
+const MOST = {
+  ...{ width: 65_536, layers: 1024, heads: 1024, headSize: 1024, vocabulary: 1 << 20, positions: 1 << 17 },
+  ...{ side: 64, pixels: 2048 }, // a side: patches, pixels
+};
 
 /**
  * Checks a parsed `config.json`. Fields that say nothing about the network are ignored.
@@ -62,7 +65,7 @@ export function parseConfig(json: unknown, where: string): Config {
     hidden_size: integer('hidden_size', 1, MOST.width),
     num_hidden_layers: integer('num_hidden_layers', 1, MOST.layers),
     num_attention_heads: integer('num_attention_heads', 1, MOST.heads),
-    kv_channels: integer('kv_channels', 4, MOST.width), // NTK's exponent d / (d − 2) has a pole at 2
+    kv_channels: integer('kv_channels', 4, MOST.headSize), // NTK's exponent d / (d − 2) has a pole at 2
     intermediate_size: integer('intermediate_size', 2, 8 * MOST.width),
     vocab_size: integer('vocab_size', 3, MOST.vocabulary),
     seq_length: integer('seq_length', 2, MOST.positions), // log-n takes logarithms to this base
@@ -72,7 +75,7 @@ export function parseConfig(json: unknown, where: string): Config {
     use_dynamic_ntk: boolean('use_dynamic_ntk'),
     use_logn_attn: boolean('use_logn_attn'),
     visual: {
-      image_size: visual.integer('image_size', 1, MOST.width),
+      image_size: visual.integer('image_size', 1, MOST.pixels),
       patch_size: visual.integer('patch_size', 1, 256),
       width: visual.integer('width', 1, MOST.width),
       layers: visual.integer('layers', 1, MOST.layers),

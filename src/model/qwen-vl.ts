@@ -71,21 +71,22 @@ export function loadModel(
         ? keep(tensor(device, () => load(name), matrix, { label: name }))
         : absent(device, () => load(name), matrix, name);
   }
-  const visual = below<PatchEmbeddingWeights & Model['afterPool']>(weights, 'transformer.visual');
-  const attnPool = below<AdapterWeights>(weights, 'transformer.visual.attn_pool');
+  const parts = partsOf(weights);
+  // What is below a path is true to its type by the declared table of names.
+  const below = <Weights>(path: string) => parts.get(path) as Weights;
+  const visual = below<PatchEmbeddingWeights & Model['afterPool']>('transformer.visual');
+  const attnPool = below<AdapterWeights>('transformer.visual.attn_pool');
   return {
     device,
     config,
     weights,
     patchEmbedding: pick(visual, 'conv1.weight', 'ln_pre.weight', 'ln_pre.bias'),
     resblocks: Array.from({ length: config.visual.layers }, (_, i) =>
-      below<VisionBlockWeights>(weights, `transformer.visual.transformer.resblocks.${i}`),
+      below<VisionBlockWeights>(`transformer.visual.transformer.resblocks.${i}`),
     ),
     attnPool,
     afterPool: pick(visual, 'ln_post.weight', 'ln_post.bias', 'proj'),
-    h: Array.from({ length: config.num_hidden_layers }, (_, i) =>
-      below<DecoderBlockWeights>(weights, `transformer.h.${i}`),
-    ),
+    h: Array.from({ length: config.num_hidden_layers }, (_, i) => below<DecoderBlockWeights>(`transformer.h.${i}`)),
     positions: keep(positionTables(weights, config)),
   };
 }
@@ -103,10 +104,18 @@ export function positionTables(weights: Model['weights'], config: Config): Posit
   }));
 }
 
-/** The weights below a module path, named from there: true to their type by the declared table of names. */
-function below<Weights>(weights: Readonly<Record<string, Tensor>>, path: string): Weights {
-  const own = Object.entries(weights).filter(([name]) => name.startsWith(`${path}.`));
-  return Object.fromEntries(own.map(([name, weight]) => [name.slice(path.length + 1), weight])) as Weights;
+/** The weights below every module path, named from there. */
+function partsOf(weights: Readonly<Record<string, Tensor>>): Map<string, Record<string, Tensor>> {
+  const parts = new Map<string, Record<string, Tensor>>();
+  for (const [name, weight] of Object.entries(weights)) {
+    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+      const path = name.slice(0, dot);
+      const part = parts.get(path) ?? {};
+      part[name.slice(dot + 1)] = weight;
+      parts.set(path, part);
+    }
+  }
+  return parts;
 }
 
 function pick<Weights, Name extends keyof Weights>(weights: Weights, ...names: Name[]): Pick<Weights, Name> {

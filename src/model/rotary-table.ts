@@ -46,19 +46,25 @@ export function rotaryTable(start: number, length: number, { d, base, alpha }: R
   return { cos, sin };
 }
 
-let kept: { readonly of: Rotary; readonly length: number; readonly table: RotaryTable } | undefined;
+/** Of the models and stretches that were asked for last: sequences of different ones may take turns. */
+const kept = new Map<string, { readonly length: number; readonly table: RotaryTable }>();
+const MOST_KEPT = 8;
 
 /** The same rows, out of a table that is kept, as the original keeps one. Do not write to them. */
 export function rotaryRows(start: number, length: number, of: Rotary): RotaryTable {
   const { d, base, alpha } = of;
   const end = start + length;
-  const same = kept !== undefined && kept.of.d === d && kept.of.base === base && kept.of.alpha === alpha;
-  if (!kept || !same || kept.length < end) {
+  const key = `${d} ${base} ${alpha}`;
+  let found = kept.get(key);
+  if (!found || found.length < end) {
     // It grows by doubling, so that steps of one row do not compute it over and over.
-    const rows = Math.max(end, kept && same ? 2 * kept.length : 0);
-    kept = { of, length: rows, table: rotaryTable(0, rows, of) };
+    const rows = Math.max(end, found ? 2 * found.length : 0);
+    found = { length: rows, table: rotaryTable(0, rows, of) };
   }
-  const { cos, sin } = kept.table;
+  kept.delete(key);
+  kept.set(key, found); // the last one now
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value!);
+  const { cos, sin } = found.table;
   return { cos: cos.subarray(start * d, end * d), sin: sin.subarray(start * d, end * d) };
 }
 

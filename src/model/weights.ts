@@ -10,6 +10,14 @@ export type Residence = 'all' | 'decoder' | 'none';
 export const isVision = (name: string): boolean => name.startsWith('transformer.visual.');
 
 /**
+ * Whether a tensor of a checkpoint is passed over, as Hugging Face does: a buffer that some versions of the original saved, and
+ * that says nothing which config.json does not.
+ */
+export const isBuffer = (name: string): boolean =>
+  /^transformer\.(h\.\d+\.attn\.)?(rotary_emb\.inv_freq|logn_tensor)$/.test(name) ||
+  /^transformer\.h\.\d+\.attn\.(bias|masked_bias)$/.test(name);
+
+/**
  * Every tensor of a checkpoint with its shape: the one place that knows the names. Matrices are `[out, in]`, as PyTorch
  * stores them, except `visual.proj`.
  */

@@ -6,6 +6,7 @@ import type { ProfileContext } from './json.ts';
 import type { Profile } from './profile.ts';
 import type { PassRecord } from './record.ts';
 import { type Point, rooflinePlot } from './roofline.ts';
+import { areLow } from './roofs.ts';
 import { attributed, groupBy, impossible, stagesOf } from './summary.ts';
 import { digits, milliseconds, percentInTenths, scaled } from './text.ts';
 
@@ -28,7 +29,7 @@ export function profilePage(context: ProfileContext, profile: Profile): string {
 <p class="lead">${question} — ${model} on ${device.description}: ${prompt} tokens in, ${tokens.length} out, in <b>${milliseconds(unwatched.milliseconds)} ms</b>
 as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: of ${runs} runs each, the one whose model was fastest. The first pass of all took
 ${milliseconds(first.milliseconds - stepwise.milliseconds)} ms more: kernels are compiled in it, weights packed, JavaScript is still slow.</p>
-${errors.length > 0 && html`<p class="bad"><b>Accounting error:</b> ${errors.length} launches stand above a roof. Their cost, their time or the roof is wrong; they are marked below.</p>`}
+${errors.length > 0 && html`<p class="bad">${!areLow(roofs!) && html`<b>Accounting error:</b> `}${errors.length} launches stand above a roof. ${areLow(roofs!) ? 'Other programs ran while it was measured, and made it too low' : 'Their cost, their time or the roof is wrong'}; they are marked below.</p>`}
 <section><h2>Stages</h2>
 ${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
 ${strip('as it runs, no activation heard', fused, stepwise, colour)}

@@ -2,7 +2,7 @@ import { argmax } from '../../kernels/argmax.ts';
 import { scope } from '../../tensor/scope.ts';
 import { withListener } from '../../tensor/tap.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
-import { nextScores } from '../generate/generate.ts';
+import { likeliest, nextScores } from '../generate/generate.ts';
 import { adaptFeatures, createCache, encodePatches, freeCache, type Model } from '../model/qwen-vl.ts';
 import type { Watch } from './watch.ts';
 
@@ -55,7 +55,7 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
       const chosen = launch(() => argmax(nextScores(model, [fed], cache, images)));
       const id = read(chosen);
       free(chosen);
-      fed = Int32Array.from(await id);
+      fed = Int32Array.from(likeliest(await id, made.length + 1));
       made.push(fed[0]);
     }
   } finally {

@@ -73,4 +73,5 @@ export const higher = (a: Roofs, b: Roofs): Roofs => ({
   })),
   memory: Math.max(a.memory, b.memory),
   launch: Math.min(a.launch, b.launch),
+  ...(a.others === undefined || b.others === undefined ? {} : { others: Math.min(a.others, b.others) }),
 });

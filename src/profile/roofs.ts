@@ -14,7 +14,15 @@ export interface Roofs {
   readonly memory: number;
   /** A launch that computes next to nothing, with the read of its result, in milliseconds. */
   readonly launch: number;
+  /** The share of the processors that other programs took meanwhile, where that is known: they lower a roof. */
+  readonly others?: number;
 }
+
+/** What others may take without lowering a roof by more than a measurement's own spread. */
+const MOST_OTHERS = 0.1;
+
+/** Whether roofs are known to be too low, as other programs ran while they were measured. */
+export const areLow = ({ others = 0 }: Roofs): boolean => others > MOST_OTHERS;
 
 /** From the first-level cache to the last. */
 const CACHE_BYTES = [14, 17, 19, 21, 23, 25].map((power) => 2 ** power);

@@ -1,4 +1,5 @@
 import type { Device, Launch } from '../../tensor/device.ts';
+import { hear } from './hear.ts';
 
 /** What the operations of one stage added up to. */
 export interface Stage {
@@ -20,11 +21,11 @@ export interface StageProfile {
   stop(): void;
 }
 
-/** Watches every launch on a device until it is stopped. One watcher a device. */
+/** Watches every launch on a device until it is stopped. Whoever watched before goes on afterwards. */
 export function profileStages(device: Device): StageProfile {
   const launches = new Map<string, Launch[]>();
   let current: Launch[] = [];
-  device.onLaunch = (launch) => current.push(launch);
+  const stop = hear(device, { onLaunch: (launch) => current.push(launch) });
   const sum = (of: Launch[], value: (launch: Launch) => number) =>
     of.reduce((total, launch) => total + value(launch), 0);
   return {
@@ -41,8 +42,6 @@ export function profileStages(device: Device): StageProfile {
         milliseconds: sum(of, (launch) => launch.milliseconds ?? 0),
       })),
     progress: () => current.filter((launch) => launch.milliseconds !== undefined).length / Math.max(1, current.length),
-    stop() {
-      device.onLaunch = undefined;
-    },
+    stop,
   };
 }

@@ -2,7 +2,7 @@ import { DECODE } from './pass.ts';
 import type { Profile } from './profile.ts';
 import { type Limit, ratesOf } from './rates.ts';
 import type { LaunchRecord, PassRecord } from './record.ts';
-import type { Roofs } from './roofs.ts';
+import { areLow, type Roofs } from './roofs.ts';
 import { attributed, type Group, groupBy, groupOf, impossible, stagesOf } from './summary.ts';
 import { digits, milliseconds, percent, percentInTenths, scaled, shapeText, UNKNOWN } from './text.ts';
 
@@ -195,7 +195,9 @@ function errorLines(launches: readonly LaunchRecord[], roofs: Roofs | undefined)
   });
   return [
     '',
-    `ACCOUNTING ERROR: ${launches.length} launches above a roof: their cost, their time or the roof is wrong`,
+    roofs && areLow(roofs)
+      ? `${launches.length} launches above a roof: other programs took ${percent(roofs.others!)} of the processors while it was measured`
+      : `ACCOUNTING ERROR: ${launches.length} launches above a roof: their cost, their time or the roof is wrong`,
     ...shown,
   ];
 }

@@ -1,6 +1,8 @@
 import type { Device, Launch, Transfer } from '../../tensor/device.ts';
+import { DeviceError } from '../../tensor/error.ts';
 import type { Listener } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
+import { hear } from './hear.ts';
 import { type ListRecord, measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
 
 /** The device's own clock, where it has one: how long what was submitted between start and stop took there. */
@@ -32,9 +34,20 @@ interface Entry {
 /** Whose results stay on the device: a launch returns before it is done, and only the device's clock knows how long it took. */
 const RESIDENT: ReadonlySet<string> = new Set(['webgpu', 'webgl2', 'headlessgl']);
 
-/** Watches all that a device does. One watcher a device: whoever watched before goes on afterwards. */
+/** Devices that are being watched: a second watcher would put back what the first one changed. */
+const watched = new WeakSet<Device>();
+
+/**
+ * Watches all that a device does, for whomever. Whoever heard its launches before goes on afterwards.
+ *
+ * @throws DeviceError when it is being watched already
+ */
 export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceClock): Watch {
-  const { driver, onLaunch, onTransfer } = device;
+  if (watched.has(device)) {
+    throw new DeviceError(`${device.name}: it is being profiled already; wait until that has ended`);
+  }
+  watched.add(device);
+  const { driver } = device;
   const { run, read, upload, flush } = driver;
   // Kernels that are heard run one by one: otherwise only a whole list has a time.
   const recorded = flush !== undefined && kind !== 'stepwise';
@@ -45,15 +58,16 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   const stages: { readonly name: string; readonly start: number }[] = [];
   let stage = '';
   let ran = 0; // launches run in the order in which they were made
-  if (kind !== 'unwatched') {
-    device.onLaunch = (launch, output) => {
+  const heard: Parameters<typeof hear>[1] = {
+    onLaunch(launch, output) {
       if (!recorded) launch.kernels = [];
       const entry = { launch, stage, tap: null, compute: null };
       entries.push(entry);
       if (kind === 'stepwise') makers.set(output, entry);
-    };
-    device.onTransfer = (transfer) => void transfers.push({ ...transfer, stage });
-  }
+    },
+    onTransfer: (transfer) => void transfers.push({ ...transfer, stage }),
+  };
+  const stopHearing = hear(device, kind === 'unwatched' ? {} : heard);
   if (recorded && kind === 'fused') {
     driver.flush = () => {
       const start = performance.now();
@@ -114,7 +128,8 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     },
     stop() {
       const over = performance.now();
-      Object.assign(device, { onLaunch, onTransfer });
+      watched.delete(device);
+      stopHearing();
       Object.assign(driver, { run, read, upload }, flush && { flush });
       const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;
       return {

@@ -1,6 +1,8 @@
+import type { FileType } from '../../tensor/dtype.ts';
 import type { SafetensorsFile } from '../checkpoint/safetensors.ts';
 import { readFloat64, type StoredTensor } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../error.ts';
+import { parseJson } from '../fields.ts';
 import { quote } from '../quote.ts';
 import type { TapMeasurement } from './compare.ts';
 import { describeElement } from './coordinates.ts';
@@ -18,7 +20,14 @@ export interface TraceComparison {
   readonly onlyReference: readonly string[];
   /** Names of both whose shapes are not the same, axes of size 1 aside. */
   readonly misshapen: readonly string[];
+  /** Names of both that are too large, or whose elements are of a type that cannot be measured in float64. */
+  readonly unmeasured: readonly string[];
 }
+
+/** Integers and truth values are the same or they are not; that an id is off by little means nothing. */
+const WHOLE: readonly (FileType | undefined)[] = [
+  ...(['int64', 'int32', 'int16', 'int8', 'uint64', 'uint32', 'uint16', 'uint8', 'bool'] as const),
+];
 
 /** More elements than any activation of the published model has, and than can be measured in a reasonable memory. */
 const MOST_ELEMENTS = 2 ** 27;
@@ -44,34 +53,46 @@ export async function compareTraces(
   }
   const results: TapMeasurement[] = [];
   const misshapen: string[] = [];
+  const unmeasured: string[] = [];
   for (const name of common) {
     const [a, b] = [actual.tensors.get(name)!, reference.tensors.get(name)!];
     if (sizes(a) !== sizes(b)) misshapen.push(name);
-    else if (a.shape.every((size) => size > 0)) results.push(await measureTensor(name, a, b));
+    else if (!a.dtype || !b.dtype) unmeasured.push(name);
+    else if (a.shape.every((size) => size > 0)) {
+      const measured = await measureTensor(name, a, b);
+      if (measured) results.push(measured);
+      else unmeasured.push(name);
+    }
   }
   return {
     results,
     onlyActual: [...actual.tensors.keys()].filter((name) => wanted(name) && !reference.tensors.has(name)),
     onlyReference: names.filter((name) => !actual.tensors.has(name)),
     misshapen,
+    unmeasured,
   };
 }
 
 const sizes = ({ shape }: StoredTensor): string => shape.filter((size) => size !== 1).join();
 
-async function measureTensor(name: string, a: StoredTensor, b: StoredTensor): Promise<TapMeasurement> {
+/** @returns undefined for what is too large, and where float64 would round integers so that two that differ could look the same */
+async function measureTensor(name: string, a: StoredTensor, b: StoredTensor): Promise<TapMeasurement | undefined> {
   const elements = b.shape.reduce((product, size) => product * size, 1);
-  if (elements > MOST_ELEMENTS || name.length > 200 || !isLine(name)) {
+  if (name.length > 200 || !isLine(name)) {
     throw new CheckpointError('traces', `${quote(name)} [${b.shape}] cannot be measured`, 'leave it out with --tap');
   }
+  if (elements > MOST_ELEMENTS) return undefined;
   const [ours, theirs] = [await readFloat64(a), await readFloat64(b)];
+  const whole = WHOLE.includes(a.dtype) && WHOLE.includes(b.dtype);
+  if (whole && !(ours.every(Number.isSafeInteger) && theirs.every(Number.isSafeInteger))) return undefined;
   const metrics = measure(ours, theirs);
+  const differ = whole && metrics.nmse > 0;
   return {
     name,
     shape: b.shape,
     operations: [],
     place: describeElement(name, b.shape, metrics.worst.index),
-    nmse: metrics.nmse,
+    nmse: differ ? Number.POSITIVE_INFINITY : metrics.nmse,
     metrics,
     ...(isScores(name) ? { scores: measureScores(ours, theirs, b.shape.at(-1) ?? 1) } : {}),
   };
@@ -86,7 +107,7 @@ function inOrder(names: readonly string[], files: readonly SafetensorsFile[]): s
 
 function listOf(json: string | undefined): readonly unknown[] | undefined {
   try {
-    const list: unknown = JSON.parse(json ?? '');
+    const list = parseJson(json ?? '', 'order');
     return Array.isArray(list) ? list : undefined;
   } catch {
     return undefined; // anyone may have written it; without it only the order is lost

@@ -2,8 +2,8 @@ import { CheckpointError } from '../error.ts';
 import { isObject } from '../fields.ts';
 import { quote } from '../quote.ts';
 import { atLeast, type Decoder, list, number, object, optional, whole } from './decoder.ts';
-import type { GoldenTap } from './golden.ts';
-import { measure } from './metrics.ts';
+import { type GoldenTap, inUnitsOfPytorch, type TapMeasure } from './golden.ts';
+import { measure, nmse } from './metrics.ts';
 
 /** What is kept of an activation that is too large to keep: its statistics, and some of its elements. */
 export interface Fingerprint {
@@ -34,8 +34,8 @@ export function statistics(data: ArrayLike<number>): Statistics {
   return { mean, std: Math.sqrt(deviations / data.length), absmax, l2: Math.sqrt(squares) };
 }
 
-/** A tap of which only a fingerprint is known. */
-export function fingerprintTap(name: string, theirs: Fingerprint): GoldenTap {
+/** A tap of which only a fingerprint is known, and perhaps that of its float64 twin. */
+export function fingerprintTap(name: string, theirs: Fingerprint, exact?: Fingerprint): GoldenTap {
   const count = theirs.shape.reduce((product, size) => product * size, 1);
   return {
     shape: theirs.shape,
@@ -50,10 +50,38 @@ export function fingerprintTap(name: string, theirs: Fingerprint): GoldenTap {
       );
       const worst = { ...sampled.worst, index: theirs.index[sampled.worst.index] };
       // An error anywhere shows in the statistics if it is large enough, however few elements are kept.
-      const nmse = Math.max(sampled.nmse, leastNmse(statistics(ours), theirs, count));
-      return { nmse, metrics: { ...sampled, nmse, worst } };
+      const apart = Math.max(sampled.nmse, leastNmse(statistics(ours), theirs, count));
+      return {
+        nmse: apart,
+        ...(exact ? { exact: against(exact, ours, theirs, count) } : {}),
+        metrics: { ...sampled, nmse: apart, worst },
+      };
     },
   };
+}
+
+/** By the samples that both have: of scores they also keep the largest, which need not be the same ones. */
+function against(
+  exact: Fingerprint,
+  ours: Float32Array,
+  theirs: Fingerprint,
+  count: number,
+): NonNullable<TapMeasure['exact']> {
+  const values = new Map(exact.index.map((index, at) => [index, exact.value[at]]));
+  const shared = [...theirs.index.keys()].filter((at) => values.has(theirs.index[at]));
+  const reference = shared.map((at) => values.get(theirs.index[at])!);
+  const apart = (samples: number[], moments: Statistics) =>
+    Math.max(nmse(samples, reference), leastNmse(moments, exact, count));
+  return inUnitsOfPytorch(
+    apart(
+      shared.map((at) => ours[theirs.index[at]]),
+      statistics(ours),
+    ),
+    apart(
+      shared.map((at) => theirs.value[at]),
+      theirs,
+    ),
+  );
 }
 
 /**
@@ -63,7 +91,8 @@ export function fingerprintTap(name: string, theirs: Fingerprint): GoldenTap {
 function leastNmse(ours: Statistics, theirs: Statistics, count: number): number {
   const scale = Math.sqrt(count);
   const apart = [(ours.mean - theirs.mean) * scale, (ours.std - theirs.std) * scale, ours.l2 - theirs.l2];
-  return Math.max(...apart.map((difference) => (difference / theirs.l2) ** 2));
+  const lost = count * 2 ** -53; // a plain sum in float64 may be off by so much, relative to the norm
+  return Math.max(...apart.map((difference) => Math.max(0, Math.abs(difference) / theirs.l2 - lost) ** 2));
 }
 
 /** More than any golden needs. */

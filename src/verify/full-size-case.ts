@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Device } from '../../tensor/device.ts';
 import { readSmallFile } from '../checkpoint/file-source.ts';
 import { proceduralCheckpoint } from '../checkpoint/procedural.ts';
@@ -12,6 +12,7 @@ import type { TapMeasurement } from './compare.ts';
 import { list, whole } from './decoder.ts';
 import { type Fingerprint, parseFingerprints } from './fingerprint.ts';
 import { runStages } from './full-size.ts';
+import { toLine } from './line.ts';
 import { forgetProgress, loadProgress, saveProgress } from './saved-progress.ts';
 import { passStages, type Stage, wideStages } from './stages.ts';
 
@@ -31,7 +32,7 @@ export interface FullSizeOptions {
   readonly onStage?: (name: string, share: number) => void;
 }
 
-const CONFIG = new URL('../../golden/published/config.json', import.meta.url);
+const CONFIG = fileURLToPath(new URL('../../golden/published/config.json', import.meta.url));
 const LARGEST_FILE = 64 * 2 ** 20;
 const MOST_IDS = 8192;
 
@@ -51,9 +52,9 @@ export async function openFullSize(path: string): Promise<FullSizeCase> {
   return {
     name,
     kind: 'random',
-    provenance: { file: basename(path), sha256, weights: 'procedural', ...producer(json) },
+    provenance: { file: toLine(basename(path)), sha256, weights: 'procedural', ...producer(json) },
     async measure(device, { wanted, resume, onStage }) {
-      const config = parseConfig(JSON.parse(await readFile(CONFIG, 'utf8')), 'golden/published/config.json');
+      const config = parseConfig(parseJson(await readSmallFile(CONFIG, LARGEST_FILE), CONFIG), CONFIG);
       const model = loadModel(device, config, proceduralCheckpoint(config, device.driver.bfloat16), {
         resident: 'none',
       });

@@ -71,12 +71,19 @@ export async function openGolden(
     if (tap.startsWith('input.') || tap === 'decode.tokens') continue;
     taps.set(tap, storedTap(tap, stored, twins.get(tap)));
   }
-  return {
-    name,
-    provenance: { ...readMetadata(metadata), ...provenance },
-    inputs: await readInputs(tensors, activations.name),
-    taps,
-  };
+  const inputs = await readInputs(tensors, activations.name);
+  if (exact && twins.has('input.ids')) requireSame(inputs, await readInputs(twins, exact.name), exact.name);
+  return { name, provenance: { ...readMetadata(metadata), ...provenance }, inputs, taps };
+}
+
+/** A twin tells what its inputs were where the exporter wrote it: what is left from an earlier run is no twin. */
+function requireSame(inputs: GoldenInputs, twin: GoldenInputs, where: string): void {
+  const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    a.length === b.length && Array.prototype.every.call(a, (value, at) => value === b[at]);
+  const tokens = inputs.tokens.subarray(0, twin.tokens.length); // it may be of fewer steps
+  if (same(inputs.ids, twin.ids) && same(inputs.pixels, twin.pixels) && same(tokens, twin.tokens)) return;
+  const found = 'it is of another prompt, other pictures or other tokens than the golden beside it';
+  throw new CheckpointError(where, found, 'export it again with --dtype float64');
 }
 
 /** What the producer says of itself; that anyone may have written. */
@@ -135,7 +142,12 @@ function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | unde
 /** Scores over the vocabulary. */
 export const isScores = (name: string): boolean => /^(lm_head|logits|decode\.\d+\.logits)$/.test(name);
 
-function against(exact: Float64Array, ours: Float32Array, theirs: Float32Array): NonNullable<TapMeasure['exact']> {
-  const [mine, pytorch] = [nmse(ours, exact), nmse(theirs, exact)];
-  return { ours: mine, pytorch, ratio: mine === 0 ? 0 : mine / pytorch };
-}
+const against = (exact: Float64Array, ours: Float32Array, theirs: Float32Array) =>
+  inUnitsOfPytorch(nmse(ours, exact), nmse(theirs, exact));
+
+/** Two NMSEs against float64. */
+export const inUnitsOfPytorch = (ours: number, pytorch: number): NonNullable<TapMeasure['exact']> => ({
+  ours,
+  pytorch,
+  ratio: ours === 0 ? 0 : ours / pytorch,
+});

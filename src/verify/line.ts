@@ -1,9 +1,10 @@
-/** What breaks a line, commands a terminal, or turns the direction of writing. */
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+import { visible } from '../quote.ts';
 
-/** Whether a text from elsewhere can be printed as part of a line. */
-export const isLine = (text: string): boolean => !CONTROL.test(text);
+/** Whether a text from elsewhere can be printed as part of a line: nothing in it breaks the line, commands a terminal or is unseen. */
+export const isLine = (text: string): boolean => visible(text) === text;
 
-/** A text from elsewhere, fit for a line: what could do harm becomes spaces, the rest is cut when it is long. */
-export const toLine = (text: string, longest = 1000): string =>
-  text.replace(new RegExp(CONTROL, 'gu'), ' ').slice(0, longest);
+/** A text from elsewhere, fit for a line: cut when it is long, never within a character, and what could do harm becomes spaces. */
+export function toLine(text: string, longest = 1000): string {
+  const cut = text.length > longest ? text.slice(0, longest).replace(/[\ud800-\udbff]$/, '') : text;
+  return visible(cut, () => ' ');
+}

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Checkpoint, checkpointFrom } from '../checkpoint/checkpoint.ts';
 import { asCheckpointError, type FileSource, openFile, readSmallFile } from '../checkpoint/file-source.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
+import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
-import { isObject, parseJson } from '../fields.ts';
+import { parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/tokenizer.ts';
 import { parseConfig } from '../model/config.ts';
-import { fingerprintTap, parseFingerprints } from './fingerprint.ts';
 import { type Golden, openGolden } from './golden.ts';
+import { toLine } from './line.ts';
+import { readFingerprints } from './stored-fingerprints.ts';
 import type { Kind } from './tolerances.ts';
 
 /** A golden on disk, and the model it is of. */
@@ -31,12 +32,15 @@ export interface OpenedCase {
 
 const ACTIVATIONS = '.activations.safetensors';
 const TWIN = '.f64.safetensors';
-const LARGEST_FINGERPRINTS = 256 * 2 ** 20;
+/** Twice what every activation of the published model takes, with a picture. */
+const LARGEST_GOLDEN = 16 * 2 ** 30;
+const HASHED_AT_ONCE = 2 ** 20;
 
 /**
  * Finds goldens. A golden of a random model is `X.activations.safetensors` beside `X.config.json` and
  * `X.weights.safetensors`; one of a checkpoint is `X.safetensors` in that checkpoint's sub-folder `activations`. Float64
- * twins are in `X.activations.f64.safetensors` and `X.f64.safetensors`, fingerprints in `X.fingerprints.json`.
+ * twins are in `X.activations.f64.safetensors` and `X.f64.safetensors`, fingerprints in `X.fingerprints.json` and
+ * `X.fingerprints.f64.json`.
  *
  * @param path a folder of goldens, a checkpoint's folder, any of a golden's files, or what their names begin with
  * @param model the checkpoint's folder, if it is another
@@ -139,28 +143,28 @@ async function openFiles(
   name: string,
   open: (path: string) => Promise<FileSource>,
 ): Promise<Golden> {
-  const twins = (await isFile(twin)) ? await open(twin) : undefined;
-  const provenance = {
-    file: basename(path),
-    sha256: await sha256(path),
-    ...(twins ? { 'sha256 of float64': await sha256(twin) } : {}),
+  const activations = await open(path);
+  const twins = (await exists(twin)) ? await open(twin) : undefined;
+  const opened = await openGolden(activations, twins, { name });
+  const hashes = {
+    sha256: await sha256(activations),
+    ...(twins ? { 'sha256 of float64': await sha256(twins) } : {}),
   };
-  const golden = await openGolden(await open(path), twins, { name, provenance });
-  const kept = path.replace(/(\.activations)?\.safetensors$/, '.fingerprints.json');
-  if (!(await isFile(kept))) return golden;
-  // The exporter kept fingerprints: the file before holds the inputs alone.
-  const json = parseJson(await readSmallFile(kept, LARGEST_FINGERPRINTS), kept);
-  const fingerprints = parseFingerprints(isObject(json) ? json.taps : undefined, kept);
-  const taps = [...fingerprints].map(([tap, fingerprint]) => [tap, fingerprintTap(tap, fingerprint)] as const);
-  return { ...golden, taps: new Map([...golden.taps, ...taps]) };
+  const golden = { ...opened, provenance: { ...opened.provenance, file: toLine(basename(path)), ...hashes } };
+  const base = path.replace(/(\.activations)?\.safetensors$/, '.fingerprints');
+  // Where the exporter kept fingerprints, the file before holds the inputs alone; else they are left from an earlier run.
+  if (golden.taps.size > 0 || !(await exists(`${base}.json`))) return golden;
+  const exact = (await exists(`${base}.f64.json`)) ? `${base}.f64.json` : undefined;
+  return { ...golden, taps: await readFingerprints(`${base}.json`, exact, golden.inputs.ids) };
 }
 
-async function sha256(path: string): Promise<string> {
+async function sha256(file: FileSource): Promise<string> {
+  if (file.size > LARGEST_GOLDEN) {
+    throw new CheckpointError(file.name, `${file.size} bytes, expected at most ${LARGEST_GOLDEN}`, 'export fewer taps');
+  }
   const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  } catch (error) {
-    throw asCheckpointError(error, path);
+  for (let at = 0; at < file.size; at += HASHED_AT_ONCE) {
+    hash.update(await file.read(at, Math.min(HASHED_AT_ONCE, file.size - at)));
   }
   return hash.digest('hex');
 }
@@ -168,11 +172,17 @@ async function sha256(path: string): Promise<string> {
 /** Token texts, only to make reports readable: a checkpoint without its vocabulary is verified as well. */
 async function readVocabulary(folder: string, { config }: Checkpoint): Promise<OpenedCase['text']> {
   const path = join(folder, 'qwen.tiktoken');
-  if (!(await isFile(path))) return undefined;
-  const tokenizer = createTokenizer(await readFile(path, 'utf8'), path, config.visual.n_queries);
+  if (!(await exists(path))) return undefined;
+  const tokenizer = createTokenizer(await readVocabularyFile(path), path, config.visual.n_queries);
   return (id) => tokenizer.decode([id]);
 }
 
+/** Whether anything has this name: what it is, and whether it can be read, is for whoever opens it to say. */
+const exists = (path: string) =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
 const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() ?? false;
 const isFolder = async (path: string) => (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 

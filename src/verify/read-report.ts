@@ -1,12 +1,15 @@
-import { CheckpointError } from '../error.ts';
+import { parseJson } from '../fields.ts';
 import type { TapMeasurement } from './compare.ts';
 import { atLeast, type Decoder, line, list, number, object, oneOf, optional, recordOf, whole } from './decoder.ts';
 import { BUCKETS } from './histogram.ts';
+import { type InputRun, MOST_TOLD } from './input-report.ts';
 import { type Report, SCHEMA, SCHEMA_VERSION } from './report.ts';
 import { KINDS, TOLERANCES, type Tolerances } from './tolerances.ts';
 
 /** Far more than any model has taps, and any machine devices. */
-const MOST = { runs: 1000, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
+const MOST = { runs: 1000, stages: 100, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
+
+const AGAIN = 'save it again';
 
 const count = whole(0, MOST.size);
 const distance = atLeast(0);
@@ -50,6 +53,24 @@ export const tapMeasurement: Decoder<TapMeasurement> = object({
   scores: optional(scores),
 });
 
+const inputRun: Decoder<InputRun> = object({
+  golden: object({ name: line(), provenance: recordOf(line(), 100) }),
+  seconds: distance,
+  stages: list(
+    object({
+      name: line(100),
+      unit: oneOf('pictures', 'texts', 'conversations'),
+      compared: count,
+      off: count,
+      differences: list(
+        object({ item: line(), differing: count, of: count, largest: optional(distance), place: line() }),
+        MOST_TOLD,
+      ),
+    }),
+    MOST.stages,
+  ),
+});
+
 const report: Decoder<Report> = object({
   schema: oneOf(SCHEMA),
   version: oneOf(SCHEMA_VERSION),
@@ -66,6 +87,7 @@ const report: Decoder<Report> = object({
     }),
     MOST.runs,
   ),
+  inputs: optional(list(inputRun, MOST.runs)),
 });
 
 /**
@@ -74,7 +96,7 @@ const report: Decoder<Report> = object({
  * @param where the file, for errors
  * @throws CheckpointError
  */
-export const readReport = (text: string, where: string): Report => report(parse(text, where), where);
+export const readReport = (text: string, where: string): Report => report(parseJson(text, where, AGAIN), where);
 
 const ratio = atLeast(0);
 const overrides = object({
@@ -88,14 +110,6 @@ const overrides = object({
 
 /** Reads another table of tolerances: what it does not say stays as it is. @throws CheckpointError */
 export function readTolerances(text: string, where: string): Tolerances {
-  const { devices, ...others } = overrides(parse(text, where), where);
+  const { devices, ...others } = overrides(parseJson(text, where, AGAIN), where);
   return { ...TOLERANCES, ...others, devices: { ...TOLERANCES.devices, ...devices } };
-}
-
-function parse(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError(where, 'it is not JSON', 'save it again', { cause });
-  }
 }

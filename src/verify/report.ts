@@ -1,5 +1,6 @@
 import type { Mode, TapMeasurement } from './compare.ts';
 import { type Divergence, firstDivergence } from './divergence.ts';
+import { firstOff, type InputRun } from './input-report.ts';
 import { type Budget, budgets, type Excess, judge, type Kind, TOLERANCES, type Tolerances } from './tolerances.ts';
 
 /** What a report is called in its file, and which version of its form this is. */
@@ -12,6 +13,8 @@ export interface Report {
   readonly version: typeof SCHEMA_VERSION;
   readonly made: Made;
   readonly runs: readonly Run[];
+  /** Of pictures and prompts. */
+  readonly inputs?: readonly InputRun[];
 }
 
 /** Where and when. */
@@ -93,8 +96,9 @@ export function judgeRun(run: Run, tolerances: Tolerances = TOLERANCES): Verdict
 /** A found value as a share of what is allowed; nothing found is none of nothing allowed. */
 const of = (found: number, allowed: number): number => (found === 0 ? 0 : found / allowed);
 
-/** The exit code of verdicts: 0 all pass, 1 over budget, 3 a device was missing or gave way. */
-export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
+/** The exit code of verdicts: 0 all pass, 1 over budget or an input is off, 3 a device was missing or gave way. */
+export function exitCodeOf(verdicts: readonly Verdict[], inputs: readonly InputRun[] = []): 0 | 1 | 3 {
+  if (inputs.some(firstOff)) return 1;
   if (verdicts.some(({ status }) => status === 'over budget')) return 1;
   return verdicts.some(({ status }) => status !== 'pass') ? 3 : 0;
 }

@@ -1,6 +1,7 @@
 import type { Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { residence } from '../checkpoint/memory.ts';
+import { CheckpointError } from '../error.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
 import type { FullSizeCase } from './full-size-case.ts';
@@ -33,7 +34,7 @@ export async function runGolden(wanted: Case, device: Device, options: RunOption
   const provenance = 'open' in wanted ? opened!.golden.provenance : wanted.provenance;
   const seconds = () => (performance.now() - start) / 1000;
   const about = {
-    golden: { name: wanted.name, kind: wanted.kind, provenance },
+    golden: { name: toLine(wanted.name), kind: wanted.kind, provenance },
     device: { name: device.name, description: device.description },
   };
   try {
@@ -51,7 +52,7 @@ export async function runGolden(wanted: Case, device: Device, options: RunOption
 
 /** A run that could not be, because there is no such device here. */
 export const unavailableRun = (wanted: Case, name: string, error: DeviceError): Run => ({
-  golden: { name: wanted.name, kind: wanted.kind, provenance: {} },
+  golden: { name: toLine(wanted.name), kind: wanted.kind, provenance: {} },
   device: { name, description: 'not available' },
   outcome: 'unavailable',
   reason: toLine(error.message),
@@ -63,12 +64,16 @@ async function measureModes(
   device: Device,
   { modes, wanted, onProgress, memory }: RunOptions,
 ) {
+  // Of fingerprints no block can begin: forced, they would be a free run judged as if it were none.
+  const whole = [...golden.taps.values()].some(({ values }) => values);
+  const possible = modes.filter((mode) => mode !== 'forced' || whole);
+  if (possible.length === 0) throw new CheckpointError(golden.name, 'it keeps fingerprints alone', 'use --mode free');
   const model = loadModel(device, checkpoint.config, (name) => checkpoint.load(name, device.driver.bfloat16), {
     resident: residence(checkpoint, device.driver, memory),
   }); // one upload for both modes
   try {
     const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
-    for (const mode of modes) {
+    for (const mode of possible) {
       measured[mode] = await compareGolden(model, golden, {
         mode,
         wanted,

@@ -1,9 +1,10 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm, stat } from 'node:fs/promises';
 import { openFile } from '../checkpoint/file-source.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { readFloat32 } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../error.ts';
+import { parseJson } from '../fields.ts';
+import { writeWhole } from '../write-file.ts';
 import { list, object, whole } from './decoder.ts';
 import type { Progress } from './full-size.ts';
 import { tapMeasurement } from './read-report.ts';
@@ -18,13 +19,11 @@ export interface Identity {
 const saved = object({ done: whole(1, 1_000_000), taps: list(tapMeasurement, 10_000) });
 const LARGEST_ACTIVATION = 2 ** 32;
 
-/** Writes progress into a safetensors file, whole or not at all. */
+/** Writes progress into a safetensors file, whole or not at all. @throws InputError */
 export async function saveProgress(path: string, what: Identity, { done, x, shape, taps }: Progress): Promise<void> {
   const tensors = new Map([['x', { dtype: 'float32' as const, shape, data: x }]]);
   const file = writeSafetensors(tensors, { ...what, progress: JSON.stringify({ done, taps }) });
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.new`, file);
-  await rename(`${path}.new`, path);
+  await writeWhole(path, file, { remedy: 'free some space, or choose another file with --resume' });
 }
 
 /**
@@ -40,7 +39,7 @@ export async function loadProgress(path: string, what: Identity): Promise<Progre
     const { tensors, metadata } = await openSafetensors(file);
     const other = (['golden', 'device'] as const).find((key) => metadata.get(key) !== what[key]);
     if (other) throw refuse(`the progress of another ${other}`);
-    const { done, taps } = saved(JSON.parse(metadata.get('progress') ?? 'null'), path);
+    const { done, taps } = saved(parseJson(metadata.get('progress') ?? 'null', path), path);
     const stored = tensors.get('x');
     if (stored?.shape.length !== 2 || stored.bytes > LARGEST_ACTIVATION) throw refuse('no activation');
     return { done, taps, x: await readFloat32(stored), shape: stored.shape };

@@ -1,5 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readText } from '../checkpoint/file-source.ts';
+
+const LARGEST_SOURCE = 2 ** 20;
 
 /** A function of the project's own sources. */
 export interface SourceFunction {
@@ -31,7 +34,7 @@ const plain = (comment: string): string =>
 export async function findOperation(kernels: string, name: string): Promise<SourceFunction | undefined> {
   for (const file of (await readdir(kernels)).filter((each) => each.endsWith('.ts'))) {
     const path = join(kernels, file);
-    const found = functionsIn(await readFile(path, 'utf8'), path).find((each) => each.name === name);
+    const found = functionsIn(await readText(path, LARGEST_SOURCE), path).find((each) => each.name === name);
     if (found) return found;
   }
   return undefined;
@@ -43,7 +46,7 @@ export async function findLine(
 ): Promise<{ file: string; line: number; code: string; within: SourceFunction | undefined }> {
   const [, url, number] = /^(.*):(\d+)$/.exec(at) ?? ['', at, '1'];
   const file = url.replace(/^file:\/\//, '');
-  const source = await readFile(file, 'utf8');
+  const source = await readText(file, LARGEST_SOURCE);
   const line = Number(number);
   return {
     file,

@@ -47,6 +47,15 @@ export const TOLERANCES: Tolerances = {
   crest: 16,
 };
 
+/** The NMSE of a rounding to float32 at its worst. */
+const ONE_ROUNDING = 2 ** -48;
+
+/**
+ * What single roundings may add whatever the device: reading a result is one, and an operation of one or two more has no
+ * sum in which they would even out. Where PyTorch was exact, nothing; beyond ten roundings, nothing to speak of.
+ */
+const fewRoundings = (noise: number): number => (noise < 10 * ONE_ROUNDING ? 2 * Math.min(noise, ONE_ROUNDING) : 0);
+
 /** How the name of a device ends that computes as the original does in bfloat16. */
 export const BFLOAT16 = '-bfloat16';
 
@@ -97,15 +106,23 @@ export function budgets(
   const ratio = row[kind];
   // ‖ours − theirs‖ ≤ ‖ours − exact‖ + ‖theirs − exact‖, both squared in an NMSE.
   const apart = (noise: number) => (1 + Math.sqrt(ratio)) ** 2 * noise;
-  const largest = Math.max(0, ...results.map(({ exact }) => exact?.pytorch ?? 0)) || tolerances.noiseWithoutTwins;
+  const largestTwin = Math.max(0, ...results.map(({ exact }) => exact?.pytorch ?? 0));
+  const largest = largestTwin || tolerances.noiseWithoutTwins;
   const float32Noise = mode === 'forced' ? tolerances.addedNoise[kind] : tolerances.branchNoise * largest;
   const unknown = device.endsWith(BFLOAT16) ? tolerances.bfloat16Noise[mode] : float32Noise;
-  return ({ nmse, exact, metrics }) => {
-    const fromTheirs = apart(exact?.pytorch ?? unknown);
+  return ({ name, nmse, exact, metrics }) => {
+    // The scores of one token hang on one row, and PyTorch's error there is one draw: measured from 5e-15 to 2e-12, and ours
+    // from a twentieth to seven times as much. Those are allowed as much as PyTorch's is taken to be where it is not known.
+    const noise = exact && name.startsWith('decode.') ? tolerances.branchNoise * largestTwin : exact?.pytorch;
+    const fromTheirs = apart(noise ?? unknown);
     const element = tolerances.crest * Math.sqrt(fromTheirs);
     return {
       ...(exact
-        ? { against: 'float64', nmse: ratio * exact.pytorch, found: exact.ours }
+        ? {
+            against: 'float64',
+            nmse: Math.max(ratio * noise!, fewRoundings(noise!)),
+            found: exact.ours,
+          }
         : { against: 'float32', nmse: fromTheirs, found: nmse }),
       element,
       margin: 2 * element * metrics.rms,

@@ -30,7 +30,7 @@ export async function openPage(executablePath: string): Promise<BrowserPage & { 
       // The decoders find their WebAssembly beside their script, so they stay where they are.
       optimizeDeps: {
         noDiscovery: true,
-        include: ['gpu.js', 'fast-check', 'fast-png'],
+        include: ['gpu.js', 'fast-check', 'fast-png', '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs'],
         exclude: ['@jsquash/jpeg', '@jsquash/webp'],
       },
       server: {

@@ -24,6 +24,17 @@ export async function decodeFile(_device: Device, path: string): Promise<Fingerp
   return fingerprint(data, width, height);
 }
 
+/** Runs in the page: decodes files, of which some may be refused. */
+export async function decodeFiles(device: Device, paths: string[]): Promise<(Fingerprint | undefined)[]> {
+  const found: (Fingerprint | undefined)[] = [];
+  for (const path of paths) found.push(await decodeFile(device, path).catch(ignoreRefusal));
+  return found;
+}
+
+function ignoreRefusal(error: Error): undefined {
+  if (error.name !== 'ImageError') throw error;
+}
+
 /** Runs in the page: what is refused there, and how. */
 export async function refusal(_device: Device, source: PictureSource): Promise<string> {
   return openPicture(source).then(

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { drawRegions } from '../../src/input/draw.ts';
 import { parseGrounding, type Region } from '../../src/input/grounding.ts';
 import { openPicture } from '../../src/input/picture-source.ts';
-import { goldenBytes, pictureBytes, pictures } from '../input/image-golden.ts';
+import { goldenBytes, pictureBytes, pictures, rarer } from '../input/image-golden.ts';
 import { describeInBrowser } from './harness.ts';
 import type { Fingerprint, showSvg } from './pictures-page.ts';
 
@@ -22,6 +22,17 @@ describeInBrowser('pictures in Chromium', (page) => {
     const here = await openPicture(pictureBytes(file));
     expect(there).toEqual({ width, height, sha256: sha256(goldenBytes(`${file}.rgb`)) });
     expect(sha256(here.data)).toBe(there.sha256);
+  });
+
+  test('the rarer kinds are decoded to the same bytes as by PIL, or refused as there', async () => {
+    const files = rarer.map(({ file }) => `/golden/pictures/${file}`);
+    const found = await run<(Fingerprint | undefined)[]>('decodeFiles', files);
+    const expected = rarer.map(({ file, ...golden }) =>
+      golden.refused
+        ? [file, undefined]
+        : [file, { width: golden.width, height: golden.height, sha256: golden.sha256 }],
+    );
+    expect(rarer.map(({ file }, i) => [file, found[i] ?? undefined])).toEqual(expected);
   });
 
   test('what is damaged or a file of the machine is refused', async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const file = await readFile(golden('quirks/model-e.weights.safetensors'));
   weights = new Map();
   for (const [name, tensor] of (await openSafetensors(memorySource(file, 'e'))).tensors) {
-    weights.set(name, { dtype: tensor.dtype, shape: tensor.shape, data: await tensor.read() });
+    weights.set(name, { dtype: tensor.dtype!, shape: tensor.shape, data: await tensor.read() });
   }
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { readFloat32, readFloat64 } from '../../src/checkpoint/stored-tensor.ts';
 import { openTorchArchive } from '../../src/checkpoint/torch-archive.ts';
+import type { FileType } from '../../tensor/dtype.ts';
 import { damaged, survives } from './hostile.ts';
 import { pickleStateDict, type Saved, torchArchive, type View, zip } from './torch-writer.ts';
 
@@ -112,6 +113,28 @@ test('any permuted slice of a storage equals the same view taken element by elem
     expect([...(await readFloat32((await open(archive)).get('x')!))]).toEqual(expected);
   });
   await fc.assert(property, { numRuns: 300 });
+});
+
+test.each<[FileType, ArrayBufferView, number[]]>([
+  ['float32', Float32Array.of(1, -2, 0, Infinity), [-1, 2, -0, -Infinity]],
+  ['float64', Float64Array.of(0.1, -2, 0, 3), [-0.1, 2, -0, -3]],
+  ['float16', Uint16Array.of(0x3c00, 0xc000, 0, 0x7c00), [-1, 2, -0, -Infinity]],
+  ['bfloat16', Uint16Array.of(0x3f80, 0xc000, 0, 0x7f80), [-1, 2, -0, -Infinity]],
+])('a negated view has the other sign: %s', async (dtype, data, expected) => {
+  const view = { storage: '0', offset: 0, shape: [2, 2], strides: [2, 1], negated: true };
+  const transposed = { ...view, strides: [1, 2] };
+  const archive = torchArchive({
+    storages: { 0: { dtype, data, elements: 4 } },
+    tensors: [
+      ['x', view],
+      ['y', transposed],
+      ['z', { ...view, negated: false }],
+    ],
+  });
+  const tensors = await open(archive);
+  expect([...(await readFloat64(tensors.get('x')!))]).toEqual(expected);
+  expect([...(await readFloat64(tensors.get('y')!))]).toEqual([expected[0], expected[2], expected[1], expected[3]]);
+  expect([...(await readFloat64(tensors.get('z')!))]).toEqual(expected.map((value) => -value));
 });
 
 describe('what does not fit is refused before anything is allocated', () => {

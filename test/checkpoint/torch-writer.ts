@@ -12,6 +12,8 @@ export interface View {
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
+  /** Marked as one to negate when it is used. */
+  readonly negated?: boolean;
 }
 
 const CLASSES: Partial<Record<FileType, string>> = {
@@ -20,6 +22,7 @@ const CLASSES: Partial<Record<FileType, string>> = {
   float16: 'HalfStorage',
   bfloat16: 'BFloat16Storage',
   int64: 'LongStorage',
+  bool: 'BoolStorage',
 };
 
 const utf8 = (text: string) => [...new TextEncoder().encode(text)];
@@ -33,11 +36,13 @@ export const pickle = {
   stop: [0x2e],
   emptyDict: [0x7d],
   emptyTuple: [0x29],
+  setItem: [0x73],
   setItems: [0x75],
   tuple: [0x74],
   reduce: [0x52],
   build: [0x62],
   none: [0x4e],
+  true: [0x88],
   false: [0x89],
   persistent: [0x51],
   text: (text: string) => [0x58, ...little(utf8(text).length, 4), ...utf8(text)],
@@ -68,7 +73,9 @@ export function pickleStateDict({ storages, tensors }: Saved): Uint8Array {
       ...[...p.global('torch', CLASSES[dtype] ?? 'NoStorage'), ...p.text(view.storage), ...p.text('cpu')],
       ...[...p.integer(elements), ...p.tuple, ...p.persistent],
       ...[...p.integer(view.offset), ...p.integers(view.shape), ...p.integers(view.strides)],
-      ...[...p.false, ...emptyOrdered, ...p.tuple, ...p.reduce],
+      ...[...p.false, ...emptyOrdered],
+      ...(view.negated ? [...p.emptyDict, ...p.text('neg'), ...p.true, ...p.setItem] : []),
+      ...[...p.tuple, ...p.reduce],
     ];
   });
   const metadata = [...p.emptyDict, ...p.mark, ...p.text('_metadata'), ...emptyOrdered, ...p.setItems, ...p.build];

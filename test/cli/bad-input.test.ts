@@ -124,6 +124,20 @@ const CASES: { what: string; words: () => Promise<string[]>; says: RegExp }[] = 
     words: async () => ['ask', PICTURE, 'why '.repeat(3000)],
     says: /prompt: \d+ tokens.*expected at most 2047/,
   },
+  {
+    what: 'an answer that must be longer than it may',
+    words: async () => [
+      'ask',
+      PICTURE,
+      'What?',
+      '--model',
+      await damaged(
+        'generation_config.json',
+        edited((json) => Object.assign(json, { min_new_tokens: 9, max_new_tokens: 8 })),
+      ),
+    ],
+    says: /generation_config\.json: min_new_tokens is 9, expected at most max_new_tokens, 8/,
+  },
   { what: 'a config that is no JSON', words: async () => ['inspect', PICTURE], says: /not JSON/ },
   {
     what: 'a number that is none',
@@ -158,4 +172,16 @@ describe('bad input ends with one line and exit code 2', () => {
     expect(stderr).toMatch(/GPU\.js webgl2: not available/);
     expect(code).toBe(3);
   });
+});
+
+test('what a checkpoint asks for and is not done is said in one line, and the question is answered', async () => {
+  const model = await damaged(
+    'generation_config.json',
+    edited((json) => Object.assign(json, { num_beams: 4, bad_words_ids: [[431]] })),
+  );
+  const { code, stdout, stderr } = await qvl('ask', PICTURE, 'What?', '--model', model, '--max-new-tokens', '1');
+  const said = stderr.split('\n').filter((line) => line.includes('generation_config.json'));
+  expect(said).toEqual([expect.stringContaining('without effect here: num_beams = 4, bad_words_ids')]);
+  expect(stdout).not.toBe('');
+  expect(code).toBe(0);
 });

@@ -41,10 +41,11 @@ test('a conversation through pipes: answers alone on standard output, pictures n
     '/boxes',
     `/image ${SCENES[1]}`,
     '/image missing.png',
+    '/image https://example.org/cat.png',
     'Which picture is darker?',
     '/save talk.json',
     '/reset',
-    `/image ${SCENES[1]}`,
+    `/image "${SCENES[1]}"`,
     '框出图中红色的正方形的位置',
     '/boxes 1 found.png',
     '/boxes 2',
@@ -60,6 +61,8 @@ test('a conversation through pipes: answers alone on standard output, pictures n
     'there is no box in the last answer',
     `Picture 2: ${SCENES[1]}, 448 × 448`,
     'missing.png: no such file',
+    '"https://example.org/cat.png": a URL, and nothing is fetched',
+    `Picture 1: "${SCENES[1]}", 448 × 448`,
     '2 turns saved: talk.json',
     'found.png',
     '/boxes: picture 2, expected 1 to 1',
@@ -70,7 +73,7 @@ test('a conversation through pipes: answers alone on standard output, pictures n
   await access(join(folder, 'found.png'));
   expect(JSON.parse(await readFile(join(folder, 'talk.json'), 'utf8'))).toEqual([
     { pictures: [SCENES[0]], user: lines[0], assistant: first },
-    { pictures: [SCENES[1]], user: lines[4], assistant: second },
+    { pictures: [SCENES[1]], user: lines[5], assistant: second },
   ]);
   // Both turns show the first picture; it is looked at once.
   expect(said.stderr.match(/vision encoder/g)).toHaveLength(3);

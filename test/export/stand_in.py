@@ -1,6 +1,8 @@
 """A tree of PyTorch modules with the original's module paths, written from MODEL.md, to run golden/export.py on.
 
-It computes the same, so that what the exporter writes of it can be compared with the goldens.
+It computes the same, so that what the exporter writes of it can be compared with the goldens. It demands the same of
+who calls it, as far as that was seen in a run of the original: a mask for every pass that is not a whole prompt, the
+least number of its dtype in a mask, one token at a time after a cache, pictures by the names in the prompt.
 """
 
 import json
@@ -11,97 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from stand_in_vision import Visual
 from tensors import read_safetensors
-
-
-def resize(table, side):
-    """A square table of positions `[A·A, C]` as `[side·side, C]`."""
-    old = math.isqrt(len(table))
-    if old == side:
-        return table
-    grid = table.float().reshape(1, old, old, -1).permute(0, 3, 1, 2)
-    grid = F.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
-    return grid.permute(0, 2, 3, 1).flatten(0, 2).to(table.dtype)
-
-
-class VisionAttention(nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads = heads
-        self.in_proj = nn.Linear(width, 3 * width)
-        self.out_proj = nn.Linear(width, width)
-
-    def forward(self, x):  # [L, images, D]
-        length, images, width = x.shape
-        joint = self.in_proj(x).reshape(length, images, self.heads, 3, width // self.heads)
-        q, k, v = joint.permute(3, 1, 2, 0, 4)  # each [images, heads, L, d]
-        probabilities = (q / math.sqrt(width // self.heads) @ k.transpose(-1, -2)).softmax(-1)
-        return self.out_proj((probabilities @ v).permute(2, 0, 1, 3).reshape(length, images, width))
-
-
-class VisionBlock(nn.Module):
-    def __init__(self, width, heads, hidden):
-        super().__init__()
-        self.ln_1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = VisionAttention(width, heads)
-        self.ln_2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential()
-        self.mlp.add_module("c_fc", nn.Linear(width, hidden))
-        self.mlp.add_module("gelu", nn.GELU())
-        self.mlp.add_module("c_proj", nn.Linear(hidden, width))
-
-    def forward(self, x):
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
-
-
-class VisionBlocks(nn.Module):
-    def __init__(self, visual):
-        super().__init__()
-        width = visual["width"]
-        hidden = int(width * visual["mlp_ratio"])
-        self.resblocks = nn.ModuleList(VisionBlock(width, visual["heads"], hidden) for _ in range(visual["layers"]))
-
-    def forward(self, x):
-        for block in self.resblocks:
-            x = block(x)
-        return x
-
-
-class Adapter(nn.Module):
-    def __init__(self, queries, width, channels):
-        super().__init__()
-        self.query = nn.Parameter(torch.zeros(queries, channels))
-        self.pos_embed = nn.Parameter(torch.zeros(queries, channels))
-        self.kv_proj = nn.Linear(width, channels, bias=False) if width != channels else nn.Identity()
-        self.ln_q = nn.LayerNorm(channels, eps=1e-6)
-        self.ln_kv = nn.LayerNorm(channels, eps=1e-6)
-        self.attn = nn.MultiheadAttention(channels, channels // 128)
-
-    def forward(self, x):  # [images, L, D]
-        positions = resize(self.pos_embed, math.isqrt(x.shape[1])).unsqueeze(1)
-        kv = self.ln_kv(self.kv_proj(x)).transpose(0, 1)
-        q = (self.ln_q(self.query) + self.pos_embed).unsqueeze(1).repeat(1, len(x), 1)
-        return self.attn(q, kv + positions, kv)[0].transpose(0, 1)
-
-
-class Visual(nn.Module):
-    def __init__(self, visual):
-        super().__init__()
-        width, channels, patch = visual["width"], visual["output_dim"], visual["patch_size"]
-        self.conv1 = nn.Conv2d(3, width, patch, stride=patch, bias=False)
-        self.positional_embedding = nn.Parameter(torch.zeros(256, width))
-        self.ln_pre = nn.LayerNorm(width, eps=1e-6)
-        self.transformer = VisionBlocks(visual)
-        self.attn_pool = Adapter(visual["n_queries"], width, channels)
-        self.ln_post = nn.LayerNorm(channels, eps=1e-6)
-        self.proj = nn.Parameter(torch.zeros(channels, channels))
-
-    def forward(self, pixels):
-        patches = self.conv1(pixels.to(self.proj.dtype)).flatten(2).transpose(1, 2)
-        x = self.ln_pre(patches + resize(self.positional_embedding, math.isqrt(patches.shape[1])))
-        x = self.transformer(x.transpose(0, 1)).transpose(0, 1)
-        return self.ln_post(self.attn_pool(x)) @ self.proj
 
 
 class RMSNorm(nn.Module):
@@ -117,9 +30,10 @@ class RMSNorm(nn.Module):
 class Rotary(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.config = config
+        self.config, self.alpha = config, 1.0
 
     def forward(self, length, alpha):
+        self.alpha = alpha  # what follows a prompt keeps the prompt's
         d = self.config.kv_channels
         base = self.config.rotary_emb_base * alpha ** (d / (d - 2))
         angles = torch.outer(torch.arange(length).float(), 1 / base ** (torch.arange(0, d, 2).float() / d))
@@ -142,7 +56,7 @@ class Attention(nn.Module):
         self.c_proj = nn.Linear(width, config.hidden_size, bias=False)
         self.attn_dropout = nn.Dropout(0)
 
-    def forward(self, x, tables, cache):
+    def forward(self, x, tables, mask, cache):
         batch, length, _ = x.shape
         heads = (batch, length, self.config.num_attention_heads, -1)
         q, k, v = (part.reshape(heads) for part in self.c_attn(x).chunk(3, -1))
@@ -154,8 +68,7 @@ class Attention(nn.Module):
         q = q * logn[-length:, None, None].type_as(q) if self.config.use_logn_attn else q
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         scores = q @ k.transpose(-1, -2) / math.sqrt(v.shape[-1])
-        hidden = torch.ones(length, total, dtype=torch.bool).triu(total - length + 1)
-        probabilities = self.attn_dropout(scores.masked_fill(hidden, -math.inf).softmax(-1))
+        probabilities = self.attn_dropout((scores + mask).softmax(-1))
         return self.c_proj((probabilities @ v).transpose(1, 2).flatten(2)), present
 
 
@@ -176,8 +89,8 @@ class Block(nn.Module):
         self.ln_1, self.ln_2 = RMSNorm(config.hidden_size), RMSNorm(config.hidden_size)
         self.attn, self.mlp = Attention(config), MLP(config)
 
-    def forward(self, x, tables, cache):
-        attended, present = self.attn(self.ln_1(x), tables, cache)
+    def forward(self, x, tables, mask, cache):
+        attended, present = self.attn(self.ln_1(x), tables, mask, cache)
         x = x + attended
         return x + self.mlp(self.ln_2(x)), present
 
@@ -191,7 +104,7 @@ class Output(dict):
 class Decoder(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.config, self.alpha = config, 1
+        self.config = config
         self.visual = Visual(config.visual)
         self.wte = nn.Embedding(config.vocab_size, config.hidden_size)
         self.rotary_emb = Rotary(config)
@@ -199,22 +112,52 @@ class Decoder(nn.Module):
         self.h = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.ln_f = RMSNorm(config.hidden_size)
 
-    def forward(self, ids, pixels, cache):
+    def names(self, ids):
+        """What stands in the places of pictures, as text: where they begin, and which file each is."""
+        start, places = self.config.visual["image_start_id"], []
+        for at in (ids == start).nonzero()[:, 0].tolist():
+            held = ids[at + 1 :].tolist()
+            places.append((at, bytes(held[: held.index(start + 2)]).decode()))
+        return places
+
+    def forward(self, ids, mask, cache, use_cache):
         config, past, length = self.config, cache[0][0].shape[1] if cache else 0, ids.shape[1]
-        starts = [] if cache else (ids[0] == config.visual["image_start_id"]).nonzero()[:, 0].tolist()
-        features = self.visual(pixels) if starts else []
+        places = [] if cache else self.names(ids[0])
+        features = self.visual.encode([name for _, name in places]) if places else []
         embedded = self.wte(ids)
+        mask = joint_mask(mask, embedded, cache)
+        alpha = self.rotary_emb.alpha
         if not cache and config.use_dynamic_ntk:
-            self.alpha = max(1, 2 ** math.ceil(math.log2(length / config.seq_length) + 1) - 1)
-        tables = self.rotary_emb(past + length, self.alpha)
+            alpha = max(1, 2 ** math.ceil(math.log2(length / config.seq_length) + 1) - 1)
+        tables = self.rotary_emb(past + length, alpha)
         x = self.drop(embedded)
-        for start, rows in zip(starts, features):
+        for (start, _), rows in zip(places, features):
             x[0, start + 1 : start + 1 + len(rows)] = rows  # in place, as in the original
         presents = []
         for block, kept in zip(self.h, cache or [None] * len(self.h)):
-            x, present = block(x, tables, kept)
+            x, present = block(x, tables, mask, kept)
             presents.append(present)
-        return Output(last_hidden_state=self.ln_f(x), past_key_values=tuple(presents))
+        return Output(last_hidden_state=self.ln_f(x), past_key_values=tuple(presents) if use_cache else None)
+
+
+def _make_causal_mask(shape, dtype, device, past_key_values_length=0):
+    """Has the original's name, by which the exporter finds it."""
+    _, length = shape
+    least = torch.full((length, length), torch.finfo(dtype).min, device=device)  # Quirk: of PyTorch's default dtype
+    mask = least.triu(1).to(dtype)
+    return torch.cat((torch.zeros(length, past_key_values_length, dtype=dtype), mask), -1)[None, None]
+
+
+def joint_mask(given, embedded, cache):
+    """What is added to the scores: the causal mask of a prompt, and the given one; nothing at all where both lack."""
+    length, dtype = embedded.shape[1], embedded.dtype
+    past = cache[0][0].shape[-2] if cache else 0  # Quirk: those are the heads, so that only single tokens work
+    mask = _make_causal_mask((1, length), dtype, embedded.device, past) if length > 1 else None
+    if given is None:
+        return mask
+    unseen = (1 - given[:, None, None].to(dtype)).bool()
+    given = torch.zeros(unseen.shape, dtype=dtype).masked_fill(unseen, torch.finfo(dtype).min)
+    return given if mask is None else given + mask
 
 
 class StandIn(nn.Module):
@@ -222,13 +165,16 @@ class StandIn(nn.Module):
 
     def __init__(self, config, pixels):
         super().__init__()
-        self.config, self.pixels = SimpleNamespace(**config), pixels
+        self.config = SimpleNamespace(**config)
         self.transformer = Decoder(self.config)
+        self.transformer.visual.pixels = pixels
         self.lm_head = nn.Linear(self.config.hidden_size, self.config.vocab_size, bias=False)
 
-    def forward(self, input_ids, past_key_values=None, use_cache=True, return_dict=True):
-        output = self.transformer(input_ids, self.pixels, past_key_values)
-        return Output(logits=self.lm_head(output.last_hidden_state), past_key_values=output.past_key_values)
+    def forward(self, input_ids, past_key_values=None, attention_mask=None, use_cache=None, return_dict=None):
+        use_cache = self.config.use_cache if use_cache is None else use_cache
+        output = self.transformer(input_ids, attention_mask, past_key_values, use_cache)
+        logits = self.lm_head(output.last_hidden_state)
+        return Output(logits=logits, past_key_values=output.past_key_values) if return_dict else (logits,)
 
 
 def load_stand_in(base):

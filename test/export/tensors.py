@@ -20,3 +20,7 @@ def read_safetensors(path):
         flat = torch.frombuffer(data[start:end], dtype=dtype) if end > start else torch.zeros(0, dtype=dtype)
         tensors[name] = flat.reshape(shape)
     return tensors
+
+
+def nmse(found, expected):
+    return float((found.double() - expected.double()).pow(2).sum() / expected.double().pow(2).sum())

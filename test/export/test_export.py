@@ -1,152 +1,24 @@
-"""Tests of what golden/export.py does without PyTorch."""
+"""Tests of what golden/export.py does before PyTorch is needed."""
 
-import array
 import contextlib
 import hashlib
 import io
 import json
-import math
 import os
-import random
-import struct
 import sys
-import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "golden"))
 
 import export  # noqa: E402
-from exporter.formats import (  # noqa: E402
-    fingerprint,
-    fmix32,
-    fnv1a,
-    safetensors_writer,
-    sample_indices,
-    top,
-    write_json,
-)
-
-
-def read(path):
-    """Header and data of a safetensors file."""
-    content = Path(path).read_bytes()
-    (length,) = struct.unpack("<Q", content[:8])
-    return json.loads(content[8 : 8 + length]), content[8 + length :], length
-
-
-class InFolder(unittest.TestCase):
-    def setUp(self):
-        held = tempfile.TemporaryDirectory()
-        self.addCleanup(held.cleanup)
-        self.folder = held.name
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def put(self, name, text):
-        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
-        Path(self.path(name)).write_text(text, encoding="utf-8")
-        return self.path(name)
-
-
-class Safetensors(InFolder):
-    def test_round_trip_of_any_tensors(self):
-        chance = random.Random(1)
-        for _ in range(100):
-            tensors = {}
-            for number in range(chance.randrange(6)):
-                dtype, size = chance.choice([("F64", 8), ("I64", 8), ("F32", 4), ("BF16", 2)])
-                shape = [chance.randrange(5) for _ in range(chance.randrange(6))]
-                data = bytes(chance.randrange(256) for _ in range(math.prod(shape) * size))
-                tensors[f'{number} "名" \\'] = (dtype, shape, data)
-            metadata = {"prompt": "框\n", "dtype": "float32"}
-            unused = ["x" * chance.randrange(50) for _ in range(chance.randrange(3))]
-            with safetensors_writer(self.path("a"), [*tensors, *unused], metadata) as add:
-                for name, (dtype, shape, data) in tensors.items():
-                    add(name, dtype, shape, data)
-            header, content, length = read(self.path("a"))
-            self.assertEqual(length % 8, 0)
-            self.assertEqual(header.pop("__metadata__"), metadata)
-            self.assertEqual(list(header), list(tensors))
-            end = 0
-            for name, (dtype, shape, data) in tensors.items():
-                start, end = end, end + len(data)
-                self.assertEqual(header[name], {"dtype": dtype, "shape": shape, "data_offsets": [start, end]})
-                self.assertEqual(content[start:end], data)
-            self.assertEqual(end, len(content))
-
-    def test_room_for_the_largest_header(self):
-        names = [f"transformer.h.{number}" for number in range(100)]
-        with safetensors_writer(self.path("a"), names, {}) as add:
-            for name in names:
-                add(name, "BF16", [0] + [2**53 - 1] * 7, b"")
-        self.assertEqual(len(read(self.path("a"))[0]), 101)
-
-    def test_refuses_what_does_not_fit_and_leaves_nothing(self):
-        def twice(add):
-            add("a", "F32", [1], bytes(4))
-            add("a", "F32", [1], bytes(4))
-
-        def stopped(_add):
-            raise KeyboardInterrupt
-
-        def beyond_room(add):
-            for number in range(1000):
-                add(str(number), "F32", [0], b"")
-
-        for work, failure in [
-            (lambda add: add("a", "F32", [2], bytes(4)), ValueError),
-            (lambda add: add("__metadata__", "F32", [1], bytes(4)), ValueError),
-            (twice, ValueError),
-            (beyond_room, ValueError),
-            (stopped, KeyboardInterrupt),
-        ]:
-            with self.assertRaises(failure), safetensors_writer(self.path("a"), ["a"], {}) as add:
-                work(add)
-            self.assertEqual(os.listdir(self.folder), [])
-
-    def test_a_failure_keeps_what_was_there(self):
-        write_json(self.path("a"), {"框": 1})
-        with self.assertRaises(ValueError):
-            write_json(self.path("a"), math.nan)
-        self.assertEqual(os.listdir(self.folder), ["a"])
-        self.assertEqual(Path(self.path("a")).read_text(encoding="utf-8"), '{"框": 1}')
-
-
-class Fingerprints(unittest.TestCase):
-    def test_hashes(self):
-        self.assertEqual([fnv1a(text) for text in ("", "a", "foobar")], [0x811C9DC5, 0xE40C292C, 0xBF9CF968])
-        self.assertEqual([fmix32(state) for state in (0, 1, 0xFFFFFFFF)], [0, 0x514E28B7, 0x81F16F39])
-
-    def test_samples_stand_where_the_goldens_of_full_size_have_them(self):
-        for name in ("full", "wide"):
-            taps = json.loads((ROOT / "golden" / "full-size" / f"{name}.json").read_text(encoding="utf-8"))["taps"]
-            taps.pop("_input", None)
-            self.assertGreater(len(taps), 30)
-            for tap, golden in taps.items():
-                self.assertEqual(sample_indices(tap, math.prod(golden["shape"])), golden["index"])
-                self.assertEqual(golden.keys() - {"top"}, fingerprint(tap, [1], [1.0]).keys())
-
-    def test_moments(self):
-        values = array.array("d", [3, -4, 0, 12])
-        found = fingerprint("tap", [2, 2], values)
-        self.assertEqual((found["shape"], found["mean"], found["absmax"], found["l2"]), ([2, 2], 2.75, 12, 13))
-        self.assertEqual(found["std"], math.sqrt((0.25**2 + 6.75**2 + 2.75**2 + 9.25**2) / 4))
-        self.assertEqual(found["value"], [values[at] for at in found["index"]])
-        self.assertEqual(set(found["index"]), {0, 1, 2, 3})
-
-    def test_sums_are_rounded_once(self):
-        self.assertEqual(fingerprint("tap", [3], [1e100, 1.0, -1e100])["mean"], 1 / 3)
-
-    def test_refuses_what_is_not_finite(self):
-        for bad in ([], [math.nan, 1.0], [1.0, math.nan, 2.0], [math.inf], [-math.inf, math.inf]):
-            with self.assertRaisesRegex(ValueError, "^tap: .*finite"):
-                fingerprint("tap", [len(bad)], bad)
-
-    def test_top(self):
-        self.assertEqual(top([1.0, 3.0, 2.0, 3.0], 3), [[1, 3.0], [3, 3.0], [2, 2.0]])
+from exporter.failure import ExportError, blaming  # noqa: E402
+from exporter.lines import one_line, quoted  # noqa: E402
+from exporter.original import pictures_from, prompt_text  # noqa: E402
+from exporter.sources import hash_sources  # noqa: E402
+from in_folder import InFolder, read  # noqa: E402
 
 
 class Names(unittest.TestCase):
@@ -154,6 +26,9 @@ class Names(unittest.TestCase):
         self.assertTrue(export.wanted("transformer.h.0.mlp.w1", ["transformer.h.*"]))
         self.assertFalse(export.wanted("transformer.h.10", ["transformer.h.[0-9]", "lm_head"]))
         self.assertTrue(export.wanted("decode.0.logits", ["nothing", "decode.*"]))
+        self.assertTrue(export.wanted("decode.11.logits", ["main"]))
+        self.assertFalse(export.wanted("lm_head", ["main"]))
+        self.assertTrue(export.wanted("lm_head", ["all"]))
 
     def test_main_is_what_the_float64_goldens_have(self):
         for golden in ("quirks/model-a.activations.f64", "tiny/activations/describe.f64"):
@@ -180,20 +55,67 @@ class Names(unittest.TestCase):
 
 class Provenance(InFolder):
     def test_one_line(self):
-        hostile = "a\n\x1b[2J\x9b\u202e\u2028\x7f" + "框" * 2000
-        line = export.one_line(hostile)
-        self.assertTrue(line.isprintable())
-        self.assertEqual(len(line), 1000)
-        self.assertEqual(json.loads(export.one_line('框 "\n\u202e')), '框 "\n\u202e')
+        hostile = "a\n\x1b[2J\x9b\u202e\u2028\x7f\udcff" + "框" * 2000
+        for line in (quoted(hostile), one_line(hostile)):
+            self.assertTrue(line.isprintable())
+            self.assertEqual(len(line), 1000)
+        self.assertEqual(json.loads(quoted('框 "\n\u202e  ')), '框 "\n\u202e  ')
+        self.assertEqual(one_line(" size mismatch:\n\tcopying"), "size mismatch: copying")
 
     def test_hashes_of_what_decides(self):
         for name in ("config.json", "a.bin", "notes.txt"):
             self.put(name, name)
-        with contextlib.redirect_stderr(io.StringIO()) as progress:
-            hashes = export.hash_sources(self.folder, [self.put("p.png", "picture")])
+        progress = []
+        hashes = hash_sources(self.folder, [self.put("p.png", "picture")], progress.append)
         expected = {"sha256 a.bin": "a.bin", "sha256 config.json": "config.json", "sha256 picture 1": "picture"}
         self.assertEqual(hashes, {name: hashlib.sha256(text.encode()).hexdigest() for name, text in expected.items()})
-        self.assertIn("hashing a.bin", progress.getvalue())
+        self.assertEqual(progress, ["hashing a.bin, 0.0 MB", "hashing config.json, 0.0 MB"])
+
+
+class Pictures(unittest.TestCase):
+    def test_prompt(self):
+        expected = "Picture 1: <img></img>\nPicture 2: <img></img>\nWhat?"
+        self.assertEqual(prompt_text("What?", ["a.png", "b.png"]), expected)
+        self.assertEqual(prompt_text("What?", []), "What?")
+
+    def test_files_take_the_place_of_the_first_names(self):
+        class Visual:
+            def encode(self, names):
+                return names
+
+        class Model:
+            def get_submodule(self, _name, visual=Visual()):
+                return visual
+
+        visual = Model().get_submodule("transformer.visual")
+        given = ["a\u0308.png", "p\udcff", "</img>" * 99]
+        with pictures_from(Model(), given):
+            self.assertEqual(visual.encode(["", "", "", "in the prompt.png"]), [*given, "in the prompt.png"])
+        self.assertEqual(visual.encode([""]), [""])
+
+
+class Failures(unittest.TestCase):
+    def told(self, work):
+        with self.assertRaises(ExportError) as caught, blaming("goldens/a", "do this"):
+            work()
+        self.assertIsNotNone(caught.exception.__cause__)
+        return str(caught.exception)
+
+    def test_whatever_fails_is_told_with_its_kind_and_what_to_do(self):
+        def silent():
+            assert [] == [1]
+
+        def absent():
+            open("goldens/b/c", "rb")
+
+        self.assertEqual(self.told(lambda: {}["x"]), "goldens/a: KeyError: 'x'; do this")
+        self.assertRegex(self.told(silent), r"^goldens/a: AssertionError: at test_export\.py:\d+; do this$")
+        self.assertEqual(self.told(absent), "goldens/a: goldens/b/c: No such file or directory; do this")
+        self.assertEqual(self.told(lambda: sys.exit("no GPU")), "goldens/a: SystemExit: no GPU; do this")
+        with self.assertRaisesRegex(ExportError, "^as it is$"), blaming("goldens/a", "do this"):
+            raise ExportError("as it is")
+        with self.assertRaises(KeyboardInterrupt), blaming("goldens/a", "do this"):
+            raise KeyboardInterrupt
 
 
 class CommandLine(InFolder):
@@ -205,16 +127,6 @@ class CommandLine(InFolder):
                 status = ended.code
         return status, said.getvalue()
 
-    def test_prompt(self):
-        first, second = self.put("a.png", ""), self.put("b.png", "")
-        expected = f"Picture 1: <img>{first}</img>\nPicture 2: <img>{second}</img>\nWhat?"
-        self.assertEqual(export.prompt_text("What?", [first, second], 256), expected)
-        self.assertEqual(export.prompt_text("What?", [], 256), "What?")
-        for queries, fits in ((len(first) + 2, True), (len(first) + 1, False)):
-            refused = self.assertRaisesRegex(export.ExportError, "give a shorter one")
-            with contextlib.nullcontext() if fits else refused:
-                export.prompt_text("", [first], queries)
-
     def test_bad_input_ends_with_one_line_and_status_2(self):
         good = self.put("good/config.json", '{"visual": {"image_start_id": 1}}')
         for name, text in (("list", "[]"), ("text", "{"), ("plain", "{}"), ("odd", '{"visual": 3}')):
@@ -225,14 +137,26 @@ class CommandLine(InFolder):
         status, said = self.run_main(self.path("none"), self.path("x"), "--prompt", "a")
         self.assertEqual(status, 2)
         self.assertRegex(said, "^export.py: .*No such file or directory; give the folder of a Qwen-VL checkpoint\n$")
-        status, said = self.run_main(os.path.dirname(good), self.path("x"), "--prompt", "a", "--picture", self.path("p"))
+        words = ["--prompt", "a", "--picture", self.path("p")]
+        status, said = self.run_main(os.path.dirname(good), self.path("x"), *words)
         self.assertEqual(status, 2)
         self.assertEqual(said, f"export.py: {self.path('p')}: no such file; give a picture on this machine\n")
-        for words in (["--steps", "-1"], ["--steps", "1", "--dtype", "float64"], ["--dtype", "int8"]):
+        no_name = "no name of a golden; give FOLDER/NAME, to which endings are added"
+        no_folder = "(File exists|Not a directory); give an output that can be written"
+        outputs = {"good": no_name, "good/": no_name, "x.f64": no_name, "good/config.json/x": no_folder}
+        for output, said_of_it in outputs.items():
+            status, said = self.run_main(os.path.dirname(good), self.path(output), "--prompt", "a")
+            self.assertEqual(status, 2)
+            self.assertRegex(said, f"^export.py: /.*: {said_of_it}\n$")
+        for words in (["--steps", "-1"], ["--dtype", "int8"]):
             status, said = self.run_main(self.folder, self.path("x"), "--prompt", "a", *words)
             self.assertEqual(status, 2)
             self.assertIn(words[0], said)
         self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("x")], [])
+
+    def test_what_nobody_thought_of_ends_with_one_line_too(self):
+        with mock.patch.object(export, "read_config", side_effect=MemoryError("no room\nat all")):
+            self.assertEqual(self.run_main("a", "b", "--prompt", "?"), (2, "export.py: MemoryError: no room at all\n"))
 
     def test_help_needs_no_pytorch(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:

@@ -1,55 +1,35 @@
-"""Tests of golden/export.py on a stand-in for the original. They need PyTorch.
+"""Tests of what golden/exporter records of a stand-in for the original. They need PyTorch."""
 
-With a folder as argument, writes goldens of the stand-in there for other tests: whole, float64 and fingerprints.
-"""
-
-import contextlib
-import functools
-import io
 import json
-import os
-import shutil
 import sys
-import tempfile
-import types
 import unittest
 from pathlib import Path
-from unittest import mock
 
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "golden"), str(Path(__file__).parent)]
+sys.path.insert(0, str(ROOT / "golden"))
 
-import export  # noqa: E402
-from exporter.record import in_rows, record  # noqa: E402
+from exporter.record import in_rows, record, run  # noqa: E402
+from in_folder import InFolder  # noqa: E402
 from stand_in import load_stand_in  # noqa: E402
-from tensors import read_safetensors  # noqa: E402
+from tensors import nmse, read_safetensors  # noqa: E402
 
 QUIRKS = ROOT / "golden" / "quirks"
-
-
-def nmse(found, expected):
-    return float((found.double() - expected.double()).pow(2).sum() / expected.double().pow(2).sum())
 
 
 def everything(_name):
     return True
 
 
-class InFolder(unittest.TestCase):
-    def setUp(self):
-        held = tempfile.TemporaryDirectory()
-        self.addCleanup(held.cleanup)
-        self.folder = Path(held.name)
-        self.paths = {"activations": str(self.folder / "a"), "fingerprints": str(self.folder / "f")}
-
+class Recording(InFolder):
     def record(self, model, ids, *options):
+        self.paths = {"activations": self.path("a"), "fingerprints": self.path("f")}
         record(model, ids, self.paths, {}, *options)
         return read_safetensors(self.paths["activations"])
 
 
-class Goldens(InFolder):
+class Goldens(Recording):
     def test_every_golden_of_random_models_comes_out_again(self):
         for letter in "abe":
             with self.subTest(letter):
@@ -62,6 +42,8 @@ class Goldens(InFolder):
                     self.assertEqual((found[name].shape, found[name].dtype), same, name)
                     self.assertLess(nmse(found[name], expected), 1e-11, name)  # float32, summed in another order
                 self.assertEqual(found["decode.tokens"].tolist(), golden["decode.tokens"].tolist())
+
+                self.assertEqual(model.transformer.visual.opened, [""] * len(golden["input.pixels"]))
 
                 exact = read_safetensors(QUIRKS / f"model-{letter}.activations.f64.safetensors")
                 found = self.record(model.double(), ids, exact.__contains__)
@@ -87,7 +69,53 @@ class Goldens(InFolder):
         self.assertTrue(torch.equal(found["transformer.wte"], model.transformer.wte(torch.tensor([[1, 2, 3]]))))
 
 
-class Fingerprints(InFolder):
+    def test_tokens_that_are_given(self):
+        model, golden = load_stand_in(QUIRKS / "model-b")
+        found = self.record(model, golden["input.ids"][0].tolist(), everything, 2, None, [3, 4])
+        self.assertEqual(found["decode.tokens"].tolist(), [3, 4])
+        self.assertGreater(nmse(found["decode.0.logits"], golden["decode.0.logits"]), 1e-3)
+
+    def test_rotary_has_no_twin(self):
+        model, golden = load_stand_in(QUIRKS / "model-b")
+        whole = self.record(model, golden["input.ids"][0].tolist(), everything)
+        exact = self.record(model.double(), golden["input.ids"][0].tolist(), everything)
+        self.assertEqual(whole.keys() - exact.keys(), {"transformer.rotary_emb"})
+
+
+class Demands(unittest.TestCase):
+    """What the original refuses, the stand-in does too: else the exporter could not be tested on it."""
+
+    def setUp(self):
+        self.model, golden = load_stand_in(QUIRKS / "model-b")
+        self.ids = golden["input.ids"]
+
+    def call(self, ids, **options):
+        with torch.no_grad():
+            return self.model(ids, return_dict=True, **options)
+
+    def test_a_mask_after_a_cache(self):
+        cache = self.call(self.ids).past_key_values
+        for wrong in ({}, {"attention_mask": torch.ones(1, 2)}):
+            with self.assertRaises((TypeError, RuntimeError)):
+                self.call(torch.tensor([[1]]), past_key_values=cache, **wrong)
+        self.assertEqual(len(run(self.model, [1], cache).past_key_values), len(self.model.transformer.h))
+
+    def test_single_tokens_after_a_cache(self):
+        cache = self.call(self.ids).past_key_values
+        with self.assertRaises(RuntimeError):
+            run(self.model, [1, 2], cache)
+
+    def test_masks_in_float32(self):
+        self.model.double()
+        with self.assertRaisesRegex(RuntimeError, "overflow"):
+            self.call(self.ids)
+
+    def test_being_asked_for_a_cache_and_for_names(self):
+        self.assertIsNone(self.call(self.ids, use_cache=False).past_key_values)
+        self.assertIsInstance(self.model(self.ids), tuple)
+
+
+class Fingerprints(Recording):
     def test_they_are_of_the_whole_tensors_in_rows(self):
         model, golden = load_stand_in(QUIRKS / "model-a")
         ids = golden["input.ids"][0].tolist()
@@ -116,81 +144,5 @@ class Fingerprints(InFolder):
         self.assertNotEqual(taps["transformer.drop"]["l2"], taps["transformer.wte"]["l2"])
 
 
-class CommandLine(InFolder):
-    """The whole command, with the stand-in in the place of what transformers would load."""
-
-    def run_main(self, *words, steps=(), failure=None):
-        model, golden = load_stand_in(QUIRKS / "model-a")
-        config = types.SimpleNamespace(use_flash_attn="auto", bf16=True)
-        model.generation_config = types.SimpleNamespace(chat_format="chatml", max_window_size=99)
-        if failure:
-            model.transformer.h[1].register_forward_hook(mock.Mock(side_effect=failure))
-        loads = types.SimpleNamespace(
-            __version__="4.32.0",
-            AutoTokenizer=mock.Mock(**{"from_pretrained.return_value": golden["input.ids"][0].tolist()}),
-            AutoConfig=mock.Mock(**{"from_pretrained.return_value": config}),
-            AutoModelForCausalLM=mock.Mock(**{"from_pretrained.return_value": model}),
-        )
-        checkpoint = self.folder / "checkpoint"
-        checkpoint.mkdir(exist_ok=True)
-        shutil.copy(QUIRKS / "model-a.config.json", checkpoint / "config.json")
-        with contextlib.redirect_stderr(io.StringIO()) as said, mock.patch.dict(sys.modules, transformers=loads):
-            status = export.main([str(checkpoint), *map(str, words)])
-        self.config = config
-        return status, said.getvalue()
-
-    def test_whole_and_twin(self):
-        words = [self.folder / "goldens" / "demo", "--prompt", "框\n?", "--system", "S"]
-        status, said = self.run_main(*words, "--steps", "2")
-        self.assertEqual(status, 0, said)
-        self.assertIn("hashing config.json", said)
-        self.assertEqual((self.config.use_flash_attn, self.config.bf16, self.config.fp32), (False, False, True))
-        self.assertEqual(self.run_main(*words, "--dtype", "float64")[0], 0)
-        self.assertRegex(self.run_main(*words, "--steps", "2")[1], "note: .*f64.safetensors is of an earlier run")
-        names = ["demo.activations.f64.safetensors", "demo.activations.safetensors", "demo.config.json"]
-        self.assertEqual(sorted(os.listdir(self.folder / "goldens")), names)
-        whole, exact = (read_safetensors(self.folder / "goldens" / name) for name in (names[1], names[0]))
-        self.assertLess(nmse(whole["logits"], exact["logits"]), 1e-11)
-        self.assertIn("decode.1.logits", whole)
-        self.assertNotIn("lm_head", exact)
-        content = (self.folder / "goldens" / names[1]).read_bytes()
-        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-        self.assertEqual(metadata["dtype"], "float32 from unnamed weights")
-        self.assertEqual(json.loads(metadata["prompt"]), "chatml, 99, S: 框\n?")
-        self.assertEqual(metadata["sha256 config.json"], export.sha256(QUIRKS / "model-a.config.json"))
-        self.assertTrue({"python", "platform", "device", "seed", "torch"} <= metadata.keys())
-
-    def test_failures_leave_nothing(self):
-        output = [self.folder / "goldens" / "demo", "--prompt", "?"]
-        for words, failure, status, message in (
-            (["--tap", "h.0"], None, 2, "no tap is called what was asked for; one is transformer.h.0.mlp.w1"),
-            ([], RuntimeError("out of memory"), 2, "out of memory"),
-            ([], KeyboardInterrupt(), 130, "stopped; what was half written is removed"),
-        ):
-            found, said = self.run_main(*output, *words, failure=failure)
-            self.assertEqual(found, status)
-            self.assertIn(message, said)
-            self.assertEqual(os.listdir(self.folder / "goldens"), [])
-
-
-def write_goldens(folder):
-    model, golden = load_stand_in(QUIRKS / "model-a")
-    ids, steps = golden["input.ids"][0].tolist(), len(golden["decode.tokens"])
-
-    def write(ids, name, dtype, patterns, *options):
-        paths = export.golden_paths(os.path.join(folder, name), "elsewhere", exact=dtype == torch.float64)
-        wanted = functools.partial(export.wanted, patterns=patterns)
-        record(model.to(dtype), ids, paths, export.versions(), wanted, *options)
-
-    write(ids, "model-a", torch.float32, ["*"], steps)
-    write(ids, "summaries", torch.float32, ["*"], steps, {"text": "", "image": ""})
-    write([5, 6, 7], "text", torch.float32, ["*"], steps)
-    write(ids, "model-a", torch.float64, ["main"])
-    write([5, 6, 7], "text", torch.float64, ["main"])
-
-    model, golden = load_stand_in(QUIRKS / "model-b")  # anew: float64 weights rounded to bfloat16 are not the same
-    write(golden["input.ids"][0].tolist(), "model-b", torch.bfloat16, ["*"])
-
-
 if __name__ == "__main__":
-    write_goldens(sys.argv[1]) if len(sys.argv) > 1 else unittest.main()
+    unittest.main()

@@ -1,7 +1,6 @@
 """Writes FOLDER/sample.safetensors, and beside it as JSON what is in it: for another reader to agree."""
 
 import array
-import json
 import math
 import random
 import sys

@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError } from '../../src/error.ts';
+import { writeWhole } from '../../src/write-file.ts';
 import type { Input } from './target.ts';
 
 /** `target:seed:number`, which a case is made of. */
@@ -27,8 +28,7 @@ export function parseName(text: string): CaseName | undefined {
 export async function saveCase(folder: string, name: CaseName, input: Input): Promise<string> {
   const text = typeof input === 'string';
   const path = join(folder, `${name.target}.${name.seed}.${name.number}.${text ? 'txt' : 'bin'}`);
-  await mkdir(folder, { recursive: true });
-  await writeFile(path, text ? `${JSON.stringify(input)}\n` : input);
+  await writeWhole(path, text ? `${JSON.stringify(input)}\n` : input, { remedy: 'make its folder writable' });
   return path;
 }
 

@@ -7,6 +7,8 @@
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { outliveListeners } from '../../src/cli/ending.ts';
+import { print, say } from '../../src/cli/terminal.ts';
 import { InputError } from '../../src/error.ts';
 import { nameOf, parseName, readCase, saveCase } from './cases.ts';
 import { createFuzzer, type Fuzzer, type Tally } from './fuzzer.ts';
@@ -47,31 +49,33 @@ async function replay(fuzzer: Fuzzer, which: string): Promise<boolean> {
       }
     : await readCase(which);
   const { accepted, failures } = await fuzzer.run({ target: checkTarget(target), input });
-  console.log(failures[0]?.error ?? `${which}: ${accepted ? 'accepted' : 'rejected'}`);
+  const found = failures[0]?.error ?? `${which}: ${accepted ? 'accepted' : 'rejected'}`;
+  for (const line of found.split('\n')) print(line);
   return failures.length === 0;
 }
 
 async function fuzz(fuzzer: Fuzzer, names: readonly string[], count: number, seed: number, signal: AbortSignal) {
   const total: Tally = { accepted: 0, rejected: 0, seconds: 0, failures: [] };
-  console.log(
+  print(
     `${'target'.padEnd(16)}${['accepted', 'rejected', 'failed', 'cases/s'].map((word) => word.padStart(10)).join('')}`,
   );
   for (const [at, target] of names.entries()) {
     if (signal.aborted) break;
     const to = Math.floor((count * (at + 1)) / names.length) - Math.floor((count * at) / names.length);
     const tally = await fuzzer.run({ target, seed, from: 0, to }, signal);
-    console.log(row(target, tally));
+    print(row(target, tally));
     for (const { number, error } of tally.failures) {
       const name = { target, seed, number };
       const path = await saveCase(FAILURES, name, targets[target].make(randomOf(seed, target, number)));
-      console.log(`  ${nameOf(name)} (${relative('.', path)})\n  ${error.split('\n').slice(0, 4).join('\n  ')}`);
+      print(`  ${nameOf(name)} (${relative('.', path)})`);
+      for (const line of error.split('\n').slice(0, 4)) print(`  ${line}`);
     }
     total.accepted += tally.accepted;
     total.rejected += tally.rejected;
     total.seconds += tally.seconds;
     total.failures.push(...tally.failures);
   }
-  console.log(row('total', total));
+  print(row('total', total));
   return total.failures.length === 0;
 }
 
@@ -81,6 +85,7 @@ function row(name: string, { accepted, rejected, failures, seconds }: Tally): st
 }
 
 const fuzzer = createFuzzer(new URL('targets.ts', import.meta.url));
+outliveListeners();
 const interrupt = new AbortController();
 process.once('SIGINT', () => interrupt.abort());
 try {
@@ -92,11 +97,11 @@ try {
     options.case === undefined
       ? await fuzz(fuzzer, names, count, seed, interrupt.signal)
       : await replay(fuzzer, options.case);
-  if (interrupt.signal.aborted) console.log('interrupted');
+  if (interrupt.signal.aborted) print('interrupted');
   process.exitCode = !good ? 1 : interrupt.signal.aborted ? 130 : 0;
 } catch (error) {
   if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
+  say(error.message);
   process.exitCode = 2;
 } finally {
   await fuzzer.close();

@@ -3,8 +3,23 @@ import { mutateBytes } from './mutate-bytes.ts';
 import type { Random } from './random.ts';
 
 /** Bytes of the argument that follows an instruction; the others have none, or one of no fixed length. */
-const ARGUMENT: Readonly<Record<number, number>> = { 128: 1, 75: 1, 77: 2, 74: 4, 113: 1, 114: 4, 104: 1, 106: 4 };
-const [LONG1, BINUNICODE, GLOBAL] = [138, 88, 99];
+const ARGUMENT: Readonly<Record<number, number>> = {
+  ...{ 128: 1, 75: 1, 77: 2, 74: 4, 71: 8, 149: 8 },
+  ...{ 113: 1, 114: 4, 104: 1, 106: 4 },
+};
+/** Bytes of the length that follows an instruction, and of which the argument follows. */
+const LENGTH: Readonly<Record<number, number>> = {
+  138: 1,
+  139: 4,
+  140: 1,
+  88: 4,
+  141: 8,
+  67: 1,
+  66: 4,
+  142: 8,
+  150: 8,
+};
+const GLOBAL = 99;
 const LOCAL_HEADER = 0x04034b50;
 const LARGEST = 2 ** 19;
 
@@ -18,8 +33,8 @@ function instructionsOf(pickle: Uint8Array): Uint8Array[] {
   for (let at = 0; at < pickle.length; ) {
     const opcode = pickle[at];
     let end = at + 1 + (ARGUMENT[opcode] ?? 0);
-    if (opcode === LONG1) end = at + 2 + pickle[at + 1];
-    if (opcode === BINUNICODE) end = at + 5 + viewOf(pickle).getUint32(at + 1, true);
+    const bytes = LENGTH[opcode];
+    if (bytes) end = at + 1 + bytes + Buffer.from(pickle).readUIntLE(at + 1, Math.min(bytes, 6));
     if (opcode === GLOBAL) end = lineEnd(lineEnd(at + 1));
     instructions.push(pickle.subarray(at, end));
     at = end;

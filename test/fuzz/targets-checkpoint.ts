@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
-import { parseGenerationConfig } from '../../src/checkpoint/generation.ts';
+import { parseGenerationConfig, unsupportedSettings } from '../../src/checkpoint/generation.ts';
 import { openSafetensors, writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { type HostTensor, isShape, readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';
 import { openTorchArchive } from '../../src/checkpoint/torch-archive.ts';
@@ -51,18 +52,28 @@ const archives = () =>
     torchArchive(saved, options),
   );
 
-/** The pickle inside the small checkpoint's second shard, as PyTorch wrote it, and one of our own. */
-function pickles(): Uint8Array[] {
-  const [shard] = golden('tiny/pytorch_model-00002-of-00002.bin');
-  const bytes = Buffer.from(shard);
-  const start = bytes.indexOf(Uint8Array.of(0x80, 2)); // PROTO 2
+/** The pickle that is first in a file as PyTorch wrote it. */
+function pickleIn(file: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(file);
+  const start = bytes.indexOf(0x80, 64); // PROTO
   const end = bytes.indexOf('PK\x07\x08', start, 'latin1');
-  return [shard.slice(start, end < 0 ? start + 4096 : end), pickleStateDict(saved)];
+  return file.slice(start, end < 0 ? start + 4096 : end);
 }
+
+/** The pickles of the small checkpoint's second shard, of what training runs save, in every protocol, and one of our own. */
+const pickles = (): Uint8Array[] => [
+  ...golden('tiny/pytorch_model-00002-of-00002.bin').map(pickleIn),
+  ...[2, 3, 4, 5].map((protocol) => {
+    const name = `../checkpoint/torch-saved/protocol-${protocol}.bin`;
+    return pickleIn(readFileSync(new URL(name, import.meta.url)));
+  }),
+  pickleStateDict(saved),
+];
 
 async function readAll(found: ReadonlyMap<string, StoredTensor>): Promise<void> {
   for (const [name, tensor] of found) {
     const count = tensor.shape.reduce((product, size) => product * size, 1);
+    if (!tensor.dtype) continue; // it is read by nobody
     const bytes = await tensor.read();
     promise(bytes.length === tensor.bytes, `${name} has as many bytes as it says`);
     promise((await readFloat32(tensor)).length === count, `${name} has as many elements as its shape`);
@@ -73,10 +84,13 @@ async function readSafetensors(bytes: Uint8Array): Promise<void> {
   const { tensors, metadata } = await openSafetensors(memorySource(bytes, 'case'));
   await readAll(tensors);
   const copies = new Map<string, HostTensor>();
-  for (const [name, { dtype, shape, read }] of tensors) copies.set(name, { dtype, shape, data: await read() });
+  for (const [name, { dtype, shape, read }] of tensors) {
+    if (dtype) copies.set(name, { dtype, shape, data: await read() });
+  }
   const again = await openSafetensors(memorySource(writeSafetensors(copies, Object.fromEntries(metadata)), 'again'));
   promise(same([...again.metadata], [...metadata]), 'metadata is read as it was written');
   for (const [name, { dtype, shape, read }] of tensors) {
+    if (!dtype) continue;
     const other = again.tensors.get(name);
     promise(other?.dtype === dtype && same(other.shape, shape), `${name} is read as it was written`);
     promise(Buffer.compare(await read(), await other.read()) === 0, `the elements of ${name} are as they were written`);
@@ -112,6 +126,11 @@ function readConfig(text: string): void {
 function readGenerationConfig(text: string): void {
   const generation = parseGenerationConfig(parseJson(text), 'generation_config.json');
   promise(same(parseGenerationConfig(generation, 'again'), generation), 'it is read as it is');
+  const notes = unsupportedSettings(parseJson(text), 'generation_config.json');
+  promise(
+    notes.every((note) => note.length < 1500 && !/\p{Cc}/u.test(note)),
+    'what is not supported is said in a line',
+  );
 }
 
 export const checkpointTargets: Readonly<Record<string, Target>> = {

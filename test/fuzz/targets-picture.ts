@@ -6,6 +6,7 @@ import { decodePicture, type Picture } from '../../src/input/image.ts';
 import { openPicture } from '../../src/input/picture-source.ts';
 import { golden } from './files.ts';
 import { mutatePng } from './mutate-png.ts';
+import { mutateRiff } from './mutate-riff.ts';
 import { bytesTarget, promise, type Target, textTarget } from './target.ts';
 
 /** Low enough that the largest picture that is decoded takes a few megabytes. */
@@ -57,7 +58,7 @@ async function readDataUrl(dataUrl: string): Promise<void> {
 export const pictureTargets: Readonly<Record<string, Target>> = {
   png: bytesTarget(pictures(/\.png$/), readPicture, mutatePng),
   jpeg: bytesTarget(pictures(/\.jpg$/), readPicture),
-  webp: bytesTarget(pictures(/\.webp$/), readPicture),
+  webp: bytesTarget(pictures(/\.webp$/), readPicture, mutateRiff),
   gif: bytesTarget(pictures(/\.gif$/), readPicture),
   'data-url': textTarget(dataUrls, readDataUrl),
 };

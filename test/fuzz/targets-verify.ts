@@ -1,14 +1,18 @@
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { createTokenizer } from '../../src/input/tokenizer.ts';
 import { parseFingerprints } from '../../src/verify/fingerprint.ts';
 import { openFullSize } from '../../src/verify/full-size-case.ts';
 import { openGolden } from '../../src/verify/golden.ts';
+import type { InputStage } from '../../src/verify/input-report.ts';
+import { verifyPictures } from '../../src/verify/picture-golden.ts';
+import { type PromptWay, promptWay, verifyPrompts } from '../../src/verify/prompt-golden.ts';
 import { readReport, readTolerances } from '../../src/verify/read-report.ts';
 import { judgeRun, writeReport } from '../../src/verify/report.ts';
 import { loadProgress } from '../../src/verify/saved-progress.ts';
 import { TOLERANCES } from '../../src/verify/tolerances.ts';
 import { reportOf, soundRun } from '../verify/measured.ts';
-import { goldenText, inFolder } from './files.ts';
+import { goldenText, inFolder, link } from './files.ts';
 import { mutateBytes } from './mutate-bytes.ts';
 import { mutateHeader } from './mutate-safetensors.ts';
 import type { Random } from './random.ts';
@@ -89,6 +93,28 @@ async function readGolden(bytes: Uint8Array): Promise<void> {
 const mutateSafetensors = (random: Random, files: readonly Uint8Array[]): Uint8Array =>
   random.chance(0.7) ? mutateHeader(random, files) : mutateBytes(random, files);
 
+const first = (file: string, count: number) =>
+  JSON.stringify((JSON.parse(goldenText(file)[0]) as unknown[]).slice(0, count));
+
+const TENSORS = 'preprocess.safetensors';
+const readPictures = (text: string) =>
+  inFolder(
+    { 'preprocess.json': text, 'one.png': link('preprocess/one.png'), [TENSORS]: link(`preprocess/${TENSORS}`) },
+    async (folder) => keepsCount((await verifyPictures(folder)).stages),
+  );
+let small: PromptWay | undefined;
+const readPrompts = (file: 'encode.json' | 'chatml.json') => (text: string) =>
+  inFolder({ [file]: text }, async (folder) => {
+    small ??= promptWay(createTokenizer(goldenText('tiny/qwen.tiktoken')[0], 'qwen.tiktoken', 16));
+    keepsCount((await verifyPrompts(folder, small)).stages);
+  });
+
+const keepsCount = (stages: readonly InputStage[]) =>
+  promise(
+    stages.every(({ compared, off, differences }) => off <= compared && differences.length <= off),
+    'of what is compared some may be off',
+  );
+
 export const verifyTargets: Readonly<Record<string, Target>> = {
   fingerprints: jsonTarget(fullSize, readFingerprints),
   'full-size': jsonTarget(fullSize, (text) =>
@@ -98,4 +124,10 @@ export const verifyTargets: Readonly<Record<string, Target>> = {
   tolerances: jsonTarget(() => [JSON.stringify(TOLERANCES)], readTable),
   progress: bytesTarget(() => [progressFile()], readProgress, mutateSafetensors),
   golden: bytesTarget(() => [goldenFile()], readGolden, mutateSafetensors),
+  'golden-pictures': jsonTarget(
+    () => [JSON.stringify([{ file: 'one.png', width: 1, height: 1, size: 56 }])],
+    readPictures,
+  ),
+  'golden-texts': jsonTarget(() => [first('tokenizer/encode.json', 3)], readPrompts('encode.json')),
+  'golden-chats': jsonTarget(() => [first('tokenizer/chatml.json', 2)], readPrompts('chatml.json')),
 };

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseGenerationConfig } from '../../src/checkpoint/generation.ts';
 import { type AnswerOptions, answer, answers, type Question } from '../../src/generate/answer.ts';
 import { createSight } from '../../src/generate/sight.ts';
 import { openSystem, type System } from '../../src/generate/system.ts';
 import type { Picture } from '../../src/input/image.ts';
 import { readPicture } from '../../src/input/read-picture.ts';
+import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 
@@ -41,6 +43,16 @@ async function said(system: System, question: Question, options: AnswerOptions =
   return { ids, text };
 }
 
+/** The same for several questions in one batch. */
+async function all(system: System, questions: readonly Question[], options: AnswerOptions = {}) {
+  const together = questions.map(() => ({ ids: [] as number[], text: '' }));
+  for await (const { question, id, text } of answers(system, questions, options)) {
+    if (id !== undefined) together[question].ids.push(id);
+    together[question].text += text;
+  }
+  return together;
+}
+
 test.each(['cpu', 'simd'])('a batch answers as each question alone, on %s', async (mode) => {
   const system = on(mode);
   const questions = [
@@ -49,11 +61,7 @@ test.each(['cpu', 'simd'])('a batch answers as each question alone, on %s', asyn
     asked('Hello'),
   ];
   const options = { maxNewTokens: mode === 'cpu' ? 3 : 8, temperature: 0.8, topP: 0.9, seed: 5 };
-  const together = questions.map(() => ({ ids: [] as number[], text: '' }));
-  for await (const { question, id, text } of answers(system, questions, options)) {
-    if (id !== undefined) together[question].ids.push(id);
-    together[question].text += text;
-  }
+  const together = await all(system, questions, options);
   for (const [i, question] of questions.entries()) expect(together[i]).toEqual(await said(system, question, options));
 });
 
@@ -83,6 +91,20 @@ describe('an answer ends', () => {
     expect((await said(on('simd'), question(), { maxNewTokens: 3 })).ids).toEqual(whole.ids.slice(0, 3));
   });
 
+  test('at each id that the checkpoint lists, beside the chat’s own', async () => {
+    const system = on('simd');
+    const { checkpoint } = system;
+    const whole = await said(system, question());
+    const ending = (json: object): System => ({
+      ...system,
+      checkpoint: { ...checkpoint, generation: parseGenerationConfig(json, 'generation_config.json') },
+    });
+    const listed = await said(ending({ eos_token_id: [whole.ids[3], 767] }), question());
+    expect(listed.ids).toEqual(whole.ids.slice(0, 4));
+    expect(whole.text.startsWith(listed.text)).toBe(true); // what ends it is not part of it
+    expect(await said(ending({ eos_token_id: null, temperature: 3 }), question())).toEqual(whole); // the likeliest
+  });
+
   test.each([
     'vision encoder',
     'adapter',
@@ -98,6 +120,83 @@ describe('an answer ends', () => {
     await expect(said(system, question(), { signal: controller.signal, onStage })).rejects.toBe(reason);
     expect(device.live.size).toBe(before);
     expect(await said(system, question())).toEqual(whole);
+  });
+});
+
+describe('an answer that is given up takes nothing from others', () => {
+  const ways: [string, AnswerOptions][] = [
+    ['greedy', { temperature: 0 }],
+    ['drawn', { temperature: 2, topP: 1, seed: 3 }],
+  ];
+  test.each(
+    ['vision encoder', 'adapter', 'prefill', 'decode'].flatMap((at) => ways.map(([way, how]) => ({ at, way, how }))),
+  )('in $at, $way', async ({ at, how }) => {
+    const { device, system } = devices.get('simd')!;
+    const before = device.live.size;
+    const options = { ...how, maxNewTokens: 4 };
+    const mine = asked('What is in the picture?', pictures[0]);
+    const theirs = asked('Which picture is darker?', pictures[1], pictures[0]);
+    const whole = await said(system, theirs, options);
+    const sight = createSight(system.model);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    // When its work is in the queue, with that of others behind it.
+    const onStage = (name: string) => void (name === at && queueMicrotask(() => controller.abort(reason)));
+    const [given, other, batch] = await Promise.allSettled([
+      said(system, mine, { ...options, sight, signal: controller.signal, onStage }),
+      said(system, theirs, { ...options, sight }),
+      all(system, [theirs, theirs], { ...options, sight }),
+    ]);
+    expect(given).toEqual({ status: 'rejected', reason });
+    expect(other).toEqual({ status: 'fulfilled', value: whole });
+    expect(batch).toEqual({ status: 'fulfilled', value: [whole, whole] });
+    sight.free();
+    expect(device.live.size).toBe(before);
+  });
+
+  test('while weights are still on their way, which are everybody’s', async () => {
+    const { device, system } = devices.get('simd')!;
+    const before = device.live.size;
+    const options = { maxNewTokens: 3 };
+    const whole = await said(system, asked('Hello'), options);
+    const loading = await openSystem('golden/tiny', device);
+    const controller = new AbortController();
+    const given = said(loading, asked('Hello'), { ...options, signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(given).rejects.toThrow('enough');
+    expect(await said(loading, asked('Hello'), options)).toEqual(whole);
+    await loading.close();
+    expect(device.live.size).toBe(before);
+  });
+});
+
+describe('scores that are no numbers end an answer with one error', () => {
+  test.each([
+    ['NaN, greedy', Number.NaN, { temperature: 0 }],
+    ['NaN, drawn', Number.NaN, { temperature: 1 }],
+    ['infinite, greedy', Number.POSITIVE_INFINITY, { temperature: 0 }],
+    ['infinite, drawn', Number.NEGATIVE_INFINITY, { temperature: 1 }],
+    ['NaN, with a penalty', Number.NaN, { temperature: 0, repetitionPenalty: 1.1 }],
+  ])('%s', async (_, value, options) => {
+    const { device, system } = devices.get('simd')!;
+    const before = device.live.size;
+    const { checkpoint } = system;
+    const V = checkpoint.config.vocab_size;
+    // One row of the scores' weights, so that one score of each token is wrong.
+    const load = async (name: string) => {
+      const weight = await checkpoint.load(name);
+      return name === 'lm_head.weight' ? weight.fill(value, weight.length - weight.length / V) : weight;
+    };
+    const broken: System = { ...system, model: loadModel(device, checkpoint.config, load) };
+    const found = {
+      name: 'ScoreError',
+      message: expect.stringMatching(/^scores of token 1 of the answer: .*NaN or infinite.*qvl verify.*qvl trace/),
+    };
+    await expect(said(broken, asked('Hello'), options)).rejects.toMatchObject(found);
+    await expect(all(broken, [asked('Hello'), asked('What?')], options)).rejects.toMatchObject(found);
+    expect((await said(system, asked('Hello'), { ...options, maxNewTokens: 1 })).ids).toHaveLength(1);
+    freeModel(broken.model);
+    expect(device.live.size).toBe(before);
   });
 });
 
@@ -150,6 +249,12 @@ test('impossible questions are refused before any work', async () => {
   await expect(said(system, picture)).rejects.toThrow('question: names picture 1, and 0 were given');
   await expect(said(system, asked('Hello'), { maxNewTokens: 0 })).rejects.toThrow('maxNewTokens: 0');
   await expect(said(system, asked('Hello'), { topP: 2 })).rejects.toThrow('topP: 2');
+  await expect(said(system, asked('Hello'), { minNewTokens: 3, maxNewTokens: 2 })).rejects.toThrow(
+    'minNewTokens: 3, expected at most the 2 which maxNewTokens allows',
+  );
+  await expect(said(system, asked('Hello'), { minNewTokens: 2040, maxNewTokens: 2048 })).rejects.toThrow(
+    /expected at most the 20\d\d for which the prompt leaves room/,
+  );
   const aborted = AbortSignal.abort(new Error('before'));
   await expect(said(system, asked('Hello'), { signal: aborted })).rejects.toThrow('before');
   expect(device.live.size).toBe(before);

@@ -47,6 +47,7 @@ describe('draws follow the probabilities', () => {
   test('of the k likeliest alone', () => {
     const [b, d] = softmax([2, 1.5]);
     expectShares(shares(scores, { topK: 2 }), [0, b, 0, d, 0]);
+    expectShares(shares([1, 2, 1, 0], { topK: 2 }), [...softmax([1, 2, 1]), 0]); // the second likeliest are two
   });
 
   test('of the smallest set that reaches p', () => {
@@ -111,7 +112,8 @@ test('impossible settings are refused by name', () => {
     [{ temperature: -1 }, 'temperature: -1, expected a number from 0 to 10,000'],
     [{ topK: 1.5 }, 'topK: 1.5, expected a whole number, 0 for no limit'],
     [{ topP: Number.NaN }, 'topP: NaN, expected a number from 0 to 1'],
-    [{ repetitionPenalty: 0 }, 'repetitionPenalty: 0, expected a number above 0'],
+    [{ repetitionPenalty: 0 }, 'repetitionPenalty: 0, expected a number from 0.0001'],
+    [{ repetitionPenalty: 1e-308 }, 'repetitionPenalty: 1e-308, expected a number from 0.0001'],
     [{ minNewTokens: -1 }, 'minNewTokens: -1'],
     [{ seed: -1 }, 'seed: -1'],
   ];

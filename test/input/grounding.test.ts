@@ -106,12 +106,40 @@ describe('what models get wrong', () => {
     ['<ref>a</ref><box>(1,2),(3,4) cat</box>', 'a', [1, 2, 3, 4], 'words among the numbers; left out'],
     ['<ref>a <img></ref><box>(1,2),(3,4)</box>', 'a', [1, 2, 3, 4], 'image tags in the name; left out'],
     ['<ref>a</ref><box></box>', 'a', [], '0 numbers, expected 4; left out'],
+    ['<ref>a</ref><box>(1,2),(3,.5)</box>', 'a', [], '".5" for a number; left out'],
+    ['<ref>a</ref><box>(1,2),(3,5.)</box>', 'a', [], '"5." for a number; left out'],
+    ['<ref>a</ref><box>(1,2),(3,1e2)</box>', 'a', [], '"1e2" for a number; left out'],
+    ['<ref>a</ref><box>(1-2),(3,4),5</box>', 'a', [], '"1-2" for a number; left out'],
+    ['<ref>a</ref><box>(10px,2),(3,4)</box>', 'a', [], '"10px" for a number; left out'],
+    ['<ref>a</ref><box>(1,2),(3,４)</box>', 'a', [], '"４" for a number; left out'],
   ])('%s', (text, ref, coordinates, message) => {
     const { regions, problems } = parseGrounding(text);
     expect(regions.map((region) => region.ref)).toEqual([ref]);
     expect(regions[0].shapes.flat(2)).toEqual(coordinates);
     expect(problems.map((problem) => problem.message).join('; ')).toContain(message);
     expect(problems).toHaveLength(1);
+  });
+
+  test('an answer may end anywhere: what is cut is no shape, and is reported', () => {
+    const whole = '<ref>a</ref><box>(620,339),(915,629)</box> and <ref>b c</ref><quad>(1,2),(3,4),(5,6),(77,88)</quad>';
+    const shapes = parseGrounding(whole).regions.flatMap((region) => region.shapes);
+    for (let length = 0; length < whole.length; length++) {
+      const text = whole.slice(0, length);
+      const { regions, problems } = parseGrounding(text);
+      const found = regions.flatMap((region) => region.shapes);
+      expect(found, text).toEqual(shapes.slice(0, found.length));
+      // Until its last parenthesis, a shape is none.
+      const closed = ['629)', '88)'].filter((end) => text.includes(end)).length;
+      expect(found.length, text).toBe(closed);
+      for (const { ref } of regions)
+        expect(
+          ['a', 'b c'].some((name) => name.startsWith(ref!)),
+          text,
+        ).toBe(true);
+      const open =
+        (text.match(/<(?:ref|box|quad)>/g) ?? []).length - (text.match(/<\/(?:ref|box|quad)>/g) ?? []).length;
+      expect(problems.length > 0, text).toBe(open > 0);
+    }
   });
 
   test('a shape after other words belongs to nobody', () => {

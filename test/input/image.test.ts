@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/error.ts';
 import { decodePicture } from '../../src/input/image.ts';
 import { readPicture } from '../../src/input/read-picture.ts';
-import { goldenBytes, pictureBytes, pictures } from './image-golden.ts';
+import { goldenBytes, pictureBytes, pictures, rarer, rarerBytes } from './image-golden.ts';
 
 /** All kinds are exact: JPEG goes through libjpeg itself (its integer IDCT and its smooth upsampling), as in PIL. */
 const largestDifference = 0;
@@ -21,14 +21,12 @@ describe('decodes as PIL does', () => {
     expect(difference).toBeLessThanOrEqual(largestDifference);
   });
 
-  const folder = new URL('../../golden/pictures/', import.meta.url);
-  const more: { file: string; what: string; width: number; height: number; sha256: string }[] = JSON.parse(
-    readFileSync(new URL('pictures.json', folder), 'utf8'),
-  );
-  test.each(more)('$file: $what', async ({ file, width, height, sha256 }) => {
-    const picture = await decodePicture(readFileSync(new URL(file, folder)), file);
-    expect([picture.width, picture.height]).toEqual([width, height]);
-    expect(createHash('sha256').update(picture.data).digest('hex')).toBe(sha256);
+  test.each(rarer)('$file: $what', async (golden) => {
+    const decoding = decodePicture(rarerBytes(golden.file), golden.file);
+    if (golden.refused) return expect(decoding).rejects.toThrow(ImageError);
+    const { width, height, data } = await decoding;
+    const sha256 = createHash('sha256').update(data).digest('hex');
+    expect({ width, height, sha256 }).toEqual({ width: golden.width, height: golden.height, sha256: golden.sha256 });
   });
 
   test('takes a view into a larger buffer, shared or not', async () => {
@@ -74,10 +72,7 @@ describe('refuses', () => {
     expect(message).toMatch(new RegExp(`^${file}: `));
   });
 
-  test('an animated WebP, arithmetic coding and 12-bit JPEG, saying so', async () => {
-    const animated = new Uint8Array(40);
-    animated.set(new TextEncoder().encode('RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\x02'));
-    expect(await errorOf(decodePicture(animated, 'a.webp'))).toContain('animation');
+  test('arithmetic coding and 12-bit JPEG, saying so', async () => {
     const jpeg = pictureBytes('photo444.jpg');
     const frame = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xc0);
     const arithmetic = jpeg.with(frame + 1, 0xc9);

@@ -5,19 +5,24 @@ import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { ImageError } from '../../src/error.ts';
 import { encodePng } from '../../src/input/draw.ts';
-import { openPicture, type PictureOptions, type PictureSource } from '../../src/input/picture-source.ts';
+import { openPicture, openPictures, type PictureOptions, type PictureSource } from '../../src/input/picture-source.ts';
+import { pixels, resize } from '../../src/input/resize.ts';
 import { goldenBytes, pictureBytes, pictures } from './image-golden.ts';
 
 const files = vi.hoisted(() => ({ opened: [] as string[] }));
 vi.mock('../../src/input/read-picture.ts', async (load) => {
   const original = await load<typeof import('../../src/input/read-picture.ts')>();
   return {
-    readPicture: (...words: Parameters<typeof original.readPicture>) => {
-      files.opened.push(words[0]);
-      return original.readPicture(...words);
+    ...original,
+    readPictureFile: (path: string) => {
+      files.opened.push(path);
+      return original.readPictureFile(path);
     },
   };
 });
+
+/** 10,000 × 10,000 pixels of one colour. */
+const hundredMegapixelsWebp = '524946461a000000574542505650384c0e0000002f0fe7c309071011fd0f4444ff03';
 
 const base64Url = (bytes: Uint8Array, type = 'image/png') =>
   `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
@@ -177,6 +182,38 @@ test('limits can be passed one by one, and errors call the picture by the name g
     expect((await openPicture(source, { limits: { pixels: 36_000 } })).width).toBe(300);
   }
   expect(await refusal({ path }, { limits })).toContain('wide.png: 300 × 120 pixels, more than 0.035 megapixels');
+});
+
+describe('the pictures of a question', () => {
+  const files = ['photo444.jpg', 'wide.png', 'still.gif'];
+
+  test('are shrunk to what the model sees, exactly', async () => {
+    const found = await openPictures(files.map(pictureBytes), 32);
+    for (const [i, file] of files.entries()) {
+      const whole = await openPicture(pictureBytes(file));
+      expect(found[i]).toEqual(resize(whole, 32));
+      expect(pixels(found[i], 32)).toEqual(pixels(whole, 32));
+    }
+  });
+
+  test('are counted together before the first is decoded', async () => {
+    const hundredMegapixels = Buffer.from(hundredMegapixelsWebp, 'hex');
+    const before = process.memoryUsage().rss;
+    const refused = openPictures(Array(16).fill(hundredMegapixels), 448);
+    await expect(refused).rejects.toThrow('picture: more than 500 megapixels with the pictures before it');
+    await expect(refused).rejects.toThrow(ImageError);
+    const row = { width: 1e6, height: 90, channels: 1, data: new Uint8Array(0) } as const;
+    await expect(openPictures(Array(6).fill(row), 448)).rejects.toThrow('more than 500 megapixels');
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+  });
+});
+
+test('a URL given as a path is named as one', async () => {
+  expect(await refusal({ path: 'https://example.org/a.png' })).toContain('a URL, and nothing is fetched');
+  expect(await refusal({ path: 'file:///a.png' })).toContain('a file URL, expected a path; give what fileURLToPath');
+  const long = await refusal({ path: base64Url(new Uint8Array(1e4)) });
+  expect(long).toContain('a data URL, expected a path; give it as { dataUrl }');
+  expect(long.length).toBeLessThan(200);
 });
 
 test('only a path opens a file', async () => {

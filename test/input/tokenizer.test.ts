@@ -222,6 +222,12 @@ describe('hostile input', () => {
     expect(tokens).toEqual(parseVocabulary(valid.join('\n'), 'test').tokens);
   });
 
+  test('the mark of UTF-8 that editors put before a file is passed over, anywhere else it is no token', () => {
+    const text = valid.join('\n');
+    expect(parseVocabulary(`\uFEFF${text}`, 'test').tokens).toEqual(parseVocabulary(text, 'test').tokens);
+    expect(() => parseVocabulary(withLine(3, '\uFEFFAw== 3'), 'test')).toThrow('line 4: ');
+  });
+
   test('any file gives a vocabulary or a TextError', () => {
     const line = fc.oneof(fc.string(), fc.constantFrom(...valid), fc.constantFrom('AA== 0 ', 'AA== 1e3', '= 5', ' '));
     fc.assert(

@@ -7,7 +7,7 @@ import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from '../../kernels/roof.ts';
 import { divide, scaleRows } from '../../kernels/scale.ts';
 import { siluGate } from '../../kernels/silu-gate.ts';
-import { between, type Case, draw, exactly, size, small, sum } from './case.ts';
+import { between, type Case, draw, exactly, given, size, small, sum } from './case.ts';
 
 const addCase: Case = {
   op: 'add',
@@ -180,20 +180,29 @@ const resizeGridCase: Case = {
 
 const argmaxCase: Case = {
   op: 'argmax',
-  sizes: { N: small, V: size, levels: between(1, 50) }, // few levels: several elements are the largest
-  example({ N, V, levels, seed }) {
-    const { shape, data, at } = draw(seed).integers([N, V], -levels, levels);
+  // Few levels: several elements are the largest, zeros of both signs among them.
+  sizes: { N: small, V: size, levels: between(0, 50), broken: between(0, 2) },
+  example({ N, V, levels, broken, seed }) {
+    const { integers, integer } = draw(seed);
+    const whole = integers([N, V], -levels, levels);
+    const x = given(
+      [N, V],
+      Float32Array.from(whole.data, (value, i) => (value === 0 && i % 2 === 1 ? -0 : value)),
+    );
+    for (let i = 0; i < broken; i++) x.data[integer(0, N * V - 1)] = BROKEN[integer(0, BROKEN.length - 1)];
     return {
-      inputs: { x: { shape, data: Float32Array.from(data), at } },
+      inputs: { x },
       run: ({ x }) => argmax(x),
       shape: [1, N],
       element(_, row) {
-        const elements = Array.from({ length: V }, (_, column) => at(row, column));
-        return exactly(elements.indexOf(Math.max(...elements)));
+        const elements = Array.from({ length: V }, (_, column) => x.at(row, column));
+        return exactly(elements.every(Number.isFinite) ? elements.indexOf(Math.max(...elements)) : -1);
       },
     };
   },
 };
+
+const BROKEN = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
 const multiplyAddRoofCase: Case = {
   op: 'multiplyAddRoof',

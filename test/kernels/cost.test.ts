@@ -109,8 +109,8 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   // In the gradient each exponential is computed twice.
   crossEntropy: { operations: ({ N, V }) => N * blocks(V) },
   crossEntropyGradient: { operations: ({ N, V }) => N * (2 * V + blocks(V)) },
-  // Comparisons are all that there is to it, so they count.
-  argmax: { operations: ({ N, V }) => -N * V },
+  // Comparisons are all that there is to it, so they count; a product and a sum an element tell whether it is a number.
+  argmax: { operations: ({ N, V }) => N * V },
   // An image's row replaces a token's, which is read all the same.
   splice: { elements: ({ T, D }, { source }) => D * sum(Array.from({ length: T }, (_, i) => +(source.at(0, i) >= 0))) },
   // In place it is not: the rest of the cache is copied.

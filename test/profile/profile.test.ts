@@ -1,16 +1,20 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { add } from '../../kernels/add.ts';
+import { argmax } from '../../kernels/argmax.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { openSystem, type System } from '../../src/generate/system.ts';
 import type { Workload } from '../../src/profile/pass.ts';
 import { type Profile, profile } from '../../src/profile/profile.ts';
 import { end, type PassRecord } from '../../src/profile/record.ts';
+import { profileStages } from '../../src/profile/stages.ts';
 import { attributed, stagesOf } from '../../src/profile/summary.ts';
 import { traceEvents } from '../../src/profile/trace-events.ts';
 import { type DeviceClock, watch } from '../../src/profile/watch.ts';
 import { listTaps, plainInputs } from '../../src/verify/taps.ts';
 import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
+import { DeviceError } from '../../tensor/error.ts';
+import { nullDriver } from '../../tensor/null.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tap, withListener } from '../../tensor/tap.ts';
@@ -106,6 +110,31 @@ test('the tokens are those of every run, and nothing is left on the device', asy
   await device.queue.idle();
   expect(device.live.size).toBe(alive);
   expect({ onLaunch: device.onLaunch, onTransfer: device.onTransfer }).toEqual({});
+});
+
+test('a device is profiled by one at a time, and whoever heard its launches hears them again', () => {
+  const idle = createDevice(nullDriver);
+  const heard: string[] = [];
+  idle.onLaunch = ({ op }) => void heard.push(op);
+  const launchOne = () => free(argmax(tensor(idle, Float32Array.of(1), [1, 1])));
+  const stages = profileStages(idle);
+  stages.enter('decode');
+  const watching = watch(idle, 'fused');
+  expect(() => watch(idle, 'stepwise')).toThrow(
+    new DeviceError('null: it is being profiled already; wait until that has ended'),
+  );
+  stages.stop(); // while another watches
+  watching.enter('decode');
+  launchOne();
+  expect(watching.stop().launches).toHaveLength(1);
+  watch(idle, 'stepwise').stop();
+  const again = profileStages(idle);
+  again.enter('decode');
+  launchOne();
+  again.stop();
+  expect(again.stages()[0].launches).toBe(1);
+  launchOne();
+  expect(heard).toEqual(['argmax']); // the last one: all others have stopped
 });
 
 test('the trace of a real profile is strictly nested', () => {

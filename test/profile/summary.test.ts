@@ -60,6 +60,9 @@ test('more than a roof allows is an accounting error', () => {
   expect(text).toContain('ACCOUNTING ERROR: 1 launches above a roof');
   expect(text).toContain('linear transformer.h.0.attn [2×4]: 200 % arithmetic');
   expect(profileLines(profileOf(launchOf(3)), roofs).join('\n')).not.toContain('ACCOUNTING');
+  const busy = profileLines(profileOf(fast), { ...roofs, others: 0.8 }).join('\n');
+  expect(busy).toContain('1 launches above a roof: other programs took 80 % of the processors while it was measured');
+  expect(busy).not.toContain('ACCOUNTING');
 });
 
 test('stages of one name are one, and their parts add up', () => {

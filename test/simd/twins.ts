@@ -76,7 +76,7 @@ export const twins: Readonly<Record<OpName, Twin>> = {
     run(columns, { x: cache, y, ...all }); // the twin writes in place
     return work(append, M, { cache: y, rows, segments, D, rowsRow: 4 * D, G });
   },
-  argmax: ([x], index, { N, V }) => work(argmax, N, { x, index, V }),
+  argmax: ([x], index, { N, V }) => work(argmax, N, { x, index, V, share: 1 / V }),
   attention: ([q, k, v, span], y, { H, N, d, C, divisor }, memory) => {
     const [row, head, chunk] = [4 * H * d, 4 * d, 8];
     const chunks = Math.ceil((H * N) / chunk);

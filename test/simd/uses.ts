@@ -98,7 +98,7 @@ const INTEGERS: Readonly<Record<string, (sizes: Sizes) => readonly number[]>> = 
 const OPEN: Sizes = { G: 2, C: 5, R: 11 };
 const OPEN_OTHERWISE = 6;
 
-/** The operations that have cases, which are all there are (cost.test.ts), and the names of their sizes. */
+/** The operations that have cases, which are all there are (kernels.test.ts), and the names of their sizes. */
 export async function operations(): Promise<readonly { readonly op: Op; readonly names: readonly string[] }[]> {
   const found: { op: Op; names: string[] }[] = [];
   const run: Driver['run'] = (op, _, sizes) => void found.push({ op, names: Object.keys(sizes).sort() });

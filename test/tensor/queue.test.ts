@@ -74,3 +74,18 @@ test('long work leaves timers a turn', async () => {
   await queue.idle();
   expect(jobsBefore).toBeLessThan(30);
 });
+
+test('a long queue takes time in proportion, in order', async () => {
+  const queue = createQueue();
+  let sum = 0;
+  const start = performance.now();
+  const add = (i: number) => {
+    sum = (sum * 31 + i) % 1_000_003;
+  };
+  for (let i = 1; i <= 200_000; i++) queue.push({ run: () => add(i) });
+  await queue.idle();
+  let expected = 0;
+  for (let i = 1; i <= 200_000; i++) expected = (expected * 31 + i) % 1_000_003;
+  expect(sum).toBe(expected);
+  expect(performance.now() - start).toBeLessThan(3000);
+});

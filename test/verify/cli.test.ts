@@ -35,6 +35,19 @@ async function changed(file: 'weights' | 'activations', name: string): Promise<s
 }
 
 describe('qvl verify', () => {
+  test('a golden with a name that would command a terminal: in one line, and its report can be judged', async () => {
+    const base = join(folder, 'x\x1b[31m\nx\u202ey');
+    for (const ending of ['activations.safetensors', 'config.json', 'weights.safetensors']) {
+      await copyFile(golden(`quirks/model-e.${ending}`), `${base}.${ending}`);
+    }
+    const json = join(folder, 'named.json');
+    const words = [base, '--device', 'cpu', '--mode', 'free', '--tap', 'lm_head*', '--json', json];
+    const { stdout, stderr } = await qvlHere(runVerify, ...words);
+    expect(stdout).toMatch(/✓ x \[31m x y × cpu: \d free/);
+    expect(stderr).toMatch(/^ {2}x\\u001b\[31m\\u000ax\\u202ey × cpu .+\n$/);
+    expect((await qvlHere(runVerify, '--judge', json)).stdout).toBe(stdout);
+  });
+
   test('0: passes, says what ran, and writes reports that can be judged again', async () => {
     const { code, stdout, stderr } = await qvl(
       folder,
@@ -153,7 +166,7 @@ describe('qvl verify', () => {
     ],
     ['a file and goldens', runVerify, ['x', '--judge', 'y'], /1 goldens too/],
     ['one trace', runCompare, ['x'], /1 files, expected two/],
-    ['a trace that is none', runCompare, ['package.json', 'package.json'], /package\.json: a header of/],
+    ['a trace that is none', runCompare, ['package.json', 'package.json'], /package\.json: it is a text of JSON/],
     ['a trace without a place', runTrace, [golden('quirks/model-e')], /-o FILE/],
     ['several goldens to trace', runTrace, [golden('quirks'), '-o', 'x', '--device', 'cpu'], /3 goldens, expected one/],
     ['no such tap', runExplain, ['attn.scoers'], /no tap is called "attn\.scoers"/],

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { vi } from 'vitest';
-import { OPTIONS, type Options } from '../../src/cli/options.ts';
+import { readArguments } from '../../src/cli/arguments.ts';
+import type { Options } from '../../src/cli/options.ts';
 
 /** A file or folder of the shipped goldens. */
 export const golden = (name: string) => resolve('golden', name);
@@ -30,17 +30,16 @@ export async function qvlHere(
 ): Promise<Ended> {
   const printed: string[] = [];
   const said: string[] = [];
-  const log = vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(`${line}\n`));
-  const error = vi.spyOn(console, 'error').mockImplementation((line) => void said.push(`${line}\n`));
-  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => printed.push(String(text)) > 0);
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
   const before = process.exitCode;
   process.exitCode = 0;
   try {
-    const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-    await command(positionals, values);
+    const { words, options } = readArguments(['the command', ...args]);
+    await command(words, options);
     return { code: Number(process.exitCode), stdout: printed.join(''), stderr: said.join('') };
   } finally {
     process.exitCode = before;
-    for (const spy of [log, error, write]) spy.mockRestore();
+    for (const spy of [out, err]) spy.mockRestore();
   }
 }

@@ -68,6 +68,14 @@ describe('a saved report', () => {
 
   test.each([
     ['no JSON', '{', /not JSON/],
+    ['nested lists', '['.repeat(2 ** 20), /r\.json: it nests lists and objects more than 64 deep/],
+    ['many objects', `{"runs":[${'{},'.repeat(2 ** 21)}{}]}`, /more than 2097152 lists, objects and fields/],
+    ['many fields', `{"runs":{${'"":0,'.repeat(2 ** 21)}"":0}}`, /more than 2097152 lists, objects and fields/],
+    [
+      'half a character in a name',
+      { runs: [{ ...soundRun, golden: { ...soundRun.golden, name: 'a\ud800b' } }] },
+      /golden\.name: "a\\ud800b", expected a line/,
+    ],
     ['no object', '3', /r\.json: 3, expected an object/],
     ['another version', { version: 2 }, /r\.json\.version: 2, expected 1/],
     ['another schema', { schema: 'x' }, /schema/],

@@ -10,6 +10,7 @@ import { compareTraces } from '../../src/verify/compare-traces.ts';
 import { compareGolden, openGolden } from '../../src/verify/golden.ts';
 import { recordTrace } from '../../src/verify/trace.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
+import type { FileType } from '../../tensor/dtype.ts';
 import { openDevice } from '../../tensor/open.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 
@@ -29,7 +30,12 @@ describe('a trace of model-a', () => {
     device = (await openDevice('webasm', 2)).device;
     opened = await openCase(CASES[0]);
     model = loadModel(device, opened.checkpoint.config, opened.checkpoint.load);
-    trace = await recordTrace(model, opened.golden, () => true, { device: 'webasm' });
+    const { bytes, parts } = recordTrace(model, opened.golden, () => true, { device: 'webasm' });
+    const written: Uint8Array[] = [];
+    for await (const part of parts) written.push(part);
+    trace = new Uint8Array(Buffer.concat(written));
+    expect(trace.length).toBe(bytes);
+    expect(written.length).toBeGreaterThan(100); // never in memory as a whole
   });
   afterAll(async () => {
     freeModel(model);
@@ -69,8 +75,44 @@ describe('two traces from anywhere', () => {
     const a = await trace({ x: float32([1, 2], [1, 2]), y: float32([2], [1, 2]), z: float32([1], [0]) });
     const b = await trace({ x: float32([2], [1, 3]), y: float32([3], [1, 2, 3]), w: float32([1], [0]) });
     const { results, ...rest } = await compareTraces(a, b);
-    expect(rest).toEqual({ onlyActual: ['z'], onlyReference: ['w'], misshapen: ['y'] });
+    expect(rest).toEqual({ onlyActual: ['z'], onlyReference: ['w'], misshapen: ['y'], unmeasured: [] });
     expect(results).toMatchObject([{ name: 'x', nmse: 0.1, place: '[1]' }]);
+  });
+
+  describe('integers and truth values', () => {
+    const whole = (dtype: FileType, data: ArrayBufferView, length: number): HostTensor => ({
+      dtype,
+      shape: [length],
+      data,
+    });
+    const compared = async (a: HostTensor, b: HostTensor) =>
+      compareTraces(await trace({ x: a }), await trace({ x: b }));
+
+    test.each<[FileType, (...values: number[]) => ArrayBufferView]>([
+      ['int64', (...values) => BigInt64Array.from(values, BigInt)],
+      ['uint64', (...values) => BigUint64Array.from(values, BigInt)],
+      ['int32', (...values) => Int32Array.from(values)],
+      ['uint32', (...values) => Uint32Array.from(values)],
+      ['int16', (...values) => Int16Array.from(values)],
+      ['uint16', (...values) => Uint16Array.from(values)],
+      ['int8', (...values) => Int8Array.from(values)],
+      ['uint8', (...values) => Uint8Array.from(values)],
+      ['bool', (...values) => Uint8Array.from(values, (value) => value & 1)],
+    ])('%s: the same, or infinitely far apart', async (dtype, of) => {
+      const reference = whole(dtype, of(100, 101), 2);
+      expect((await compared(whole(dtype, of(100, 101), 2), reference)).results).toMatchObject([{ nmse: 0 }]);
+      expect((await compared(whole(dtype, of(100, 100), 2), reference)).results).toMatchObject([{ nmse: Infinity }]);
+      expect((await compared(whole(dtype, of(100, 101), 2), float32([2], [100, 102]))).results[0].nmse).toBeLessThan(1);
+    });
+
+    test('integers that float64 would round are left out, as types that nobody reads are', async () => {
+      const large = (value: bigint) => whole('int64', BigInt64Array.of(value), 1);
+      const [a, b] = [2n ** 60n, 2n ** 60n + 1n].map(large);
+      expect(await compared(a, b)).toMatchObject({ results: [], unmeasured: ['x'] });
+      const file = writeSafetensors(new Map([['x', whole('uint8', Uint8Array.of(1, 2), 2)]]));
+      const odd = await open(Buffer.from(Buffer.from(file).toString('latin1').replace('"U8"', '"F4"'), 'latin1'));
+      expect(await compareTraces(odd, odd)).toMatchObject({ results: [], unmeasured: ['x'] });
+    });
   });
 
   test('an order that is none is ignored', async () => {

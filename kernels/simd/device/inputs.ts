@@ -26,6 +26,9 @@ export function prepared({ name, signature }: Op, inputs: Inputs, bank: Bank, ou
   return inputs.map((input, index) => {
     if (!input) return input;
     const { dtype } = signature.inputs[index];
+    // Nearly always it is there, and as it is wanted.
+    const ready = input.type === dtype && input.layout === 'rows' && input.bank === bank;
+    if (ready && index !== main?.input) return input;
     if ((input.type === 'int32') !== (dtype === 'int32')) {
       throw new DeviceError(
         `simd: ${name} takes ${signature.inputs[index].name} as ${dtype}, and it holds ${input.type}`,

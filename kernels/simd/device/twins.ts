@@ -190,7 +190,7 @@ export const TWINS: Readonly<Record<string, Twin>> = {
     host.run(patches, { pixels: pixels.at, y: y.at, grid, patch }, B * grid * grid, 3 * B * (grid * patch) ** 2),
   resizeGrid: (host, [x], { from, to, D }, y) =>
     host.run(resizeGrid, { x: x.at, y: y.at, from, to, D }, to * to, 40 * to * to * D),
-  argmax: (host, [x], { N, V }, y) => host.run(argmax, { x: x.at, index: y.at, V }, N, N * V),
+  argmax: (host, [x], { N, V }, y) => host.run(argmax, { x: x.at, index: y.at, V, share: 1 / V }, N, N * V),
   multiplyAddRoof: (host, [x], { N, D, turns }, y) =>
     host.run(multiplyAddRoof, { x: x.at, y: y.at, turns }, N * D, 24 * N * D * turns),
   memoryRoof: (host, [x], { N, R, D, turns }, y) =>

@@ -1,0 +1,79 @@
+import { CheckpointError } from '../error.ts';
+import { isObject } from '../fields.ts';
+import { kindOf, TELLING_BYTES } from '../file-kind.ts';
+import { quote, quoteSome } from '../quote.ts';
+import { openFile } from './file-source.ts';
+
+const UNQUANTISED = 'use the checkpoint that it was made from, in bfloat16, float16 or float32';
+
+/** Weights in formats that are not read here, by what their files are called. */
+const FOREIGN_WEIGHTS: readonly (readonly [RegExp, string])[] = [
+  [/\.(gguf|ggml)$/i, 'converted for llama.cpp'],
+  [/\.h5$/, 'of TensorFlow'],
+  [/\.msgpack$/, 'of Flax'],
+  [/\.onnx$/, 'of ONNX'],
+  [/\.(part|partial|incomplete|aria2|crdownload|tmp)$/, 'not downloaded to the end'],
+  [/\.(bin|safetensors|pth|pt|ckpt)$/, 'under other names'],
+];
+
+/**
+ * @param files the names in the folder
+ * @throws CheckpointError for a folder that holds, instead of a model or beside it, what changes one
+ */
+export function refuseAdapter(path: string, files: ReadonlySet<string>): void {
+  if (!['adapter_config.json', 'adapter_model.safetensors', 'adapter_model.bin'].some((file) => files.has(file)))
+    return;
+  const beside = files.has('config.json') ? ' beside its model, which is not applied here' : ', not a model';
+  const remedy = 'merge it with peft (merge_and_unload, save_pretrained) and name that folder';
+  throw new CheckpointError(path, `it holds a LoRA adapter${beside}`, remedy);
+}
+
+/**
+ * @param json the content of config.json
+ * @throws CheckpointError for weights that a program quantised
+ */
+export function refuseQuantised(path: string, files: ReadonlySet<string>, json: unknown): void {
+  const said = isObject(json) ? (json.quantization_config ?? undefined) : undefined;
+  const method =
+    said === undefined
+      ? [
+          ['quantize_config.json', 'GPTQ'],
+          ['quant_config.json', 'AWQ'],
+        ].find(([file]) => files.has(file))?.[1]
+      : methodOf(said);
+  if (method === undefined) return;
+  throw new CheckpointError(path, `its weights are quantised (${method}), which is not read here`, UNQUANTISED);
+}
+
+function methodOf(said: unknown): string {
+  if (!isObject(said)) return `quantization_config is ${quote(said)}`;
+  if (typeof said.quant_method === 'string') return quote(said.quant_method);
+  return 'load_in_4bit' in said || 'load_in_8bit' in said ? 'bitsandbytes' : 'as its quantization_config says';
+}
+
+/** The error for a folder without weights that are read here. */
+export function noWeights(path: string, files: ReadonlySet<string>, expected: readonly string[]): CheckpointError {
+  const kinds = FOREIGN_WEIGHTS.map(
+    ([pattern, what]) => [[...files].filter((file) => pattern.test(file)), what] as const,
+  );
+  const [names, what] = kinds.find(([found]) => found.length > 0) ?? [[], ''];
+  const instead = names.length > 0 ? `; what is there is ${what} (${quoteSome(names.sort())})` : '';
+  const found = `no weights, expected ${expected.join(' or ')}${instead}`;
+  return new CheckpointError(path, found, 'download the whole checkpoint of PyTorch');
+}
+
+/** The error for a file in place of a folder. */
+export async function fileInPlaceOfFolder(path: string): Promise<CheckpointError> {
+  const file = await openFile(path);
+  try {
+    const kind = kindOf(await file.read(0, Math.min(TELLING_BYTES, file.size)));
+    const what = kind ? ` (${kind.what})` : '';
+    return new CheckpointError(
+      path,
+      `it is a file, expected a folder${what}`,
+      'name the folder that holds config.json',
+    );
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InputError } from '../src/error.ts';
+import * as library from '../src/index.ts';
+import { DeviceError } from '../tensor/error.ts';
+
+const { ask, askAll, chat, load } = library;
+const PICTURE = 'golden/tiny/pictures/scene-1.png';
+const onSimd = { device: 'simd', threads: 1 } as const;
+const short = { maxNewTokens: 2 } as const;
+const bothAsked = ['What?', 'Hello'].map((question) => ({ pictures: [], question }));
+/** They are not done before the model is closed. */
+const long = { minNewTokens: 900, maxNewTokens: 1000 } as const;
+
+let model: library.QwenVL;
+let picture: library.Picture;
+beforeAll(async () => {
+  model = await load('golden/tiny', onSimd);
+  picture = await library.openPicture({ path: PICTURE });
+});
+afterAll(() => model.close());
+
+/** What plain JavaScript can do. */
+type Anything = (...given: unknown[]) => unknown;
+const plain = library as unknown as Readonly<Record<keyof typeof library, Anything>>;
+
+describe('whatever is passed, errors are typed', () => {
+  const all = async (pieces: unknown) => {
+    for await (const _ of pieces as AsyncIterable<unknown>);
+  };
+  const given: Readonly<Record<string, (value: unknown) => unknown>> = {
+    'ask: model': (value) => plain.ask(value, [], 'q'),
+    'ask: pictures': (value) => plain.ask(model, value, 'q', short),
+    'ask: a picture': (value) => plain.ask(model, [picture, value], 'q', short),
+    'ask: question': (value) => plain.ask(model, [], value, short),
+    'ask: options': (value) => plain.ask(model, [], 'q', value === undefined ? null : value),
+    'askAll: questions': (value) => plain.askAll(model, value, short),
+    'askAll: one of them': (value) => plain.askAll(model, [value], short),
+    'chat: message': (value) => all(plain.chat(model, value, short)),
+    'chat: part of it': (value) => all(plain.chat(model, [value], short)),
+    'chat: a region': (value) => all(plain.chat(model, [{ ref: 'a', shapes: value }], short)),
+    'chat: history': (value) => all(plain.chat(model, 'q', { ...short, history: value })),
+    'chat: user': (value) => all(plain.chat(model, 'q', { ...short, history: [{ user: value, assistant: 'a' }] })),
+    'chat: assistant': (value) => all(plain.chat(model, 'q', { ...short, history: [{ user: 'a', assistant: value }] })),
+    'chat: system': (value) => all(plain.chat(model, 'q', { ...short, system: value })),
+    ...Object.fromEntries(
+      ['temperature', 'topK', 'topP', 'repetitionPenalty', 'minNewTokens', 'seed', 'stop', 'allowSpecial', 'signal']
+        .concat('onStage', 'sight', 'maxTokens')
+        .map((name) => [`ask: ${name}`, (value: unknown) => plain.ask(model, [], 'q', { ...short, [name]: value })]),
+    ),
+    'ask: maxNewTokens': (value) =>
+      plain.ask(model, [], 'q', { maxNewTokens: typeof value === 'number' ? Math.min(value, 2) : value }),
+    'load: folder': (value) => plain.load(value, onSimd),
+    'load: options': (value) => plain.load('missing', value),
+    ...Object.fromEntries(
+      ['device', 'threads', 'memory', 'resident'].map((name) => [
+        `load: ${name}`,
+        (value: unknown) => plain.load('missing', { ...onSimd, [name]: value }),
+      ]),
+    ),
+    openPicture: (value) => plain.openPicture(value),
+    'openPicture: options': (value) => plain.openPicture({ path: PICTURE }, value),
+    'openPicture: limits': (value) => plain.openPicture({ path: PICTURE }, { limits: value }),
+    parseGrounding: (value) => plain.parseGrounding(value),
+    'drawRegions: picture': (value) => plain.drawRegions(value, []),
+    'drawRegions: regions': (value) => plain.drawRegions(picture, value),
+    'regionsToSvg: picture': (value) => plain.regionsToSvg(value, []),
+    encodePng: (value) => plain.encodePng(value),
+    formatSample: (value) => plain.formatSample(value),
+    parseSample: (value) => plain.parseSample(value),
+    'encodeSample: tokenizer': (value) => plain.encodeSample(value, { task: 'text', text: 'a' }),
+    'encodeSample: sample': (value) => plain.encodeSample(model.tokenizer, value),
+  };
+  const near = fc.oneof(
+    fc.constantFrom<unknown>(Symbol('s'), 10n, () => 1, null, undefined, Number.NaN, -1, 1.5, '', 'auto'),
+    fc.record(
+      {
+        ...{ text: fc.anything(), image: fc.anything(), ref: fc.anything(), shapes: fc.anything() },
+        ...{ width: fc.anything(), height: fc.anything(), data: fc.anything(), channels: fc.anything() },
+        ...{ task: fc.constantFrom('ocr', 'caption', 'toString'), lines: fc.anything(), caption: fc.anything() },
+        ...{ pictures: fc.anything(), question: fc.anything(), user: fc.anything(), path: fc.nat() },
+      },
+      { requiredKeys: [] },
+    ),
+    fc.anything({ withBigInt: true, withNullPrototype: true, withTypedArray: true, withMap: true }),
+  );
+
+  test.each(Object.entries(given))('%s', async (_, call) => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(near, fc.array(near, { maxLength: 2 })), async (value) => {
+        try {
+          await call(value);
+        } catch (error) {
+          expect(
+            [InputError, DeviceError].some((kind) => error instanceof kind),
+            String(error),
+          ).toBe(true);
+          expect((error as Error).message).not.toContain('\n');
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('and say what was found, what was expected and where', async () => {
+    await expect(plain.ask(model, null, 'q')).rejects.toThrow(
+      'neither bytes, nor a path, a data URL or pixels; give a Uint8Array, { path }, { dataUrl } or pixels',
+    );
+    await expect(plain.ask(model, [], null)).rejects.toThrow('question: found null, expected a text');
+    await expect(plain.ask(model, [], 'q', { maxTokens: 3 })).rejects.toThrow(
+      'options: "maxTokens", expected one of temperature, topK',
+    );
+    await expect(plain.load('golden/tiny', { device: 'tpu' })).rejects.toThrow(
+      'options.device: found "tpu", expected one of auto, simd',
+    );
+  });
+
+  test('no questions have no answers', async () => expect(await askAll(model, [])).toEqual([]));
+});
+
+test('a history that grows while an answer is on its way is as it was', async () => {
+  const first = { user: [{ image: PICTURE }, { text: 'What is in the picture?' }], assistant: 'A star.' };
+  const alone = await ask(model, PICTURE, 'Hello', short);
+  const history: { user: typeof first.user; assistant: string }[] = [];
+  const [answer] = await Promise.all([
+    (async () => {
+      let text = '';
+      const message = [{ image: PICTURE }, { text: 'Hello' }];
+      for await (const piece of chat(model, message, { ...short, history })) text += piece.text;
+      return text;
+    })(),
+    Promise.resolve().then(() => history.push(first)),
+  ]);
+  expect(answer).toBe(alone);
+});
+
+test('who gives up while pictures are opened opens no more', async () => {
+  const controller = new AbortController();
+  const given = ask(model, [PICTURE, 'missing.png'], 'Hello', { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await expect(given).rejects.toThrow('enough');
+});
+
+test('who stops listening leaves nothing', async () => {
+  await ask(model, picture, 'Hello', short); // it is remembered from here on
+  const before = model.device.live.size;
+  for await (const _ of chat(model, [{ image: picture }, { text: 'What is in the picture?' }])) break;
+  const pieces = chat(model, [{ image: picture }, { text: 'What is in the picture?' }]);
+  await pieces.next();
+  await pieces.return();
+  expect(model.device.live.size).toBe(before);
+});
+
+describe('closing while answers are being given', () => {
+  test.each([
+    'vision encoder',
+    'adapter',
+    'prefill',
+    'decode',
+    'never begun',
+  ])('in %s: each ends with a typed error, and nothing is left running', async (stage) => {
+    const closing = await load('golden/tiny', onSimd);
+    let closed: Promise<void> | undefined;
+    const close = () => {
+      closed ??= closing.close();
+    };
+    const onStage = (name: string) => {
+      if (name === stage) queueMicrotask(close);
+    };
+    const suspended = chat(closing, 'Hello', short);
+    if (stage !== 'never begun') await suspended.next();
+    const answers = Promise.allSettled([
+      ask(closing, picture, 'What is in the picture?', { ...long, onStage }),
+      ask(closing, picture, 'What is in the picture?', { ...long, temperature: 1 }),
+      ask(closing, PICTURE, 'Where is the star?', long),
+      askAll(closing, bothAsked, long),
+    ]);
+    if (stage === 'never begun') close();
+    for (const result of await answers) {
+      expect(result).toMatchObject({ status: 'rejected', reason: expect.any(DeviceError) });
+    }
+    await Promise.all([closed, closing.close()]);
+    await expect(suspended.next()).rejects.toThrow(DeviceError);
+    await expect(suspended.next()).resolves.toMatchObject({ done: true });
+    await expect(ask(closing, [], 'Hello')).rejects.toThrow(DeviceError);
+    // What is left are the weights and their two tables: the device gave back the memory of all.
+    const kept = new Set([...Object.values(closing.model.weights), ...Object.values(closing.model.positions)]);
+    expect([...closing.device.live].filter((tensor) => !kept.has(tensor))).toEqual([]);
+  });
+});
