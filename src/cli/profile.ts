@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import type { DeviceName } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { imageRows } from '../model/placed-images.ts';
 import { clockFor } from '../profile/device-clock.ts';
 import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';
@@ -15,7 +16,6 @@ import { impossible } from '../profile/summary.ts';
 import { profileLines } from '../profile/table.ts';
 import { scaled } from '../profile/text.ts';
 import { traceEvents } from '../profile/trace-events.ts';
-import { imageRows } from '../verify/capture.ts';
 import { openSystemFor } from './ask.ts';
 import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
@@ -51,7 +51,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       pixels: async () => pixelsOf(await picturesFor(order, options), model.config.visual.image_size),
       images: shown.length,
       ids,
-      source: imageRows(ids, model.config),
+      source: imageRows([ids], model.config),
       tokens,
     };
     const { device } = model;

@@ -3,9 +3,10 @@ import type { Listener } from '../../tensor/tap.ts';
 import { read, type Tensor } from '../../tensor/tensor.ts';
 import { CheckpointError } from '../error.ts';
 import type { Config } from '../model/config.ts';
+import { imageRows } from '../model/placed-images.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { quoteSome } from '../quote.ts';
-import { capture, imageRows } from './capture.ts';
+import { capture } from './capture.ts';
 import { describeElement, type Terms } from './coordinates.ts';
 import type { Golden, TapMeasure } from './golden.ts';
 
@@ -119,7 +120,7 @@ export function requireFitting(config: Config, { name, inputs }: Pick<Golden, 'n
     if (id >= vocab_size) refuse(`the token id ${id}, the vocabulary has ${vocab_size}`);
   if (images > 0 && size !== visual.image_size)
     refuse(`pictures of ${size} pixels, the model takes ${visual.image_size}`);
-  const rows = imageRows(ids, config).reduce((count, row) => count + (row >= 0 ? 1 : 0), 0);
+  const rows = imageRows([ids], config).reduce((count, row) => count + (row >= 0 ? 1 : 0), 0);
   if (rows !== images * visual.n_queries) {
     refuse(`${images} pictures of ${visual.n_queries} rows, the prompt has places for ${rows} rows`);
   }
