@@ -105,8 +105,8 @@ export interface Device {
   /** Every tensor that has not been freed. */
   readonly live: ReadonlySet<Tensor>;
   readonly memory: { bytes: number; peakBytes: number };
-  /** Called at every launch, with what it will make; when it has run, its times are filled in. */
-  onLaunch: ((launch: Launch, output: Tensor) => void) | undefined;
+  /** Called at every launch, with what it will make and of what; when it has run, its times are filled in. */
+  onLaunch: ((launch: Launch, output: Tensor, inputs: readonly (Tensor | undefined)[]) => void) | undefined;
   /** Called after every upload and read. */
   onTransfer: ((transfer: Transfer) => void) | undefined;
   /** Nothing can be made, launched or read any more. */

@@ -4,8 +4,14 @@ import { isAbsent, present, type Tensor } from './tensor.ts';
 /** Hears every named activation, and may put another tensor in its place. */
 export type Listener = (name: string, tensor: Tensor) => Tensor | undefined;
 
+const everything = (): boolean => true;
+
 let listener: Listener | undefined;
+/** Which names it hears. */
+let hears: (name: string) => boolean = everything;
 let prefix = '';
+
+const inBlock = (name: string): string => (prefix ? (name ? `${prefix}.${name}` : prefix) : name);
 
 /** The path of the block being launched, such as `transformer.h.3`; empty outside. */
 export const path = (): string => prefix;
@@ -16,20 +22,31 @@ export const path = (): string => prefix;
  * @returns the tensor, or what the listener puts in its place
  */
 export function tap(name: string, tensor: Tensor): Tensor {
-  return listener?.(prefix ? (name ? `${prefix}.${name}` : prefix) : name, tensor) ?? tensor;
+  if (!listener) return tensor;
+  const full = inBlock(name);
+  return (hears(full) ? listener(full, tensor) : undefined) ?? tensor;
 }
 
-/** Whether anybody hears: otherwise operations may be fused over what only a listener could see. */
-export const isHeard = (): boolean => listener !== undefined;
+/** Whether anybody hears one of these: otherwise operations may be fused over what only a listener could see. */
+export const isHeard = (...names: string[]): boolean =>
+  listener !== undefined && names.some((name) => hears(inBlock(name)));
 
-/** Runs `work` with a listener; synchronous like everything that launches operations: what others launch is not heard. */
-export function withListener<Result>(heard: Listener, work: () => Synchronous<Result>): Result {
-  const before = listener;
-  listener = heard;
+/**
+ * Runs `work` with a listener; synchronous like everything that launches operations: what others launch is not heard.
+ *
+ * @param wanted which names it hears; all by default
+ */
+export function withListener<Result>(
+  heard: Listener,
+  work: () => Synchronous<Result>,
+  wanted: (name: string) => boolean = everything,
+): Result {
+  const before = { listener, hears };
+  [listener, hears] = [heard, wanted];
   try {
     return work();
   } finally {
-    listener = before;
+    ({ listener, hears } = before);
   }
 }
 

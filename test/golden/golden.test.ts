@@ -35,6 +35,14 @@ describe.each(['cpu', 'webasm', 'simd'] as const)('every golden activation on %s
         expect(forced).toHaveLength(results.filter(({ name }) => !name.startsWith('decode.')).length);
         expect(judge(forced, mode, wanted.kind, { mode: 'forced' })).toEqual([]);
       }
+      // As it runs in an answer: pictures one by one, attention in one operation, which on GPU.js is the same three kernels.
+      if (mode === 'simd' || wanted.name === 'model-a') {
+        const fused = await compareGolden(model, opened.golden, { mode: 'fused' });
+        expect(fused.map(({ name }) => name)).toEqual(
+          results.map(({ name }) => name).filter((name) => !/attn_dropout$|^cache\./.test(name)),
+        );
+        expect(judge(fused, mode, wanted.kind, { mode: 'fused' })).toEqual([]);
+      }
       table.push(line);
 
       freeModel(model);
