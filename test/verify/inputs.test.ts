@@ -87,6 +87,8 @@ describe('qvl verify', () => {
         { ...first, sha256: '0'.repeat(64) },
         { ...first, file: 'none.png' },
         { ...first, width: 1 },
+        { file: 'none.png', refused: true },
+        { file: 'grey-1.png', refused: true },
       ],
       'none.png': 'no picture',
     });
@@ -94,9 +96,14 @@ describe('qvl verify', () => {
     const { code, stdout } = await qvlHere(runVerify, path);
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /✗ decode +0 of 3 pictures\n.*SHA-256 [0-9a-f]{12}…, the original has another\n.*neither PNG, JPEG/,
+      /✗ decode +1 of 5 pictures\n.*SHA-256 [0-9a-f]{12}…, the original has another\n.*neither PNG, JPEG/,
     );
     expect(stdout).toMatch(/grey-1\.png: .*\d+ × \d+ pixels, the original has 1 × \d+\n/);
+    const [, , , last] = (await verifyPictures(path)).stages[0].differences;
+    expect(last).toMatchObject({
+      item: 'grey-1.png',
+      place: expect.stringMatching(/pixels, the original has none: it is ref/),
+    });
   });
 });
 
