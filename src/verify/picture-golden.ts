@@ -75,6 +75,7 @@ export async function verifyPictures(path: string, way: PictureWay = PICTURE_WAY
   const where = await findPictureGolden(path);
   if (!where) throw refusal(path, `it has no ${LISTS.join(' or ')}`);
   const all = listed(parseJson(await readSmallFile(where, MOST.list), where), where);
+  if (new Set(all.map(({ file }) => file)).size < all.length) throw refusal(where, 'it lists a picture twice');
   const alone = all.filter(({ file }) => file === basename(path));
   const folder = dirname(where);
   const kept = join(folder, TENSORS);
