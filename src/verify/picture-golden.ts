@@ -40,20 +40,20 @@ interface Listed {
   readonly sha256?: string;
 }
 
-const decoded = object({
+const DECODED = object({
   file: line(255),
   width: whole(1, MOST.edge),
   height: whole(1, MOST.edge),
   size: optional(whole(1, MOST.side)),
   sha256: optional(line(64)),
 });
-const refused = object({ file: line(255), refused: oneOf(true) });
+const REFUSED = object({ file: line(255), refused: oneOf(true) });
 
 const listed: Decoder<Listed[]> = list(
   (value, at) =>
     isObject(value) && Object.hasOwn(value, 'refused')
-      ? { ...refused(value, at), width: 0, height: 0 }
-      : { ...decoded(value, at), refused: false },
+      ? { ...REFUSED(value, at), width: 0, height: 0 }
+      : { ...DECODED(value, at), refused: false },
   MOST.pictures,
 );
 
