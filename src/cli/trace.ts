@@ -19,7 +19,7 @@ export async function runTrace(words: string[], options: Options): Promise<void>
     throw new InputError('qvl trace', 'a picture and a question, or a golden, and -o FILE are needed', remedy);
   }
   const wanted = options.tap ? glob(options.tap) : () => true;
-  const { device } = await openDeviceFor(options);
+  const { device } = await openDeviceFor(options, words.length > 1 ? (options.model ?? SHIPPED_MODEL) : undefined);
   try {
     await (words.length === 1 ? traceGolden : traceQuestion)(words, device, wanted, options, async (trace) => {
       await save(output, trace.parts, '-o');
