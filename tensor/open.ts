@@ -1,5 +1,5 @@
 import { simd } from '../kernels/simd/device/driver.ts';
-import { closeDevice, createDevice, type Device } from './device.ts';
+import { closeDevice, createDevice, type Device, type Numbers } from './device.ts';
 import { DeviceError } from './error.ts';
 import { GPU_JS_MODES, type GpuJsMode, gpuJs } from './gpu-js.ts';
 import { builtin } from './node.ts';
@@ -77,10 +77,10 @@ async function trusted(device: Device, largest: () => Promise<number>): Promise<
 /** Sends numbers through a kernel of the device and back. @throws DeviceError */
 async function requireRoundTrip({ driver }: Device): Promise<void> {
   const sent = Float32Array.of(1, -2, 3);
-  let came: Float32Array;
+  let came: Numbers;
   try {
     const storage = await driver.upload(() => sent, [1, sent.length]);
-    came = await driver.read(storage, [1, sent.length]);
+    came = await driver.read(storage, [1, sent.length], 'float32');
     driver.free(storage);
   } catch (error) {
     throw new DeviceError(`no WebGPU: it does not compute here, ${firstLine(error)}`, { cause: error });
