@@ -4,7 +4,7 @@ import { widenBfloat16 } from './dtype.ts';
 import { DeviceError } from './error.ts';
 import { type Handle, isParallel, type Kernel, type Op, type Run, type Thread } from './op.ts';
 import type { Resident } from './resident.ts';
-import { glResident } from './resident-gl.ts';
+import { glResident, whyNoHeadlessGl } from './resident-gl.ts';
 import { webGpuResident } from './resident-webgpu.ts';
 import type { Sizes } from './signature.ts';
 import { elements } from './tensor.ts';
@@ -136,8 +136,9 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     name: mode,
     description: `GPU.js ${mode}${mode === 'webasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
     async upload(load, shape) {
-      const data = await load();
       const [rows, columns] = matrixShape(shape);
+      resident?.requireRoom(rows, columns);
+      const data = await load();
       if (mode === 'cpu') return rowsOf(data instanceof Uint16Array ? widenBfloat16(data) : data, columns);
       requireIndexable(rows, columns);
       const values = asFloats(data);
@@ -223,18 +224,6 @@ function resolved(step: Step, results: ReadonlyMap<unknown, unknown>): Step {
 interface Ran {
   readonly fallbackReason?: string | null;
   readonly constructor: { readonly mode: string };
-}
-
-/** What GPU.js does not tell of its mode for Node. */
-async function whyNoHeadlessGl(): Promise<string> {
-  const name = 'gl'; // a variable, so that a bundler for the browser leaves it alone
-  try {
-    await import(/* @vite-ignore */ name);
-  } catch (error) {
-    return `the optional package gl does not load, ${firstLine(error)}`;
-  }
-  const display = globalThis.process?.env.DISPLAY;
-  return `it gets no context; on Linux it needs an X server (${display ? `DISPLAY is ${display}` : 'DISPLAY is not set'}; xvfb-run starts one)`;
 }
 
 /** Moves host data to where results live, so that a kernel's inputs are always of one kind (WebGL2 insists on it). */

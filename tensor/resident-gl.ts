@@ -1,5 +1,6 @@
 import { DeviceError } from './error.ts';
 import type { Resident } from './resident.ts';
+import { firstLine } from './text.ts';
 
 /**
  * WebGL, of which GPU.js makes a context for each of its instances.
@@ -38,3 +39,27 @@ export function glResident(mode: 'webgl2' | 'headlessgl', contextOf: () => WebGL
     async close() {},
   };
 }
+
+/**
+ * What GPU.js does not tell of its mode for Node.
+ *
+ * @param load the package it needs
+ * @param display the X server, as the environment names it
+ */
+export async function whyNoHeadlessGl(
+  load: () => Promise<unknown> = importGl,
+  display = globalThis.process?.env.DISPLAY,
+): Promise<string> {
+  try {
+    await load();
+  } catch (error) {
+    return `the optional package gl does not load, ${firstLine(error)}`;
+  }
+  const server = display ? `DISPLAY is ${display}` : 'DISPLAY is not set; xvfb-run starts one';
+  return `there is no context; on Linux it needs an X server (${server})`;
+}
+
+const importGl = (): Promise<unknown> => {
+  const name = 'gl'; // a variable, so that a bundler for the browser leaves it alone
+  return import(/* @vite-ignore */ name);
+};
