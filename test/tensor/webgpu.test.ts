@@ -4,6 +4,7 @@ import { add } from '../../kernels/add.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { defaultThreads, openDevice } from '../../tensor/open.ts';
+import { webGpuResident } from '../../tensor/resident-webgpu.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type FakeOptions, installFakeGpu } from './fake-gpu.ts';
@@ -146,6 +147,18 @@ describe('webgpu', () => {
     await closeDevice(next);
     expect(fake.devices.every(({ destroyed }) => destroyed)).toBe(true);
   });
+});
+
+test('who comes while the last user leaves gets a device that stays', async () => {
+  const leaving = await webGpuResident();
+  const coming = webGpuResident(); // on its way to the same device
+  const left = leaving.close();
+  const resident = await coming;
+  await left;
+  resident.requireSound();
+  expect(fake.devices.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  await resident.close();
+  expect(fake.devices.map(({ destroyed }) => destroyed)).toEqual([true, true]);
 });
 
 test('threads are the cores of the machine, whether or not there is a navigator', () => {
