@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { add } from '../../kernels/add.ts';
+import { largestWeight } from '../../src/checkpoint/memory.ts';
+import { load } from '../../src/index.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { defaultThreads, openDevice } from '../../tensor/open.ts';
@@ -57,7 +59,11 @@ describe('auto', () => {
       { refusal: 'the driver refuses' },
       'GPU.js webgpu: the adapter gives no device, the driver refuses',
     ],
-    ['computes wrongly', { wrong: true }, 'no WebGPU: it does not compute here, 1,-2,3 came back as 0,0,0'],
+    [
+      'computes wrongly',
+      { wrong: true, largest: 2 ** 32 },
+      'no WebGPU: it does not compute here, 1,-2,3 came back as 0,0,0',
+    ],
     [
       'has no room for a weight',
       { largest: 1e6 },
@@ -65,8 +71,15 @@ describe('auto', () => {
     ],
   ])('takes simd where WebGPU %s, and says why', async (_, options, reason) => {
     install(options);
-    expect(await opened(async () => ('largest' in options ? 2.489e9 : 0))).toBe(`simd: ${reason}`);
+    expect(await opened(() => largestWeight('golden/published'))).toBe(`simd: ${reason}`);
     for (const { destroyed } of fake.devices) expect(destroyed).toBe(true);
+  });
+
+  test('asks for the largest weight of the model that is loaded', async () => {
+    install({ largest: 1e5 });
+    const model = await load('golden/tiny', { threads: 1 });
+    expect(model.device.name).toBe('simd');
+    await model.close();
   });
 
   test('fails with what cannot be known of the model, and leaves nothing open', async () => {
