@@ -59,6 +59,10 @@ export interface Driver {
    * is thrown by the next `run` or `read`.
    */
   flush?(): void;
+  /** Resolves when all that was launched has run, or failed, where launches return before: what failed is thrown by the next `run` or `read`. */
+  finish?(): Promise<void>;
+  /** Bytes of the largest tensor the device has room for, where there is such a bound. */
+  readonly largest?: number | undefined;
   close(): void | Promise<void>;
 }
 
@@ -125,6 +129,12 @@ export function createDevice(driver: Driver): Device {
     onTransfer: undefined,
     closed: false,
   };
+}
+
+/** Resolves when a device has done everything that it was given so far; rejects when that is given up. */
+export async function finished({ queue, driver }: Device): Promise<void> {
+  await queue.reached();
+  await driver.finish?.();
 }
 
 /**

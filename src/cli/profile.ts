@@ -38,8 +38,11 @@ export async function runProfile(words: string[], options: Options): Promise<voi
   const tokens = wholeNumber(options, 'tokens', MOST_TOKENS) ?? DEFAULT_TOKENS;
   const pictures = await picturesFor(paths, options); // bad input is known before any work starts
   const installed = await clockFor((options.device ?? 'auto') as DeviceName); // wraps what the device is opened with
-  const clock = 'unavailable' in installed ? undefined : installed;
-  const { system, report, close } = await openSystemFor(options);
+  const restore = () => 'restore' in installed && installed.restore();
+  const { system, report, close } = await openSystemFor(options).catch((error) => {
+    restore();
+    throw error;
+  });
   try {
     report.stop();
     const { model } = system;
@@ -55,6 +58,8 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       tokens,
     };
     const { device } = model;
+    const clocked = device.name === 'webgpu' || device.name === 'webgl2'; // `auto` may have become another
+    const clock = clocked && 'start' in installed ? installed : undefined;
     const found = await profile(model, work, {
       clock,
       onPass: (kind, run) => sayPassing(dim(`  ${kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`}`)),
@@ -80,7 +85,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     if (options.html) await save(options.html, profilePage(context, found), '--html');
     if (options.json) await save(options.json, profileJson(context, found), '--json');
   } finally {
-    clock?.restore();
+    restore();
     await close();
   }
 }

@@ -17,7 +17,7 @@ export async function runTrace(words: string[], options: Options): Promise<void>
     const remedy = 'as in: qvl trace cat.jpg "What is in it?" -o cat.safetensors';
     throw new InputError('qvl trace', 'a picture and a question, or a golden, and -o FILE are needed', remedy);
   }
-  const { device } = await openDeviceFor(options);
+  const { device } = await openDeviceFor(options, words.length > 1 ? (options.model ?? SHIPPED_MODEL) : undefined);
   try {
     await (words.length === 1 ? traceGolden : traceQuestion)(words, device, options, async (trace) => {
       await save(output, trace.parts, '-o');

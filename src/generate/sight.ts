@@ -1,4 +1,5 @@
 import type { Caller } from '../../tensor/caller.ts';
+import { finished } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { free, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { Picture } from '../input/image.ts';
@@ -48,7 +49,7 @@ export function createSight(model: Model, most = 16): Sight {
     const encoded = caller.launch(() => keep(scope<Tensor[]>(() => pictures.map(encode))));
     let features: readonly Tensor[];
     try {
-      await caller.launch(() => ({ done: device.queue.reached() })).done; // only so that the two stages can be told apart
+      await caller.launch(() => ({ done: finished(device) })).done; // only so that the two stages can be told apart
       onStage('adapter');
       const adapt = (patches: Tensor) => adaptFeatures(model, patches);
       features = caller.launch(() => keep(scope<Tensor[]>(() => encoded.map(adapt))));

@@ -29,10 +29,11 @@ export const TOLERANCES: Tolerances = {
     // Float32 like PyTorch; sums in blocks of 32 round less than its own. Measured 0.75 and 0.61, with fused multiply-adds 0.94 and
     // 0.49; in blocks of 256 it was 1.26.
     simd: { random: 1, trained: 1 },
-    // Float32 with functions whose accuracy is the driver's. Measured 0.66 on a software renderer.
-    webgpu: { random: 10, trained: 10 },
-    webgl2: { random: 10, trained: 10 },
-    headlessgl: { random: 10, trained: 10 },
+    // Float32 with functions whose accuracy is the driver's. Measured on software drivers alone: 0.69 with SwiftShader and 0.67 with
+    // lavapipe under Node, 0.66 in Chromium; 0.66 with WebGL 2 there, and 0.64 with headless-gl.
+    webgpu: { random: 2, trained: 2 },
+    webgl2: { random: 2, trained: 2 },
+    headlessgl: { random: 2, trained: 2 },
   },
   // An activation without a float64 twin is compared with PyTorch's float32, whose own error is not known there. It is never
   // taken to be more than so often the largest of the twins': those are sums with a residual stream, which single branches lack.

@@ -4,6 +4,7 @@ import { compareGolden, type TapMeasurement } from '../../src/verify/golden.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
+import { DEVICES } from '../devices.ts';
 import { CASES, openCase } from './cases.ts';
 
 const table: string[] = [];
@@ -14,7 +15,7 @@ function worstRatio(results: readonly TapMeasurement[]) {
   return twins.reduce((a, b) => (b.ratio > a.ratio ? b : a));
 }
 
-describe.each(['cpu', 'webasm', 'simd'] as const)('every golden activation on %s', (mode) => {
+describe.each(DEVICES)('every golden activation on %s', (mode) => {
   test.each(CASES)('$name', async (wanted) => {
     const opened = await openCase(wanted);
     const { device } = await openDevice(mode, 2);
