@@ -18,6 +18,7 @@ import {
   requireText,
   requireTokenizer,
 } from './arguments.ts';
+import { largestWeight } from './checkpoint/memory.ts';
 import { type AnswerOptions, type AnswerPiece, answer, answers, type Question } from './generate/answer.ts';
 import { createSight, type Sight } from './generate/sight.ts';
 import { type MemoryOptions, openSystem, type System } from './generate/system.ts';
@@ -70,7 +71,7 @@ export interface ChatOptions extends AnswerOptions {
 /**
  * Loads a checkpoint as it is published: `config.json`, weights, `qwen.tiktoken`.
  *
- * @param options.device `auto` (the default) takes WebGPU where there is a GPU
+ * @param options.device `auto` (the default) takes WebGPU where there is a GPU that has room for the model's largest weight
  * @param options.memory how many bytes the weights may take; what does not fit is streamed from its files
  * @param options.resident the decoder has to fit
  * @throws CheckpointError, TextError; DeviceError when there is no such device here
@@ -81,7 +82,7 @@ export async function load(
 ): Promise<QwenVL> {
   requireText('folder', folder);
   requireLoadOptions('options', options);
-  const { device } = await openDevice(options.device ?? 'auto', options.threads);
+  const { device } = await openDevice(options.device ?? 'auto', options.threads, () => largestWeight(folder));
   try {
     const system = await openSystem(folder, device, options);
     const sight = createSight(system.model);

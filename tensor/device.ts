@@ -59,6 +59,10 @@ export interface Driver {
    * is thrown by the next `run` or `read`.
    */
   flush?(): void;
+  /** Resolves when all that was launched has run, or failed, where launches return before: what failed is thrown by the next `run` or `read`. */
+  finish?(): Promise<void>;
+  /** Bytes of the largest tensor the device has room for, where there is such a bound. */
+  readonly largest?: number | undefined;
   close(): void | Promise<void>;
 }
 
@@ -105,8 +109,8 @@ export interface Device {
   /** Every tensor that has not been freed. */
   readonly live: ReadonlySet<Tensor>;
   readonly memory: { bytes: number; peakBytes: number };
-  /** Called at every launch, with what it will make; when it has run, its times are filled in. */
-  onLaunch: ((launch: Launch, output: Tensor) => void) | undefined;
+  /** Called at every launch, with what it will make and of what; when it has run, its times are filled in. */
+  onLaunch: ((launch: Launch, output: Tensor, inputs: readonly (Tensor | undefined)[]) => void) | undefined;
   /** Called after every upload and read. */
   onTransfer: ((transfer: Transfer) => void) | undefined;
   /** Nothing can be made, launched or read any more. */
@@ -125,6 +129,12 @@ export function createDevice(driver: Driver): Device {
     onTransfer: undefined,
     closed: false,
   };
+}
+
+/** Resolves when a device has done everything that it was given so far; rejects when that is given up. */
+export async function finished({ queue, driver }: Device): Promise<void> {
+  await queue.reached();
+  await driver.finish?.();
 }
 
 /**

@@ -3,8 +3,12 @@ import type { Driver, HostData, Numbers } from './device.ts';
 import { widenBfloat16 } from './dtype.ts';
 import { DeviceError } from './error.ts';
 import { type Handle, isParallel, type Kernel, type Op, type Run, type Thread } from './op.ts';
+import type { Resident } from './resident.ts';
+import { glResident, whyNoHeadlessGl } from './resident-gl.ts';
+import { webGpuResident } from './resident-webgpu.ts';
 import type { Sizes } from './signature.ts';
 import { elements } from './tensor.ts';
+import { firstLine } from './text.ts';
 
 const { GPU, Input } = gpujs;
 
@@ -50,14 +54,35 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     cpu: true,
     webasm: GPU.isWebAssemblySupported,
     webgl2: GPU.isWebGL2Supported,
-    webgpu: GPU.isWebGPUSupported && (await GPU.isWebGPUAvailable()),
+    webgpu: GPU.isWebGPUSupported,
     headlessgl: GPU.isHeadlessGLSupported,
   }[mode];
-  if (!supported) throw new DeviceError(`GPU.js ${mode}: not available on this machine; choose another device`);
+  if (!supported) {
+    const reason = mode === 'headlessgl' ? await whyNoHeadlessGl() : 'not available on this machine';
+    throw new DeviceError(`GPU.js ${mode}: ${reason}; choose another device`);
+  }
 
   const gpu: Gpu = new GPU({ mode });
   const compiled = new Map<Kernel, IKernelRunShortcut>();
-  const resident = mode === 'webgl2' || mode === 'webgpu' || mode === 'headlessgl';
+  const resident = await residentOf();
+
+  async function residentOf(): Promise<Resident | undefined> {
+    if (mode === 'webgpu') return webGpuResident();
+    // GPU.js types what only its GL modes have as something of its own.
+    if (mode === 'webgl2' || mode === 'headlessgl')
+      return glResident(mode, () => (gpu as { context?: WebGLRenderingContext | null }).context ?? null);
+    return undefined;
+  }
+
+  /** Work on the device that can be trusted: see `Resident`. Where it failed, its loss is why. */
+  async function sound<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    resident?.requireAlive();
+    try {
+      return await work();
+    } finally {
+      resident?.requireAlive();
+    }
+  }
 
   function compile(kernel: Kernel): IKernelRunShortcut {
     const known = compiled.get(kernel);
@@ -85,9 +110,10 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
   async function execute({ kernel, shape: [rows, columns], inputs }: Step): Promise<unknown> {
     requireIndexable(rows, columns);
     const made = compile(kernel);
+    resident?.requireRoom(rows, columns);
     made.setOutput([columns, rows]);
     // GPU.js types neither what a pipeline returns nor what a kernel says of itself.
-    const result = (await made(...(inputs as never[]))) as unknown as Result;
+    const result = (await sound(() => made(...(inputs as never[])))) as unknown as Result;
     const ran = made.kernel as unknown as Ran;
     const family = mode === 'webgl2' || mode === 'headlessgl' ? 'gpu' : mode; // what GPU.js calls all of GL
     if (ran.constructor.mode !== family) {
@@ -110,8 +136,9 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     name: mode,
     description: `GPU.js ${mode}${mode === 'webasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
     async upload(load, shape) {
-      const data = await load();
       const [rows, columns] = matrixShape(shape);
+      resident?.requireRoom(rows, columns);
+      const data = await load();
       if (mode === 'cpu') return rowsOf(data instanceof Uint16Array ? widenBfloat16(data) : data, columns);
       requireIndexable(rows, columns);
       const values = asFloats(data);
@@ -143,16 +170,29 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
     async read(storage, shape, dtype) {
       const copied = (values: Float32Array) => (dtype === 'int32' ? Int32Array.from(values) : values.slice());
       if (mode === 'webasm') return copied((storage as { value: Float32Array }).value);
-      const rows = (mode === 'cpu' ? storage : await (storage as Exclude<Result, Rows>).toArray()) as Rows;
+      const rows = mode === 'cpu' ? (storage as Rows) : await readBack(storage as Exclude<Result, Rows>);
       // In float64 whole numbers are exact that float32 would round.
       if (mode === 'cpu' && dtype === 'int32') return Int32Array.from(rows.flatMap((row) => [...row]));
       return copied(flatten(rows, elements(shape)));
     },
     free: release,
+    ...(resident ? { finish: resident.finish, largest: resident.largest } : {}),
     async close() {
       await gpu.destroy();
+      await resident?.close();
     },
   };
+
+  async function readBack(result: Exclude<Result, Rows>): Promise<Rows> {
+    try {
+      const rows = await sound(() => result.toArray());
+      resident?.requireSound();
+      return rows;
+    } catch (error) {
+      if (error instanceof DeviceError) throw error;
+      throw new DeviceError(`GPU.js ${mode}: a result cannot be read, ${firstLine(error)}`, { cause: error });
+    }
+  }
 
   function requireIndexable(rows: number, columns: number): void {
     if (mode === 'cpu' || Math.max(rows, columns) <= LARGEST_INDEX) return;

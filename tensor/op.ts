@@ -90,7 +90,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
   const block = path();
   // What nobody hears of is neither priced nor timed.
   const heard = onLaunch && describe(op, inputs, sizes, output, asked);
-  if (heard) onLaunch(heard, output);
+  if (heard) onLaunch(heard, output, inputs);
   const work = { op, inputs, sizes, shape, device, block };
   // No function here has a name of its own: the TypeScript loader would give it one anew at every launch.
   device.queue.push(settling(output, heard ? (now) => timed(heard, work, now) : () => carryOut(work)));

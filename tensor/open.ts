@@ -1,15 +1,24 @@
 import { simd } from '../kernels/simd/device/driver.ts';
-import { createDevice, type Device } from './device.ts';
+import { closeDevice, createDevice, type Device, type Numbers } from './device.ts';
 import { DeviceError } from './error.ts';
 import { GPU_JS_MODES, type GpuJsMode, gpuJs } from './gpu-js.ts';
+import { builtin } from './node.ts';
 import { nullDriver } from './null.ts';
+import { bytesText, firstLine } from './text.ts';
 import { provideWebGpu } from './webgpu-node.ts';
 
 export const DEVICE_NAMES = ['auto', 'simd', ...GPU_JS_MODES, 'null'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
 /** Threads when nobody says how many: more than a few only cost memory at these sizes. */
-export const MOST_DEFAULT_THREADS = 4;
+const MOST_DEFAULT_THREADS = 4;
+
+/** The machine's cores, but few. */
+export const defaultThreads = (): number =>
+  Math.min(
+    MOST_DEFAULT_THREADS,
+    builtin('node:os')?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? MOST_DEFAULT_THREADS,
+  );
 
 export interface OpenedDevice {
   readonly device: Device;
@@ -18,20 +27,23 @@ export interface OpenedDevice {
 }
 
 /**
- * Opens a device by name. `auto` takes WebGPU where there is a real GPU behind it, otherwise `simd`, or GPU.js `webasm` where the engine has no SIMD.
+ * Opens a device by name. `auto` takes WebGPU where there is a real GPU behind it that computes and has room, otherwise `simd`,
+ * or GPU.js `webasm` where the engine has no SIMD.
  *
- * @throws DeviceError when there is no such device here
+ * @param largest how many bytes the largest tensor takes in float32; only asked where it matters to `auto`
+ * @throws DeviceError when there is no such device here; what `largest` throws
  */
 export async function openDevice(
   name: DeviceName,
-  threads = Math.min(MOST_DEFAULT_THREADS, globalThis.navigator?.hardwareConcurrency ?? MOST_DEFAULT_THREADS),
+  threads = defaultThreads(),
+  largest: () => Promise<number> = async () => 0,
 ): Promise<OpenedDevice> {
   if (name === 'null') return { device: createDevice(nullDriver), note: undefined };
   if (name === 'simd') return { device: createDevice(await simd(threads)), note: undefined };
   if (name !== 'auto') return { device: await open(name, threads), note: undefined };
   const reasons: string[] = [];
   for (const attempt of [
-    () => open('webgpu', threads, 'hardware'),
+    async () => trusted(await open('webgpu', threads, 'hardware'), largest),
     async () => createDevice(await simd(threads)),
     () => open('webasm', threads),
   ]) {
@@ -43,6 +55,39 @@ export async function openDevice(
     }
   }
   throw new DeviceError(reasons.join('; '));
+}
+
+/** Nobody asked for this device by name: it has to have room, and to show that it computes. @throws DeviceError */
+async function trusted(device: Device, largest: () => Promise<number>): Promise<Device> {
+  try {
+    const room = device.driver.largest ?? Number.POSITIVE_INFINITY;
+    const needed = await largest();
+    if (needed > room) {
+      const sizes = `the largest weight takes ${bytesText(needed)}, a buffer of this GPU holds ${bytesText(room)}`;
+      throw new DeviceError(`no WebGPU: ${sizes}`);
+    }
+    await requireRoundTrip(device);
+    return device;
+  } catch (error) {
+    await closeDevice(device);
+    throw error;
+  }
+}
+
+/** Sends numbers through a kernel of the device and back. @throws DeviceError */
+async function requireRoundTrip({ driver }: Device): Promise<void> {
+  const sent = Float32Array.of(1, -2, 3);
+  let came: Numbers;
+  try {
+    const storage = await driver.upload(() => sent, [1, sent.length]);
+    came = await driver.read(storage, [1, sent.length], 'float32');
+    driver.free(storage);
+  } catch (error) {
+    throw new DeviceError(`no WebGPU: it does not compute here, ${firstLine(error)}`, { cause: error });
+  }
+  if (came.some((value, i) => value !== sent[i])) {
+    throw new DeviceError(`no WebGPU: it does not compute here, ${sent} came back as ${came}`);
+  }
 }
 
 async function open(mode: GpuJsMode, threads: number, adapter: 'any' | 'hardware' = 'any'): Promise<Device> {

@@ -1,12 +1,18 @@
 import { isTensor, type Synchronous, scope } from './scope.ts';
-import { begin, gradientsHeard, name as nameOnTape, recordBlock } from './tape.ts';
+import { begin, gradientsHeard, isRecording, name as nameOnTape, recordBlock } from './tape.ts';
 import { isAbsent, present, type Tensor } from './tensor.ts';
 
 /** Hears every named activation, and may put another tensor in its place. */
 export type Listener = (name: string, tensor: Tensor) => Tensor | undefined;
 
+const everything = (): boolean => true;
+
 let listener: Listener | undefined;
+/** Which names it hears. */
+let hears: (name: string) => boolean = everything;
 let prefix = '';
+
+const inBlock = (name: string): string => (prefix ? (name ? `${prefix}.${name}` : prefix) : name);
 
 /** The path of the block being launched, such as `transformer.h.3`; empty outside. */
 export const path = (): string => prefix;
@@ -17,26 +23,39 @@ export const path = (): string => prefix;
  * @returns the tensor, or what the listener puts in its place
  */
 export function tap(name: string, tensor: Tensor): Tensor {
-  const full = prefix ? (name ? `${prefix}.${name}` : prefix) : name;
-  const result = listener?.(full, tensor) ?? tensor;
+  if (!listener && !isRecording()) return tensor;
+  const full = inBlock(name);
+  const result = (listener && hears(full) ? listener(full, tensor) : undefined) ?? tensor;
   nameOnTape(full, result);
   return result;
 }
 
-/** Whether anybody hears: otherwise operations may be fused over what only a listener could see. */
-export const isHeard = (): boolean => listener !== undefined || gradientsHeard();
+/** Whether anybody hears one of these, or their gradients: otherwise operations may be fused over what only a listener could see. */
+export const isHeard = (...names: string[]): boolean =>
+  gradientsHeard() || (listener !== undefined && names.some((name) => hears(inBlock(name))));
 
-/** Runs `work` with a listener; synchronous like everything that launches operations: what others launch is not heard. */
-export const withListener = <Result>(heard: Listener, work: () => Synchronous<Result>): Result =>
-  hearing<Result>(heard, work);
+/**
+ * Runs `work` with a listener; synchronous like everything that launches operations: what others launch is not heard.
+ *
+ * @param wanted which names it hears; all by default
+ */
+export const withListener = <Result>(
+  heard: Listener,
+  work: () => Synchronous<Result>,
+  wanted: (name: string) => boolean = everything,
+): Result => hearing<Result>(heard, work, wanted);
 
-function hearing<Result>(heard: Listener | undefined, work: () => Result): Result {
-  const before = listener;
-  listener = heard;
+function hearing<Result>(
+  heard: Listener | undefined,
+  work: () => Result,
+  wanted: (name: string) => boolean = everything,
+): Result {
+  const before = { listener, hears };
+  [listener, hears] = [heard, wanted];
   try {
     return work();
   } finally {
-    listener = before;
+    ({ listener, hears } = before);
   }
 }
 

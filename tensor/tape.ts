@@ -107,6 +107,9 @@ function during<Result>(state: Tape | Watch | undefined, work: () => Result): Re
   }
 }
 
+/** Whether what is launched is noted down for a way back. */
+export const isRecording = (): boolean => current?.kind === 'tape';
+
 /** Whether the gradients of named activations will be heard. */
 export const gradientsHeard = (): boolean => current?.kind === 'tape' && current.heard;
 

@@ -1,4 +1,7 @@
 import { DeviceError } from './error.ts';
+import { whyNoGpu } from './gpu-files.ts';
+import { builtin } from './node.ts';
+import { firstLine } from './text.ts';
 
 interface Binding {
   create(options: string[]): GPU;
@@ -10,16 +13,17 @@ interface Binding {
  * globals GPU.js expects but does not install.
  *
  * @param adapter whether a software adapter will do
- * @returns takes back what was installed: Node does not exit while it is there
+ * @returns takes back what was installed, once nobody else uses it; call it once
  * @throws DeviceError saying why there is no WebGPU
  */
 export async function provideWebGpu(adapter: 'any' | 'hardware'): Promise<() => void> {
-  const withdraw = globalThis.navigator?.gpu ? () => undefined : await install();
+  if (adapter === 'hardware' && !globalThis.navigator?.gpu) requireGpu();
+  const withdraw = installed || !globalThis.navigator?.gpu ? await share() : () => undefined;
   try {
     const found = await globalThis.navigator.gpu.requestAdapter();
     if (!found) throw new DeviceError('no WebGPU: no adapter answers');
-    if (adapter === 'hardware' && found.info.isFallbackAdapter) {
-      throw new DeviceError('no WebGPU: only a software adapter, slower than webasm');
+    if (adapter === 'hardware' && isSoftware(found)) {
+      throw new DeviceError('no WebGPU: only a software adapter, slower than simd');
     }
     return withdraw;
   } catch (error) {
@@ -28,6 +32,46 @@ export async function provideWebGpu(adapter: 'any' | 'hardware'): Promise<() => 
     throw new DeviceError(`no WebGPU: ${firstLine(error)}`, { cause: error });
   }
 }
+
+/** Engines before 2025 say it of the adapter, not in its information. */
+const isSoftware = (adapter: GPUAdapter & { readonly isFallbackAdapter?: boolean }): boolean =>
+  adapter.info.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false;
+
+/** @throws DeviceError where the binding need not be asked */
+function requireGpu(): void {
+  const fs = builtin('node:fs');
+  if (!fs || process.platform !== 'linux') return;
+  const files = {
+    exists: fs.existsSync,
+    list: (folder: string) => (fs.existsSync(folder) ? fs.readdirSync(folder) : []),
+  };
+  const reason = whyNoGpu(files, process.env);
+  if (reason) throw new DeviceError(`no WebGPU: ${reason}`);
+}
+
+/** What was installed, and how many use it. */
+let installed: { users: number; readonly undo: Promise<() => void> } | undefined;
+
+async function share(): Promise<() => void> {
+  installed ??= { users: 0, undo: install() };
+  const shared = installed;
+  shared.users++;
+  const leave = (undo?: () => void) => {
+    if (--shared.users > 0) return;
+    installed = undefined;
+    undo?.();
+  };
+  try {
+    const undo = await shared.undo;
+    return () => leave(undo);
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** Kept for good: the binding goes on asking it for events, and hangs where it was collected in the meantime. */
+let made: GPU | undefined;
 
 async function install(): Promise<() => void> {
   const name = 'webgpu'; // a variable, so that a bundler for the browser leaves it alone
@@ -42,14 +86,12 @@ async function install(): Promise<() => void> {
   const globals = globalThis as Record<string, unknown>;
   const added = Object.keys(binding.globals).filter((key) => !(key in globals));
   for (const key of added) globals[key] = binding.globals[key];
-  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
-  const gpu = binding.create([]);
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  made ??= binding.create([]);
+  const { navigator } = globalThis; // Node has one from 21 on: only its `gpu` is ours
+  const [owner, key, value] = navigator ? [navigator, 'gpu', made] : [globalThis, 'navigator', { gpu: made }];
+  Object.defineProperty(owner, key, { value, configurable: true });
   return () => {
     for (const key of added) delete globals[key];
-    if (before) Object.defineProperty(globalThis, 'navigator', before);
-    else Reflect.deleteProperty(globalThis, 'navigator');
+    Reflect.deleteProperty(owner, key);
   };
 }
-
-const firstLine = (error: unknown): string => String(error instanceof Error ? error.message : error).split('\n')[0];

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../fields.ts';
-import { parseConfig } from '../model/config.ts';
+import { type Config, parseConfig } from '../model/config.ts';
 import { LARGEST_TABLE } from './byte-source.ts';
 import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
 import { asCheckpointError, type FileSource, readSmallFile } from './file-source.ts';
@@ -28,11 +28,7 @@ const WEIGHT_FILES = [
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const files = await listFolder(path);
-  refuseAdapter(path, files);
-  const configFile = join(path, 'config.json');
-  const configJson = await readJson(configFile);
-  refuseQuantised(path, files, configJson);
-  const config = parseConfig(configJson, configFile);
+  const config = await configIn(path, files);
   const generationFile = join(path, 'generation_config.json');
   const generationJson = files.has('generation_config.json') ? await readJson(generationFile) : undefined;
   const generation =
@@ -54,6 +50,17 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     await close();
     throw error;
   }
+}
+
+/** The configuration of a model folder alone. @throws CheckpointError */
+export const openConfig = async (path: string): Promise<Config> => configIn(path, await listFolder(path));
+
+async function configIn(path: string, files: ReadonlySet<string>): Promise<Config> {
+  refuseAdapter(path, files);
+  const file = join(path, 'config.json');
+  const json = await readJson(file);
+  refuseQuantised(path, files, json);
+  return parseConfig(json, file);
 }
 
 async function listFolder(path: string): Promise<ReadonlySet<string>> {

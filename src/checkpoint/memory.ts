@@ -1,8 +1,9 @@
 import { totalmem } from 'node:os';
 import type { Driver } from '../../tensor/device.ts';
 import { elementCount } from '../../tensor/dtype.ts';
-import { isVision, type Residence } from '../model/weights.ts';
+import { isVision, type Residence, weightShapes } from '../model/weights.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { openConfig } from './folder.ts';
 
 /** What is left for activations, copies on the way to the device, and everybody else. */
 const SHARE_FOR_WEIGHTS = 0.6;
@@ -21,6 +22,12 @@ export function weightBytes(
       return wanted(name) ? total + bytes * elementCount(shape) : total;
     }, 0);
   return { all: sum(() => true), decoder: sum((name) => !isVision(name)) };
+}
+
+/** How many bytes the largest weight of a model folder takes in float32. @throws CheckpointError */
+export async function largestWeight(folder: string): Promise<number> {
+  const shapes = weightShapes(await openConfig(folder)).values();
+  return 4 * Math.max(...[...shapes].map(elementCount));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { closeDevice } from '../../tensor/device.ts';
+import { closeDevice, finished } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem, type System } from '../generate/system.ts';
@@ -44,7 +44,7 @@ const STREAMED = {
 /** Opens the device and the checkpoint, and says which. */
 export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   const folder = options.model ?? SHIPPED_MODEL;
-  const { device, note } = await openDeviceFor(options);
+  const { device, note } = await openDeviceFor(options, folder);
   try {
     const report = reportStages(device);
     report.enter('load weights', { computes: false });
@@ -57,7 +57,7 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
     for (const note of system.checkpoint.notes) say(dim(note));
     if (system.resident !== 'all') say(dim(STREAMED[system.resident]));
-    await device.queue.idle();
+    await finished(device);
     report.end();
     return {
       system,

@@ -8,7 +8,7 @@ import { complain } from './ending.ts';
 import { save } from './files.ts';
 import type { Options } from './options.ts';
 import { checkOutput } from './outputs.ts';
-import { nameOf, pictureOf } from './pictures.ts';
+import { nameOf, pathFor, pictureOf } from './pictures.ts';
 import { dim, say } from './terminal.ts';
 
 const writers: Record<string, (picture: Picture, regions: Region[]) => Promise<string | Uint8Array>> = {
@@ -44,7 +44,7 @@ export async function drawBoxes(
   const count = regions.reduce((sum, { shapes }) => sum + shapes.length, 0);
   if (count === 0) return false;
   const path = paths[paths.length - 1];
-  const file = options.boxes ?? fileFor(path);
+  const file = options.boxes ?? fileFor(await pathFor(path));
   try {
     await checkOutput(file, [path], '--boxes');
     await save(file, await writers[extname(file).toLowerCase()](await open(path), regions), '--boxes');
@@ -64,8 +64,8 @@ const drawnFor = new Map<string, string>();
 const LONGEST_NAME = 60;
 
 /** A file by the picture's name, with its ending unless that is `.png`. */
-function fileFor(path: string): string {
-  const name = /^data:/i.test(path) ? 'picture' : [...basename(path, '.png')].slice(0, LONGEST_NAME).join('');
+function fileFor(path = 'picture'): string {
+  const name = [...basename(path, '.png')].slice(0, LONGEST_NAME).join('');
   for (let number = 1; ; number++) {
     const file = join('out', `${name}-boxes${number === 1 ? '' : `-${number}`}.png`);
     const key = file.toLowerCase(); // as some file systems see it

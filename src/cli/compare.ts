@@ -4,7 +4,7 @@ import { openSafetensors, type SafetensorsFile } from '../checkpoint/safetensors
 import { InputError } from '../error.ts';
 import { quoteSome } from '../quote.ts';
 import { compareTraces, type TraceComparison } from '../verify/compare-traces.ts';
-import { glob } from '../verify/glob.ts';
+import { glob, requireFound } from '../verify/glob.ts';
 import { toLine } from '../verify/line.ts';
 import type { Run } from '../verify/report.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
@@ -27,6 +27,7 @@ export async function runCompare(words: string[], options: Options): Promise<voi
   try {
     files.push(await openFile(reference));
     const [a, b] = [await openSafetensors(files[0]), await openSafetensors(files[1])];
+    requireFound(options.tap, [...a.tensors.keys(), ...b.tensors.keys()], 'qvl compare');
     const compared = await compareTraces(a, b, options.tap ? glob(options.tap) : undefined);
     const run: Run = {
       golden: { name: toLine(basename(reference)), kind: 'trained', provenance: provenance(b) },

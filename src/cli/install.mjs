@@ -24,7 +24,7 @@ let npm;
 
 /** @returns {Promise<void>} when npm has ended, however it did */
 function install() {
-  console.error('installing packages (the first time only, about 300 MB on disk) …');
+  console.error('installing packages (the first time only, about 360 MB on disk) …');
   const script = process.env.npm_execpath;
   const [command, ...before] = script ? [process.execPath, script] : ['npm'];
   const words = [...before, 'ci', '--no-audit', '--no-fund', '--loglevel=error'];

@@ -49,7 +49,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
                       several pictures on the latest
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
   --tap GLOB          verify, trace, compare: which activations (several times)
-  --mode free,forced  verify: running free, every block from the original's input (default: both)
+  --mode free,forced,fused          verify: running free, every block from the original's input, as an answer runs (default: all)
   --html FILE, --json FILE          verify, compare, profile: a page to look at; the measurements, for --judge
   --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table

@@ -1,13 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  DEVICE_NAMES,
-  type DeviceName,
-  MOST_DEFAULT_THREADS,
-  type OpenedDevice,
-  openDevice,
-} from '../../tensor/open.ts';
+import { DEVICE_NAMES, type DeviceName, defaultThreads, type OpenedDevice, openDevice } from '../../tensor/open.ts';
+import { largestWeight } from '../checkpoint/memory.ts';
 import { InputError } from '../error.ts';
 
 export const OPTIONS = {
@@ -142,15 +136,24 @@ export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-
 
 /** How many threads a device is opened with. @throws InputError */
 export const threadsOf = (options: Options): number =>
-  wholeNumber(options, 'threads', MOST_THREADS) ?? Math.min(MOST_DEFAULT_THREADS, availableParallelism());
+  wholeNumber(options, 'threads', MOST_THREADS) ?? defaultThreads();
 
-/** @throws InputError for a name that is no device, DeviceError for one that is not to be had here */
-export async function openDeviceFor(options: Options): Promise<OpenedDevice> {
+/**
+ * Opens the device that is asked for.
+ *
+ * @param model the folder of the model that it is for
+ * @throws InputError for a name that is no device, DeviceError for one that is not to be had here
+ */
+export async function openDeviceFor(options: Options, model?: string): Promise<OpenedDevice> {
   const name = options.device ?? 'auto';
   if (!DEVICE_NAMES.includes(name as DeviceName)) {
     throw new InputError('--device', `"${name}", expected one of ${DEVICE_NAMES.join(', ')}`, 'choose one of them');
   }
-  return openDevice(name as DeviceName, threadsOf(options));
+  return openDevice(
+    name as DeviceName,
+    threadsOf(options),
+    model === undefined ? undefined : () => largestWeight(model),
+  );
 }
 
 /** `--memory` in bytes; undefined leaves it to the machine. @throws InputError for what is no number of gigabytes */

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../error.ts';
 import { quote } from '../quote.ts';
 import { type Options, SHIPPED_GOLDENS, SHIPPED_MODEL } from './options.ts';
+import { pathFor } from './pictures.ts';
 
 const OUTPUTS = ['boxes', 'output', 'html', 'json', 'trace', 'resume'] as const;
 const INPUTS = ['golden', 'judge', 'tolerances'] as const;
@@ -71,7 +72,8 @@ async function readIn(folder: string): Promise<string[]> {
 }
 
 /** The files that a word of the command may mean. */
-async function filesOf(word: string): Promise<string[]> {
+async function filesOf(given: string): Promise<string[]> {
+  const word = (await pathFor(given)) ?? given;
   const there = await statOf(word);
   if (there && !there.isDirectory()) return [word];
   if (there) return [...(await readIn(word)), ...(await readIn(join(word, 'activations')))];

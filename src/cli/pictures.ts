@@ -38,6 +38,12 @@ export async function sourceFor(word: string): Promise<PictureSource> {
   return { path: word };
 }
 
+/** The path that a word means; undefined where it means none. */
+export async function pathFor(word: string): Promise<string | undefined> {
+  const source = await sourceFor(word).catch(() => undefined);
+  return source && 'path' in source ? source.path : undefined;
+}
+
 function pathOf(url: string): string {
   try {
     return fileURLToPath(url);

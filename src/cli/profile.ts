@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import type { DeviceName } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { imageRows } from '../model/placed-images.ts';
 import { clockFor } from '../profile/device-clock.ts';
 import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';
@@ -15,7 +16,6 @@ import { impossible } from '../profile/summary.ts';
 import { profileLines } from '../profile/table.ts';
 import { scaled } from '../profile/text.ts';
 import { traceEvents } from '../profile/trace-events.ts';
-import { imageRows } from '../verify/capture.ts';
 import { openSystemFor } from './ask.ts';
 import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
@@ -38,8 +38,11 @@ export async function runProfile(words: string[], options: Options): Promise<voi
   const tokens = wholeNumber(options, 'tokens', MOST_TOKENS) ?? DEFAULT_TOKENS;
   const pictures = await picturesFor(paths, options); // bad input is known before any work starts
   const installed = await clockFor((options.device ?? 'auto') as DeviceName); // wraps what the device is opened with
-  const clock = 'unavailable' in installed ? undefined : installed;
-  const { system, report, close } = await openSystemFor(options);
+  const restore = () => 'restore' in installed && installed.restore();
+  const { system, report, close } = await openSystemFor(options).catch((error) => {
+    restore();
+    throw error;
+  });
   try {
     report.stop();
     const { model } = system;
@@ -51,10 +54,12 @@ export async function runProfile(words: string[], options: Options): Promise<voi
       pixels: async () => pixelsOf(await picturesFor(order, options), model.config.visual.image_size),
       images: shown.length,
       ids,
-      source: imageRows(ids, model.config),
+      source: imageRows([ids], model.config),
       tokens,
     };
     const { device } = model;
+    const clocked = device.name === 'webgpu' || device.name === 'webgl2'; // `auto` may have become another
+    const clock = clocked && 'start' in installed ? installed : undefined;
     const found = await profile(model, work, {
       clock,
       onPass: (kind, run) => sayPassing(dim(`  ${kind === 'first' ? 'the first pass' : `pass ${run + 1}, ${kind}`}`)),
@@ -80,7 +85,7 @@ export async function runProfile(words: string[], options: Options): Promise<voi
     if (options.html) await save(options.html, profilePage(context, found), '--html');
     if (options.json) await save(options.json, profileJson(context, found), '--json');
   } finally {
-    clock?.restore();
+    restore();
     await close();
   }
 }

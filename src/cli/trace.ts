@@ -2,7 +2,6 @@ import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { openSystem } from '../generate/system.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
-import { glob } from '../verify/glob.ts';
 import { findGoldens } from '../verify/open.ts';
 import { recordTrace, type Trace } from '../verify/trace.ts';
 import { save } from './files.ts';
@@ -18,10 +17,9 @@ export async function runTrace(words: string[], options: Options): Promise<void>
     const remedy = 'as in: qvl trace cat.jpg "What is in it?" -o cat.safetensors';
     throw new InputError('qvl trace', 'a picture and a question, or a golden, and -o FILE are needed', remedy);
   }
-  const wanted = options.tap ? glob(options.tap) : () => true;
-  const { device } = await openDeviceFor(options);
+  const { device } = await openDeviceFor(options, words.length > 1 ? (options.model ?? SHIPPED_MODEL) : undefined);
   try {
-    await (words.length === 1 ? traceGolden : traceQuestion)(words, device, wanted, options, async (trace) => {
+    await (words.length === 1 ? traceGolden : traceQuestion)(words, device, options, async (trace) => {
       await save(output, trace.parts, '-o');
       say(dim(`  ${output}: ${thousands(trace.bytes, 'B')} · ${device.description}`));
     });
@@ -34,12 +32,11 @@ export async function runTrace(words: string[], options: Options): Promise<void>
 type Tracing = (
   words: string[],
   device: Device,
-  wanted: (tap: string) => boolean,
   options: Options,
   write: (trace: Trace) => Promise<void>,
 ) => Promise<void>;
 
-const traceGolden: Tracing = async ([path], device, wanted, options, write) => {
+const traceGolden: Tracing = async ([path], device, options, write) => {
   const [found, ...others] = await findGoldens(path, options.model);
   if (others.length > 0) {
     const names = [found, ...others].map(({ name }) => name).join(', ');
@@ -49,13 +46,13 @@ const traceGolden: Tracing = async ([path], device, wanted, options, write) => {
   try {
     const model = loadModel(device, checkpoint.config, checkpoint.load);
     const about = { producer: 'qwen-vl-ts', device: device.name, ran: device.description, golden: golden.name };
-    await write(recordTrace(model, golden, wanted, about)).finally(() => freeModel(model));
+    await write(recordTrace(model, golden, options.tap, about)).finally(() => freeModel(model));
   } finally {
     await close();
   }
 };
 
-const traceQuestion: Tracing = async (words, device, wanted, options, write) => {
+const traceQuestion: Tracing = async (words, device, options, write) => {
   const question = words[words.length - 1];
   const pictures = await picturesFor(words.slice(0, -1), options); // bad input is known before any work starts
   const system = await openSystem(options.model ?? SHIPPED_MODEL, device, { memory: memoryBytes(options) });
@@ -65,7 +62,7 @@ const traceQuestion: Tracing = async (words, device, wanted, options, write) => 
     const { image_size: size } = model.config.visual;
     const inputs = { ids, pixels: pixelsOf(shown, size), images: shown.length, size, tokens: new Int32Array(0) };
     const about = { producer: 'qwen-vl-ts', device: device.name, ran: device.description, question };
-    await write(recordTrace(model, { name: 'the question', inputs }, wanted, about));
+    await write(recordTrace(model, { name: 'the question', inputs }, options.tap, about));
   } finally {
     await system.close();
   }

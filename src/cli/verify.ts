@@ -7,7 +7,7 @@ import { InputError } from '../error.ts';
 import { bfloat16Oracle } from '../verify/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
 import { openFullSize } from '../verify/full-size-case.ts';
-import { glob } from '../verify/glob.ts';
+import { glob, requireFound } from '../verify/glob.ts';
 import type { InputRun } from '../verify/input-report.ts';
 import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/read-report.ts';
@@ -71,11 +71,15 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
   const runs: Run[] = [];
   for (const name of devices) runs.push(...(await onDevice(name, cases, selection, options)));
   if (runs.length === 0) {
-    const found = options.tap ? `no activation is called ${options.tap.join(' or ')}` : 'nothing could be compared';
-    throw new InputError('qvl verify', found, 'see "qvl inspect --taps" for the names');
+    requireFound(options.tap, [], 'qvl verify');
+    throw new InputError('qvl verify', 'nothing could be compared', 'choose another device');
   }
+  if (runs.every(({ outcome }) => outcome === 'measured')) requireFound(options.tap, namesIn(runs), 'qvl verify');
   return { made: await madeHere(), runs, ...(inputs.length > 0 ? { inputs } : {}) };
 }
+
+const namesIn = (runs: readonly Run[]): Set<string> =>
+  new Set(runs.flatMap((run) => MODES.flatMap((mode) => run[mode]?.map(({ name }) => name) ?? [])));
 
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
 async function findCases(path: string, { model }: Options): Promise<Case[]> {
@@ -89,9 +93,7 @@ async function onDevice(name: string, cases: readonly Case[], selection: Selecti
       const runs: Run[] = [];
       for (const each of cases) runs.push(await measured(each, device, selection));
       // A golden that has none of the wanted taps has nothing to say, as long as another has.
-      return options.tap
-        ? runs.filter((run) => run.outcome !== 'measured' || run.free?.length || run.forced?.length)
-        : runs;
+      return options.tap ? runs.filter((run) => run.outcome !== 'measured' || namesIn([run]).size > 0) : runs;
     } finally {
       await closeDevice(device);
     }

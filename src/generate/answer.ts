@@ -4,6 +4,7 @@ import { InputError, TextError } from '../error.ts';
 import type { Picture } from '../input/image.ts';
 import { type Content, chatPrompt, chatStops, type Prompt, rawPrompt, rawStops, type Turn } from '../input/prompt.ts';
 import { createTextStream } from '../input/text-stream.ts';
+import { imageRows } from '../model/placed-images.ts';
 import { generate } from './generate.ts';
 import { createSampler, requireSampling, type Sampling } from './sample.ts';
 import { createSight, type Sight } from './sight.ts';
@@ -91,7 +92,7 @@ export async function* answers(
     try {
       onStage('prefill');
       const ids = prompts.map((prompt) => prompt.ids);
-      const tokens = generate(model, ids, features && { features, source: imageRows(prompts) }, {
+      const tokens = generate(model, ids, features && { features, source: imageRows(ids, model.config) }, {
         maxNewTokens,
         samplers: ids.map((prompt) => createSampler(sampling, prompt, stops)),
         ends: (prompt, id) => ending.has(id) || texts[prompt].until.stopped,
@@ -160,15 +161,4 @@ function promptOf({ tokenizer, checkpoint }: System, question: Question, { allow
     throw new TextError('question', found, 'give one picture for each image of history and content');
   }
   return prompt;
-}
-
-/** For each position of the prompts the row of the image features that replaces its embedding, or −1. */
-function imageRows(prompts: readonly Prompt[]): Int32Array {
-  const source = new Int32Array(prompts.reduce((sum, { ids }) => sum + ids.length, 0)).fill(-1);
-  let [row, from] = [0, 0];
-  for (const { ids, images } of prompts) {
-    for (const { start, count } of images) for (let i = 0; i < count; i++) source[from + start + i] = row++;
-    from += ids.length;
-  }
-  return source;
 }

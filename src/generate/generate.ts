@@ -5,7 +5,8 @@ import type { HostData } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { ScoreError, TextError } from '../error.ts';
-import { type Cache, createCache, decode, freeCache, logits, type Model, type PlacedImages } from '../model/qwen-vl.ts';
+import type { PlacedImages } from '../model/placed-images.ts';
+import { type Cache, createCache, decode, freeCache, logits, type Model } from '../model/qwen-vl.ts';
 import type { Sampler } from './sample.ts';
 
 /** Caches are rounded up to this many positions, so that prompts of similar lengths share compiled kernels. */

@@ -1,9 +1,10 @@
-import { append } from '../../kernels/append.ts';
 import type { Caller } from '../../tensor/caller.ts';
+import { finished } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { free, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import type { Picture } from '../input/image.ts';
 import { pixels } from '../input/resize.ts';
+import { joinImages } from '../model/placed-images.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 
 /**
@@ -24,7 +25,7 @@ export interface Sight {
 /** @param most how many pictures are remembered: in the published model one takes 4 MB */
 export function createSight(model: Model, most = 16): Sight {
   const { device, config } = model;
-  const { image_size: size, n_queries: rows } = config.visual;
+  const { image_size: size } = config.visual;
   /** From the picture that was shown longest ago to the last. */
   const seen = new Map<Picture, Tensor>();
   /** What somebody is looking at; fulfilled when that has ended, well or not. */
@@ -48,7 +49,7 @@ export function createSight(model: Model, most = 16): Sight {
     const encoded = caller.launch(() => keep(scope<Tensor[]>(() => pictures.map(encode))));
     let features: readonly Tensor[];
     try {
-      await caller.launch(() => ({ done: device.queue.reached() })).done; // only so that the two stages can be told apart
+      await caller.launch(() => ({ done: finished(device) })).done; // only so that the two stages can be told apart
       onStage('adapter');
       const adapt = (patches: Tensor) => adaptFeatures(model, patches);
       features = caller.launch(() => keep(scope<Tensor[]>(() => encoded.map(adapt))));
@@ -98,15 +99,14 @@ export function createSight(model: Model, most = 16): Sight {
 
   /** The features of pictures that have been seen, one below the other. */
   function gather(pictures: readonly Picture[]): Tensor {
-    const shape = [pictures.length * rows, config.visual.output_dim];
-    let together = tensor(device, () => new Float32Array(shape[0] * shape[1]), shape, { label: 'image features' });
-    for (const [i, picture] of pictures.entries()) {
-      const features = seen.get(picture)!;
-      seen.delete(picture);
-      seen.set(picture, features);
-      together = append(together, features, tensor(device, Int32Array.of(i * rows, 0, rows), [1, 3]));
-    }
-    return together;
+    return joinImages(
+      pictures.map((picture) => {
+        const features = seen.get(picture)!;
+        seen.delete(picture);
+        seen.set(picture, features);
+        return features;
+      }),
+    );
   }
 
   return {

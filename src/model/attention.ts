@@ -29,7 +29,8 @@ export function attend(
     probabilities = 'attn.probs',
   }: { heads: number; columns: number; divisor: number; probabilities?: string },
 ): Tensor {
-  if (!isHeard()) return attention(q, k, v, span, { heads, columns, divisor }); // [N, H·d]
+  if (!isHeard('attn.scores', probabilities, 'attn.values'))
+    return attention(q, k, v, span, { heads, columns, divisor }); // [N, H·d]
   const scores = tap('attn.scores', attentionScores(q, k, span, { heads, columns, divisor })); // [H·N, C]
   const probs = tap(probabilities, softmax(scores, span)); // [H·N, C]
   return tap('attn.values', attentionValues(probs, v, span)); // [N, H·d]

@@ -12,14 +12,17 @@ import { block, tap } from '../../tensor/tap.ts';
 import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
 import { groupSpan } from './attention.ts';
-import { type Cache, decoderPass, trainingPass } from './cache.ts';
+import { type BlockCache, type Cache, type DecoderPass, decoderPass, trainingPass } from './cache.ts';
 import { type Config, patchGrid } from './config.ts';
 import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
+import type { PlacedImages } from './placed-images.ts';
 import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
 import { isVision, type Residence, weightShapes } from './weights.ts';
 
 export { type Cache, createCache, freeCache } from './cache.ts';
+
+const VISUAL = 'transformer.visual';
 
 /** A model on a device: the weights under the checkpoint's names, and views of them part by part. */
 export interface Model {
@@ -38,12 +41,6 @@ export interface Model {
 export interface Positions {
   readonly patches: Tensor;
   readonly keys: Tensor;
-}
-
-/** Image features and where they go: `source[i]` is the row of `features` that replaces token i's embedding, or −1. */
-export interface PlacedImages {
-  readonly features: Tensor;
-  readonly source: Int32Array;
 }
 
 export interface LoadOptions {
@@ -134,42 +131,54 @@ export function freeModel(model: Model): void {
  * @param pixels `[B·3·S, S]`, normalised
  * @returns `[B·Q, C]`
  */
-export function encodeImages(model: Model, pixels: Tensor, positions = model.positions): Tensor {
-  return scope<Tensor>(() => adaptFeatures(model, encodePatches(model, pixels, positions), positions));
+export function encodeImages(model: Model, pixels: Tensor): Tensor {
+  return scope<Tensor>(() => adaptFeatures(model, encodePatches(model, pixels)));
 }
 
 /** The vision encoder alone: `[B·3·S, S]` → `[B·L, D]`. */
-export function encodePatches(model: Model, pixels: Tensor, positions = model.positions): Tensor {
-  const { config, device } = model;
-  const visual = 'transformer.visual';
-  return block(visual, undefined, () => {
-    let x = block(visual, model.patchEmbedding, (w) =>
-      patchEmbedding(pixels, w, positions.patches, config.visual.patch_size),
-    ); // [B·L, D]
-    const patches = positions.patches.shape[0];
-    const images = x.shape[0] / patches;
-    const span = tensor(device, groupSpan(images, patches, patches), [x.shape[0], 2], { label: 'image span' });
-    for (const [i, weights] of model.resblocks.entries()) {
-      const input = x; // what a block takes must still be the same when it runs again
-      x = block(`${visual}.transformer.resblocks.${i}`, weights, (w) =>
-        visionBlock(input, w, span, config.visual.heads, patches),
-      );
-    }
+export function encodePatches(model: Model, pixels: Tensor): Tensor {
+  return block(VISUAL, undefined, () => {
+    let x = embedPatches(model, pixels); // [B·L, D]
+    const span = imageSpan(model, x);
+    for (const i of model.resblocks.keys()) x = encoderBlock(model, i, x, span);
     return tap('transformer', x);
   });
 }
 
-/** The adapter with what follows it, `ln_post` and `proj`: `[B·L, D]` → `[B·Q, C]`. */
-export function adaptFeatures(model: Model, features: Tensor, positions = model.positions): Tensor {
-  return scope<Tensor>(() => {
-    const read = block('transformer.visual.attn_pool', model.attnPool, (w) => adapter(features, w, positions.keys));
-    return block('transformer.visual', model.afterPool, (w) => {
-      const normed = layerNorm(read, w['ln_post.weight'], w['ln_post.bias'], LAYER_NORM_EPS);
-      // Quirk: a plain product with proj, which is not transposed like every other weight.
-      return tap('', matmul(tap('ln_post', normed), w.proj));
-    });
-  });
+/** The patches that the encoder begins with: `[B·3·S, S]` → `[B·L, D]`. */
+export const embedPatches = (model: Model, pixels: Tensor): Tensor =>
+  block(VISUAL, model.patchEmbedding, (w) =>
+    patchEmbedding(pixels, w, model.positions.patches, model.config.visual.patch_size),
+  );
+
+/** Each patch sees the patches of its own image: `[B·L, 2]` for `[B·L, D]`. */
+export function imageSpan({ device, positions }: Model, x: Tensor): Tensor {
+  const patches = positions.patches.shape[0];
+  const span = groupSpan(x.shape[0] / patches, patches, patches);
+  return tensor(device, span, [x.shape[0], 2], { label: 'image span' });
 }
+
+/** Block i of the vision encoder on `[B·L, D]`. */
+export const encoderBlock = ({ config, positions, resblocks }: Model, i: number, x: Tensor, span: Tensor): Tensor =>
+  block(`${VISUAL}.transformer.resblocks.${i}`, resblocks[i], (w) =>
+    visionBlock(x, w, span, config.visual.heads, positions.patches.shape[0]),
+  );
+
+/** The adapter with what follows it, `ln_post` and `proj`: `[B·L, D]` → `[B·Q, C]`. */
+export const adaptFeatures = (model: Model, features: Tensor): Tensor =>
+  scope<Tensor>(() => projectFeatures(model, readPatches(model, features)));
+
+/** The adapter alone: `[B·L, D]` → `[B·Q, C]`. */
+export const readPatches = ({ attnPool, positions }: Model, features: Tensor): Tensor =>
+  block(`${VISUAL}.attn_pool`, attnPool, (w) => adapter(features, w, positions.keys));
+
+/** What follows the adapter: `[B·Q, C]` → `[B·Q, C]`. */
+export const projectFeatures = ({ afterPool }: Model, read: Tensor): Tensor =>
+  block(VISUAL, afterPool, (w) => {
+    const normed = tap('ln_post', layerNorm(read, w['ln_post.weight'], w['ln_post.bias'], LAYER_NORM_EPS));
+    // Quirk: a plain product with proj, which is not transposed like every other weight.
+    return tap('', matmul(normed, w.proj));
+  });
 
 /**
  * The decoder on new tokens: whole prompts into an empty cache, or what follows them. The cache takes up their keys and values.
@@ -186,29 +195,24 @@ export function decode(
   cache: Cache | undefined,
   images?: PlacedImages,
 ): Tensor {
-  const { config, device } = model;
   const sequences = ids instanceof Int32Array ? [ids] : ids;
-  const rows = Int32Array.from(sequences.flatMap((sequence) => [...sequence]));
-  const T = rows.length;
   return block('transformer', undefined, () => {
-    const embedded = block('transformer', model.weights['transformer.wte.weight'], (wte) =>
-      tap('wte', embedding(wte, tensor(device, rows, [T], { label: 'token ids' }))),
-    );
-    tap('drop', embedded); // the original's dropout module sees the sequence before its images
-    const placed = images ? place(embedded, images) : embedded;
-    let x = tap('spliced', placed);
-
+    let x = embedTokens(model, Int32Array.from(sequences.flatMap((sequence) => [...sequence])), images);
     const lengths = sequences.map(({ length }) => length);
     const pass = cache ? decoderPass(model, cache, lengths) : trainingPass(model, lengths);
-    for (const [i, weights] of model.h.entries()) {
-      const input = x;
-      x = block(`transformer.h.${i}`, weights, (w) => decoderBlock(input, w, cache?.blocks[i], pass));
-    }
-    return block('transformer', model.weights['transformer.ln_f.weight'], (weight) =>
-      tap('ln_f', rmsNorm(x, weight, config.layer_norm_epsilon)),
-    );
+    for (const i of model.h.keys()) x = hiddenBlock(model, i, x, cache?.blocks[i], pass);
+    return finalNorm(model, x);
   });
 }
+
+/** The sequence that the decoder begins with: `[T, C]`. */
+export const embedTokens = ({ device, weights }: Model, ids: Int32Array, images: PlacedImages | undefined): Tensor =>
+  block('transformer', weights['transformer.wte.weight'], (wte) => {
+    const embedded = tap('wte', embedding(wte, tensor(device, ids, [ids.length], { label: 'token ids' })));
+    tap('drop', embedded); // the original's dropout module sees the sequence before its images
+    const placed = images ? place(embedded, images) : embedded;
+    return tap('spliced', placed);
+  });
 
 /** Image rows in the sequence; where a batch has none, features without a place add 0, which gives their weights a gradient of 0. */
 function place(embedded: Tensor, { features, source }: PlacedImages): Tensor {
@@ -216,6 +220,21 @@ function place(embedded: Tensor, { features, source }: PlacedImages): Tensor {
   if (source.some((row) => row >= 0)) return splice(embedded, features, tensor(device, source, [source.length]));
   return add(embedded, matmul(zeros(device, [1, features.shape[0]]), features));
 }
+
+/** Block i of the decoder on `[T, C]`. */
+export const hiddenBlock = (
+  { h }: Model,
+  i: number,
+  x: Tensor,
+  cache: BlockCache | undefined,
+  pass: DecoderPass,
+): Tensor => block(`transformer.h.${i}`, h[i], (w) => decoderBlock(x, w, cache, pass));
+
+/** `ln_f` on `[T, C]`. */
+export const finalNorm = ({ config, weights }: Model, x: Tensor): Tensor =>
+  block('transformer', weights['transformer.ln_f.weight'], (weight) =>
+    tap('ln_f', rmsNorm(x, weight, config.layer_norm_epsilon)),
+  );
 
 /**
  * Scores of every token of the vocabulary as the next one.

@@ -7,7 +7,7 @@ import type { Profile } from './profile.ts';
 import type { PassRecord } from './record.ts';
 import { type Point, rooflinePlot } from './roofline.ts';
 import { areLow } from './roofs.ts';
-import { attributed, groupBy, impossible, stagesOf } from './summary.ts';
+import { attributed, firstExtra, groupBy, impossible, stagesOf } from './summary.ts';
 import { digits, milliseconds, percentInTenths, scaled } from './text.ts';
 
 /**
@@ -16,7 +16,7 @@ import { digits, milliseconds, percentInTenths, scaled } from './text.ts';
  */
 export function profilePage(context: ProfileContext, profile: Profile): string {
   const { made, machine, device, roofs, model, question, prompt } = context;
-  const { stepwise, fused, unwatched, first, runs, tokens } = profile;
+  const { stepwise, fused, unwatched, runs, tokens } = profile;
   const names = [...new Set(stepwise.stages.map(({ name }) => name))];
   const colour = (stage: string) => `stage-${Math.min(5, names.indexOf(stage))}`;
   const errors = impossible(stepwise, roofs);
@@ -27,8 +27,8 @@ export function profilePage(context: ProfileContext, profile: Profile): string {
 <style>${{ markup: STYLE + PROFILE_STYLE }}</style></head><body><main>
 <h1>Where the time goes</h1>
 <p class="lead">${question} — ${model} on ${device.description}: ${prompt} tokens in, ${tokens.length} out, in <b>${milliseconds(unwatched.milliseconds)} ms</b>
-as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: of ${runs} runs each, the one whose model was fastest. The first pass of all took
-${milliseconds(first.milliseconds - stepwise.milliseconds)} ms more: kernels are compiled in it, weights packed, JavaScript is still slow.</p>
+as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: of ${runs} runs each, the one whose model was fastest.
+${firstText(firstExtra(profile))}</p>
 ${errors.length > 0 && html`<p class="bad">${!areLow(roofs!) && html`<b>Accounting error:</b> `}${errors.length} launches stand above a roof. ${areLow(roofs!) ? 'Other programs ran while it was measured, and made it too low' : 'Their cost, their time or the roof is wrong'}; they are marked below.</p>`}
 <section><h2>Stages</h2>
 ${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
@@ -69,6 +69,11 @@ ${names.map((name) =>
 }
 
 /** The stages side by side, as long as they took: what was spent in kernels, and pale what was not. */
+const firstText = (extra: number | undefined): string =>
+  extra === undefined
+    ? 'The first pass of all was no slower.'
+    : `The first pass of all took ${milliseconds(extra)} ms more: kernels are compiled in it, weights packed, JavaScript is still slow.`;
+
 function strip(label: string, pass: PassRecord, other: PassRecord, colour: (stage: string) => string): Markup {
   const width = (time: number) => ((100 * time) / Math.max(pass.milliseconds, other.milliseconds)).toFixed(3);
   return html`<p class="label">${label}, ${milliseconds(pass.milliseconds)} ms</p><div class="strip">${stagesOf(

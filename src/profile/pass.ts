@@ -1,4 +1,5 @@
 import { argmax } from '../../kernels/argmax.ts';
+import { finished } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
 import { withListener } from '../../tensor/tap.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
@@ -34,15 +35,15 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
     const size = config.visual.image_size;
     watch.enter(IMAGE);
     const pixels = tensor(device, await work.pixels(), [work.images * 3 * size, size], { label: 'pixels' });
-    await device.queue.idle();
+    await finished(device);
     watch.enter('vision encoder');
     const patches = launch(() => encodePatches(model, pixels));
     free(pixels);
-    await device.queue.idle();
+    await finished(device);
     watch.enter('adapter');
     features = launch(() => adaptFeatures(model, patches));
     free(patches);
-    await device.queue.idle();
+    await finished(device);
   }
   watch.enter('prefill');
   const cache = createCache(model, work.ids.length + work.tokens);
@@ -62,6 +63,6 @@ export async function forwardPass(model: Model, work: Workload, watch: Watch): P
     if (features) free(features);
     freeCache(cache);
   }
-  await device.queue.idle();
+  await finished(device);
   return made;
 }

@@ -1,3 +1,4 @@
+import { finished } from '../../tensor/device.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { forwardPass, IMAGE, type Workload } from './pass.ts';
 import type { PassRecord } from './record.ts';
@@ -47,7 +48,7 @@ export async function profile(model: Model, work: Workload, options: ProfileOpti
     }
     return watching.stop();
   }
-  await model.device.queue.idle(); // weights may still be on their way
+  await finished(model.device); // weights may still be on their way
   onPass('first', 0);
   const first = await pass('stepwise');
   // Of each kind one is kept: the records of all would be swept by the garbage collector in the middle of a pass.

@@ -1,4 +1,5 @@
 import { DECODE, IMAGE } from './pass.ts';
+import type { Profile } from './profile.ts';
 import { type Limit, leastMilliseconds, type Rates, ratesOf } from './rates.ts';
 import { end, type LaunchRecord, type PassRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
@@ -107,6 +108,12 @@ const AROUND: ReadonlySet<string> = new Set([IMAGE, DECODE]);
 export function attributed(pass: PassRecord): number {
   const stages = stagesOf(pass).filter(({ name }) => !AROUND.has(name));
   return sum(stages, ({ launching, kernels }) => launching + kernels) / sum(stages, (stage) => stage.milliseconds);
+}
+
+/** Milliseconds that the first pass took more than later ones; undefined where the machine was busier later, which hides them. */
+export function firstExtra({ first, stepwise }: Profile): number | undefined {
+  const extra = first.milliseconds - stepwise.milliseconds;
+  return extra > 0 ? extra : undefined;
 }
 
 /** Launches that were faster than the roofs allow: their operations, bytes or time cannot be right. */

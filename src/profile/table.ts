@@ -3,7 +3,7 @@ import type { Profile } from './profile.ts';
 import { type Limit, ratesOf } from './rates.ts';
 import type { LaunchRecord, PassRecord } from './record.ts';
 import { areLow, type Roofs } from './roofs.ts';
-import { attributed, type Group, groupBy, groupOf, impossible, stagesOf } from './summary.ts';
+import { attributed, firstExtra, type Group, groupBy, groupOf, impossible, stagesOf } from './summary.ts';
 import { digits, milliseconds, percent, percentInTenths, scaled, shapeText, UNKNOWN } from './text.ts';
 
 /** How many of the longest launches are listed one by one. */
@@ -27,7 +27,7 @@ export function profileLines(profile: Profile, roofs: Roofs | undefined): string
     '',
     ...longestLines(stepwise.launches, roofs),
     '',
-    ...firstLines(first.launches, stepwise.launches, first.milliseconds - stepwise.milliseconds),
+    ...firstLines(first.launches, stepwise.launches, firstExtra(profile)),
     '',
     ...PROVENANCE,
     ...errorLines(impossible(stepwise, roofs), roofs),
@@ -174,7 +174,12 @@ function longestLines(launches: readonly LaunchRecord[], roofs: Roofs | undefine
 }
 
 /** The first pass launches what later ones launch, in the same order. */
-function firstLines(first: readonly LaunchRecord[], later: readonly LaunchRecord[], extra: number): string[] {
+function firstLines(
+  first: readonly LaunchRecord[],
+  later: readonly LaunchRecord[],
+  extra: number | undefined,
+): string[] {
+  if (extra === undefined) return ['first call: no slower than later ones'];
   const extras = new Map<string, number>();
   for (const [i, { op, awaited, launching }] of first.entries()) {
     const again = later[i].awaited.milliseconds + later[i].launching.milliseconds;

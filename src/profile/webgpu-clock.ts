@@ -23,7 +23,6 @@ interface Watched {
  * and one behind. What is mapped when it is made is not seen. Make the clock before the device; the library stays as it is.
  */
 export async function webgpuClock(): Promise<InstalledClock> {
-  if (typeof GPUAdapter === 'undefined') return { unavailable: 'this engine has no WebGPU' };
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) return { unavailable: 'WebGPU has no adapter here' };
   if (!adapter.features.has(FEATURE)) return { unavailable: `the adapter lacks ${FEATURE}` };

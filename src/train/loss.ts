@@ -5,8 +5,8 @@ import { divide } from '../../kernels/scale.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import { imageRows } from '../model/placed-images.ts';
 import { decode, encodeImages, logits, type Model, positionTables } from '../model/qwen-vl.ts';
-import { imageRows } from '../verify/capture.ts';
 import type { Batch } from './batch.ts';
 
 /**
@@ -22,9 +22,10 @@ export function batchLoss(model: Model, { sequences, pixels, images }: Batch): T
     // Quirk: a batch without any image runs one of zeros, whose features add 0, so that the vision side has a gradient of 0, not none.
     const shown = images > 0 ? { pixels, images } : { pixels: new Float32Array(3 * size * size), images: 1 };
     const uploaded = tensor(device, shown.pixels, [shown.images * 3 * size, size], { label: 'pixels' });
-    const features = encodeImages(model, uploaded, positionTables(model.weights, config));
+    // Position tables are trained too, so they are part of the pass.
+    const features = encodeImages({ ...model, positions: positionTables(model.weights, config) }, uploaded);
     const ids = sequences.map((sequence) => sequence.ids);
-    const source = imageRows(Int32Array.from(ids.flatMap((sequence) => [...sequence])), config);
+    const source = imageRows(ids, config);
     const hidden = decode(model, ids, undefined, { features, source });
     const { rows, labels } = supervised(sequences);
     const scores = logits(model, embedding(hidden, tensor(device, rows, [rows.length])));

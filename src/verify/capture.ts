@@ -2,7 +2,7 @@ import { embedding } from '../../kernels/embedding.ts';
 import { scope } from '../../tensor/scope.ts';
 import { type Listener, path, withListener } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
-import type { Config } from '../model/config.ts';
+import { imageRows } from '../model/placed-images.ts';
 import { type Cache, createCache, decode, encodeImages, freeCache, logits, type Model } from '../model/qwen-vl.ts';
 import type { GoldenInputs, GoldenTap } from './golden.ts';
 
@@ -37,7 +37,7 @@ export function capture(model: Model, inputs: GoldenInputs, { take, forced, plan
       scope<void>(() => {
         const uploaded = images > 0 ? tensor(model.device, pixels, [images * 3 * size, size]) : undefined;
         const features = uploaded && encodeImages(model, uploaded);
-        const hidden = decode(model, ids, cache, features && { features, source: imageRows(ids, model.config) });
+        const hidden = decode(model, ids, cache, features && { features, source: imageRows([ids], model.config) });
         const scores = logits(model, hidden);
         take('logits', scores);
         take('lm_head.last', embedding(scores, tensor(model.device, Int32Array.of(ids.length - 1), [1])));
@@ -67,14 +67,4 @@ function takeCache(cache: Cache, length: number, take: Take): void {
       take(`cache.0.${part}`, embedding(whole, tensor(whole.device, rows, [length])));
     }
   });
-}
-
-/** Which image row replaces each position: the Q positions after each `<img>`, in order; −1 where none does. */
-export function imageRows(ids: Int32Array, { visual: { image_start_id, n_queries } }: Config): Int32Array {
-  const source = new Int32Array(ids.length).fill(-1);
-  let row = 0;
-  for (let at = ids.indexOf(image_start_id); at >= 0; at = ids.indexOf(image_start_id, at + n_queries + 1)) {
-    for (let i = 1; i <= n_queries && at + i < ids.length; i++) source[at + i] = row++;
-  }
-  return source;
 }

@@ -1,6 +1,6 @@
 import type { TapMeasurement } from './compare.ts';
 import { html, type Markup } from './markup.ts';
-import { placeOf } from './outline.ts';
+import { placeOf } from './place.ts';
 import type { Verdict } from './report.ts';
 import { scientific } from './tree.ts';
 

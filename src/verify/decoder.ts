@@ -40,7 +40,7 @@ export const line =
   };
 
 export const oneOf =
-  <Word extends string | number>(...words: readonly Word[]): Decoder<Word> =>
+  <Word extends string | number | boolean>(...words: readonly Word[]): Decoder<Word> =>
   (value, at) => {
     const word = words.find((known) => known === value);
     if (word === undefined) throw refuse(at, value, words.map((known) => quote(known)).join(' or '));

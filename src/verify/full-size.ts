@@ -79,7 +79,8 @@ async function runStage(
   find: (name: string) => Fingerprint | undefined,
 ) {
   const results: Promise<TapMeasurement>[] = [];
-  const hear = (name: string, activation: Tensor) => {
+  const hear = (heard: string, activation: Tensor) => {
+    const name = `${stage.prefix ?? ''}${heard}`;
     const fingerprint = find(name);
     if (!fingerprint) return undefined;
     const measured = read(activation).then(async (data) => {

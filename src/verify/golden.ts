@@ -39,6 +39,8 @@ export interface GoldenTap {
   measure(ours: Float32Array): Promise<TapMeasure>;
   /** All of it in our order, to put in an activation's place. Absent where the golden keeps less. */
   values?(): Promise<Float32Array>;
+  /** Its last row alone, of scores that are kept whole: an answer makes no others. */
+  readonly lastRow?: GoldenTap;
 }
 
 /** How far one activation is from the original's. */
@@ -69,7 +71,7 @@ export async function openGolden(
   const taps = new Map<string, GoldenTap>();
   for (const [tap, stored] of tensors) {
     if (tap.startsWith('input.') || tap === 'decode.tokens') continue;
-    taps.set(tap, storedTap(tap, stored, twins.get(tap)));
+    taps.set(tap, storedTap(tap, stored, twins.get(tap) ?? twins.get(SAME_AS.get(tap) ?? '')));
   }
   const inputs = await readInputs(tensors, activations.name);
   if (exact && twins.has('input.ids')) requireSame(inputs, await readInputs(twins, exact.name), exact.name);
@@ -85,6 +87,9 @@ function requireSame(inputs: GoldenInputs, twin: GoldenInputs, where: string): v
   const found = 'it is of another prompt, other pictures or other tokens than the golden beside it';
   throw new CheckpointError(where, found, 'export it again with --dtype float64');
 }
+
+/** The same tensor under another name, of which alone there may be a float64 twin. */
+const SAME_AS: ReadonlyMap<string, string> = new Map([['lm_head', 'logits']]);
 
 /** What the producer says of itself; that anyone may have written. */
 const readMetadata = (metadata: ReadonlyMap<string, string>) =>
@@ -118,11 +123,41 @@ async function readInputs(tensors: ReadonlyMap<string, StoredTensor>, where: str
 
 function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | undefined): GoldenTap {
   const { shape } = stored;
+  const whole = tapOf(name, shape, {
+    theirs: () => readFloat32(stored),
+    ...(twin ? { exact: () => readFloat64(twin) } : {}),
+  });
+  const values = async () => inOurOrder(name, await readFloat32(stored), shape);
+  if (!isScores(name)) return { ...whole, values };
+  const width = shape.at(-1) ?? 1;
+  const row = tapOf(name, [1, 1, width], {
+    theirs: async () => (await readFloat32(stored)).slice(-width),
+    ...(twin ? { exact: async () => (await readFloat64(twin)).slice(-width) } : {}),
+  });
+  const lastRow: GoldenTap = {
+    shape: row.shape,
+    async measure(data) {
+      const { exact, ...measured } = await row.measure(data);
+      if (!exact || !twin) return measured;
+      // How far a single row of PyTorch's is off is a matter of chance: it is taken to be no less than all of them are.
+      const pytorch = Math.max(exact.pytorch, nmse(await readFloat32(stored), await readFloat64(twin)));
+      return { ...measured, exact: inUnitsOfPytorch(exact.ours, pytorch) };
+    },
+  };
+  return { ...whole, values, lastRow };
+}
+
+interface Reference {
+  theirs(): Promise<Float32Array>;
+  /** The float64 twin, where there is one. */
+  exact?(): Promise<Float64Array>;
+}
+
+function tapOf(name: string, shape: readonly number[], reference: Reference): GoldenTap {
   return {
     shape,
-    values: async () => inOurOrder(name, await readFloat32(stored), shape),
     async measure(data) {
-      const theirs = await readFloat32(stored);
+      const theirs = await reference.theirs();
       if (data.length !== theirs.length || data.length === 0) {
         const found = `${quote(name)} is [${shape}], ours has ${data.length} elements`;
         throw new CheckpointError('golden', found, 'compare a golden of this model');
@@ -131,7 +166,7 @@ function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | unde
       const metrics = measure(ours, theirs);
       return {
         nmse: metrics.nmse,
-        ...(twin ? { exact: against(await readFloat64(twin), ours, theirs) } : {}),
+        ...(reference.exact ? { exact: against(await reference.exact(), ours, theirs) } : {}),
         metrics,
         ...(isScores(name) ? { scores: measureScores(ours, theirs, shape.at(-1)!) } : {}),
       };

@@ -4,7 +4,7 @@ import { html, type Markup } from './markup.ts';
 import { outline } from './outline.ts';
 import type { JudgedTap, Verdict } from './report.ts';
 import type { ScoreMetrics } from './scores.ts';
-import { count, digits, percent, scientific, shorten } from './tree.ts';
+import { count, digits, notFinite, percent, scientific, shorten } from './tree.ts';
 
 /** The taps of a run, block by block; blocks with something over budget are open. */
 export function tapTables(verdict: Verdict): Markup {
@@ -28,14 +28,13 @@ function row(modes: readonly (JudgedTap | undefined)[], group: string): Markup {
   if (!first) return html``;
   const { tap } = first;
   const { metrics } = tap;
-  const { nan, infinite } = metrics.nonFinite;
   const title = `${tap.name}: cosine ${metrics.cosine.toPrecision(8)}, max |error| ${scientific(metrics.maxAbsolute)}, relative ${scientific(metrics.maxRelative)}, ${metrics.elements} elements`;
   return html`<tr class="${modes.some((each) => each?.excess) ? 'over' : ''}" title="${title}"><td><code>${shorten(tap.name, group)}</code><br><span class="dim">[${tap.shape.join(' × ')}]</span></td>
 <td class="dim">${listOperations(tap.operations, 6) || '='}</td>${modes.map((each) => html`<td class="number">${each && share(each)}</td>`)}
 <td>${histogram(metrics.histogram)}</td><td class="number">${[metrics.ulp.p50, metrics.ulp.p99, metrics.ulp.max].map(short).join(' · ')}</td>
-<td>${tap.place}<br><span class="dim">${digits(metrics.worst.actual)}, the original ${digits(metrics.worst.reference)}</span>${
-    nan + infinite > 0 && html`<br><b class="bad">${nan} NaN, ${infinite} infinite</b>`
-  }${tap.scores && scoreLine(tap.scores, first)}</td></tr>`;
+<td>${tap.place}<br><span class="dim">${digits(metrics.worst.actual)}, the original ${digits(metrics.worst.reference)}</span>${notFinite(
+    metrics,
+  ).map((text) => html`<br><b class="bad">${text}</b>`)}${tap.scores && scoreLine(tap.scores, first)}</td></tr>`;
 }
 
 function share({ budget, share: found, excess }: JudgedTap): Markup {

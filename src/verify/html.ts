@@ -18,7 +18,7 @@ export function page(made: Made, verdicts: readonly Verdict[]): string {
 <style>${{ markup: STYLE }}</style></head><body><main>
 <h1>Qwen-VL, checked against the original</h1>
 <p class="lead"><b class="${passed === verdicts.length ? 'good' : 'bad'}">${passed} of ${verdicts.length} runs pass.</b> Every activation is compared with what the original PyTorch code computed:
-running free, and with every block beginning from the original’s input, which shows the error that the block adds itself. NMSE is Σ(a − b)² / Σb².</p>
+running free, with every block beginning from the original’s input, which shows the error that the block adds itself, and fused, as an answer is computed. NMSE is Σ(a − b)² / Σb².</p>
 ${matrix(verdicts)}
 ${verdicts.map(section)}
 <footer>${made.date} · ${made.project} · ${made.runtime} · ${made.system}</footer></main></body></html>

@@ -1,8 +1,8 @@
 import { type Histogram, histogramOf } from './histogram.ts';
 
 /**
- * How far an activation is from a reference. Pairs of the same value, both infinite or both NaN included, agree; a pair of
- * which only one is finite counts as infinitely far apart.
+ * How far an activation is from a reference. Pairs of the same value agree, infinities included, which a mask may be made of; what is
+ * NaN agrees with nothing, not with another NaN either, and a pair of which only one is finite counts as infinitely far apart.
  */
 export interface Metrics {
   readonly elements: number;
@@ -84,9 +84,9 @@ function requireSameSize(actual: ArrayLike<number>, reference: ArrayLike<number>
   }
 }
 
-/** |a − b|; 0 for the same value, whatever it is, infinite when only one is finite. */
+/** |a − b|; 0 for the same value, infinite ones too; infinite when only one is finite, or none is a number. */
 function differ(a: number, b: number): number {
-  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
+  if (a === b) return 0;
   const difference = Math.abs(a - b);
   return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
 }

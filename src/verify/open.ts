@@ -107,7 +107,12 @@ function trainedCase(file: string, name: string, folder: string): GoldenCase {
       opening(async (open) => {
         const golden = await openFiles(file, file.replace(/\.safetensors$/, TWIN), name, open);
         const checkpoint = await openCheckpoint(folder);
-        return { golden, checkpoint, text: await readVocabulary(folder, checkpoint) };
+        try {
+          return { golden, checkpoint, text: await readVocabulary(folder, checkpoint) };
+        } catch (error) {
+          await checkpoint.close();
+          throw error;
+        }
       }),
   };
 }

@@ -42,9 +42,10 @@ export function comparePixels(
 
 const placeOf = (row: number, column: number, channel: number) => `row ${row}, column ${column}, ${CHANNELS[channel]}`;
 
-function otherSize(file: string, ours: Size, theirs: Size): InputDifference {
+/** Nothing can be compared value by value. A size of 0 × 0 is that of a picture which is refused. */
+export function otherSize(file: string, ours: Size, theirs: Size): InputDifference {
   const count = 3 * theirs.width * theirs.height;
-  const size = ({ width, height }: Size) => `${width} × ${height}`;
+  const size = ({ width, height }: Size) => (width === 0 ? 'none: it is refused' : `${width} × ${height}`);
   return { item: file, differing: count, of: count, place: `${size(ours)} pixels, the original has ${size(theirs)}` };
 }
 

@@ -4,13 +4,13 @@ import { openFile, readSmallFile } from '../checkpoint/file-source.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import type { StoredTensor } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError, ImageError } from '../error.ts';
-import { parseJson } from '../fields.ts';
+import { isObject, parseJson } from '../fields.ts';
 import { decodePicture, maximumFileBytes, type Picture } from '../input/image.ts';
 import { pixels, resize } from '../input/resize.ts';
-import { type Decoder, line, list, object, optional, whole } from './decoder.ts';
+import { type Decoder, line, list, object, oneOf, optional, whole } from './decoder.ts';
 import { countStage, type InputDifference, type InputRun } from './input-report.ts';
 import { toLine } from './line.ts';
-import { compareHash, comparePicture, comparePixels } from './picture-difference.ts';
+import { compareHash, comparePicture, comparePixels, otherSize } from './picture-difference.ts';
 
 /** What turns a file into the model's input: this project's own functions, or others to be judged. */
 export interface PictureWay {
@@ -30,22 +30,30 @@ const MOST = { list: 1 << 22, pictures: 10_000, side: 1 << 12, edge: 1e6 };
 
 interface Listed {
   readonly file: string;
+  /** As decoded; 0 where the original refuses it. */
   readonly width: number;
   readonly height: number;
+  readonly refused: boolean;
   /** The side that it is resized to. */
   readonly size?: number;
   /** Of the decoded bytes. */
   readonly sha256?: string;
 }
 
+const DECODED = object({
+  file: line(255),
+  width: whole(1, MOST.edge),
+  height: whole(1, MOST.edge),
+  size: optional(whole(1, MOST.side)),
+  sha256: optional(line(64)),
+});
+const REFUSED = object({ file: line(255), refused: oneOf(true) });
+
 const listed: Decoder<Listed[]> = list(
-  object({
-    file: line(255),
-    width: whole(1, MOST.edge),
-    height: whole(1, MOST.edge),
-    size: optional(whole(1, MOST.side)),
-    sha256: optional(line(64)),
-  }),
+  (value, at) =>
+    isObject(value) && Object.hasOwn(value, 'refused')
+      ? { ...REFUSED(value, at), width: 0, height: 0 }
+      : { ...DECODED(value, at), refused: false },
   MOST.pictures,
 );
 
@@ -67,6 +75,7 @@ export async function verifyPictures(path: string, way: PictureWay = PICTURE_WAY
   const where = await findPictureGolden(path);
   if (!where) throw refusal(path, `it has no ${LISTS.join(' or ')}`);
   const all = listed(parseJson(await readSmallFile(where, MOST.list), where), where);
+  if (new Set(all.map(({ file }) => file)).size < all.length) throw refusal(where, 'it lists a picture twice');
   const alone = all.filter(({ file }) => file === basename(path));
   const folder = dirname(where);
   const kept = join(folder, TENSORS);
@@ -100,20 +109,22 @@ type Found = Partial<Record<'decode' | 'resize' | 'normalise' | 'together', Inpu
 
 async function runPicture(
   folder: string,
-  { file, width, height, size, sha256 }: Listed,
+  { file, width, height, refused, size, sha256 }: Listed,
   tensors: ReadonlyMap<string, StoredTensor>,
   way: PictureWay,
 ): Promise<Found> {
   const bytes = await readSmallFile(join(folder, file), maximumFileBytes);
-  const decoded = await way.decode(bytes, file).catch((error: unknown) => {
+  const picture = await way.decode(bytes, file).catch((error: unknown) => {
     if (error instanceof ImageError) return error;
     throw error;
   });
-  if (decoded instanceof ImageError) {
+  if (picture instanceof ImageError) {
     const count = 3 * width * height;
-    return { decode: { item: file, differing: count, of: count, place: toLine(decoded.message) } };
+    const difference = { item: file, differing: count, of: count, place: toLine(picture.message) };
+    return { decode: refused ? undefined : difference };
   }
-  if (size === undefined) return { decode: compareHash(file, decoded, { width, height }, sha256) };
+  if (refused) return { decode: otherSize(file, picture, { width, height }) };
+  if (size === undefined) return { decode: compareHash(file, picture, { width, height }, sha256) };
   const tensor = (what: string, dtype: string, shape: readonly number[]) => {
     const stored = tensors.get(`${file}.${what}`);
     if (stored?.dtype === dtype && String(stored.shape) === String(shape)) return stored.read();
@@ -125,10 +136,10 @@ async function runPicture(
   const normalised = new Float32Array((await tensor('pixels', 'float32', [3, size, size])).buffer);
   const square = { width: size, height: size };
   return {
-    decode: comparePicture(file, decoded, { width, height, data: rgb }),
+    decode: comparePicture(file, picture, { width, height, data: rgb }),
     resize: comparePicture(file, way.resize({ width, height, data: rgb }, size), { ...square, data: resized }),
     normalise: comparePixels(file, way.pixels({ ...square, data: resized }, size), normalised, size),
-    together: comparePixels(file, way.pixels(decoded, size), normalised, size),
+    together: comparePixels(file, way.pixels(picture, size), normalised, size),
   };
 }
 

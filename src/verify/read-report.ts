@@ -84,6 +84,7 @@ const report: Decoder<Report> = object({
       seconds: distance,
       free: optional(list(tapMeasurement, MOST.taps)),
       forced: optional(list(tapMeasurement, MOST.taps)),
+      fused: optional(list(tapMeasurement, MOST.taps)),
     }),
     MOST.runs,
   ),
@@ -99,10 +100,20 @@ const report: Decoder<Report> = object({
 export const readReport = (text: string, where: string): Report => report(parseJson(text, where, AGAIN), where);
 
 const ratio = atLeast(0);
+const perKind = object({ random: ratio, trained: ratio });
 const overrides = object({
-  devices: optional(recordOf(object({ random: ratio, trained: ratio }), 100)),
+  devices: optional(recordOf(perKind, 100)),
   branchNoise: optional(ratio),
-  addedNoise: optional(object({ random: ratio, trained: ratio })),
+  addedNoise: optional(
+    object({
+      moved: optional(perKind),
+      table: optional(perKind),
+      norm: optional(perKind),
+      product: optional(perKind),
+      branch: optional(perKind),
+    }),
+  ),
+  inherited: optional(ratio),
   noiseWithoutTwins: optional(ratio),
   bfloat16Noise: optional(object({ free: ratio, forced: ratio })),
   crest: optional(ratio),
@@ -110,6 +121,11 @@ const overrides = object({
 
 /** Reads another table of tolerances: what it does not say stays as it is. @throws CheckpointError */
 export function readTolerances(text: string, where: string): Tolerances {
-  const { devices, ...others } = overrides(parseJson(text, where, AGAIN), where);
-  return { ...TOLERANCES, ...others, devices: { ...TOLERANCES.devices, ...devices } };
+  const { devices, addedNoise, ...others } = overrides(parseJson(text, where, AGAIN), where);
+  return {
+    ...TOLERANCES,
+    ...others,
+    devices: { ...TOLERANCES.devices, ...devices },
+    addedNoise: { ...TOLERANCES.addedNoise, ...addedNoise },
+  };
 }

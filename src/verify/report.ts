@@ -1,4 +1,4 @@
-import type { Mode, TapMeasurement } from './compare.ts';
+import { MODES, type Mode, type TapMeasurement } from './compare.ts';
 import { type Divergence, firstDivergence } from './divergence.ts';
 import { firstOff, type InputRun } from './input-report.ts';
 import { type Budget, budgets, type Excess, judge, type Kind, TOLERANCES, type Tolerances } from './tolerances.ts';
@@ -46,6 +46,7 @@ export interface Run {
   readonly seconds: number;
   readonly free?: readonly TapMeasurement[];
   readonly forced?: readonly TapMeasurement[];
+  readonly fused?: readonly TapMeasurement[];
 }
 
 /** What a table says of one run. */
@@ -53,6 +54,8 @@ export interface Verdict {
   readonly run: Run;
   readonly status: 'pass' | 'over budget' | 'unavailable' | 'degraded';
   readonly modes: readonly ModeVerdict[];
+  /** Where the fault enters, of all modes; undefined when nothing is over budget, or no tap says where. */
+  readonly entry: Divergence | undefined;
 }
 
 export interface ModeVerdict {
@@ -73,7 +76,7 @@ export interface JudgedTap {
 
 /** Judges one run. A run that was not measured never passes. @throws InputError when the table has no row for its device */
 export function judgeRun(run: Run, tolerances: Tolerances = TOLERANCES): Verdict {
-  const modes = (['free', 'forced'] as const).flatMap((mode): ModeVerdict[] => {
+  const modes = MODES.flatMap((mode): ModeVerdict[] => {
     const results = run[mode];
     if (!results || results.length === 0) return [];
     const { device, golden } = run;
@@ -85,12 +88,32 @@ export function judgeRun(run: Run, tolerances: Tolerances = TOLERANCES): Verdict
       const share = Math.max(of(budget.found, budget.nmse), of(tap.metrics.maxRelative, budget.element));
       return { tap, budget, share, excess: excessOf.get(tap.name) };
     });
-    return [{ mode, taps, failed: excesses.length, divergence: firstDivergence(results, excesses) }];
+    return [
+      {
+        mode,
+        taps,
+        failed: excesses.length,
+        divergence: firstDivergence(results, excesses, budgetOf, mode === 'forced'),
+      },
+    ];
   });
-  if (run.outcome !== 'measured') return { run, status: run.outcome, modes };
+  const entry = entryOf(modes);
+  if (run.outcome !== 'measured') return { run, status: run.outcome, modes, entry };
   const compared = modes.reduce((count, { taps }) => count + taps.length, 0);
   const failed = compared === 0 || modes.some((mode) => mode.failed > 0);
-  return { run, status: failed ? 'over budget' : 'pass', modes };
+  return { run, status: failed ? 'over budget' : 'pass', modes, entry };
+}
+
+/**
+ * Where a fault enters: where the first of the modes leaves the original, in the order of the computation. A forced block inherits
+ * nothing, so that it shows a fault where it is; one that adds too little for that to every block exceeds first running free; what
+ * only an answer does exceeds in no other mode, or later.
+ */
+function entryOf(modes: readonly ModeVerdict[]): Divergence | undefined {
+  const order = modes.flatMap(({ taps }) => taps.map(({ tap }) => tap.name));
+  return modes
+    .flatMap(({ divergence }) => divergence ?? [])
+    .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name) || a.unseen - b.unseen)[0];
 }
 
 /** A found value as a share of what is allowed; nothing found is none of nothing allowed. */

@@ -1,19 +1,20 @@
 import { embedding } from '../../kernels/embedding.ts';
-import { layerNorm } from '../../kernels/layer-norm.ts';
-import { linear, matmul } from '../../kernels/linear.ts';
-
-import { rmsNorm } from '../../kernels/rms-norm.ts';
-import { splice } from '../../kernels/splice.ts';
-import { block, tap } from '../../tensor/tap.ts';
+import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
-import { adapter } from '../model/adapter.ts';
-import { groupSpan } from '../model/attention.ts';
 import { createCache, decoderPass, freeCache } from '../model/cache.ts';
-import { decoderBlock } from '../model/decoder.ts';
-import { patchEmbedding } from '../model/patch-embedding.ts';
-import type { Model } from '../model/qwen-vl.ts';
-import { LAYER_NORM_EPS, visionBlock } from '../model/vision.ts';
-import { imageRows } from './capture.ts';
+import { imageRows } from '../model/placed-images.ts';
+import {
+  embedPatches,
+  embedTokens,
+  encoderBlock,
+  finalNorm,
+  hiddenBlock,
+  imageSpan,
+  logits,
+  type Model,
+  projectFeatures,
+  readPatches,
+} from '../model/qwen-vl.ts';
 
 /**
  * A step of a forward pass that needs nothing but the activation of the step before. A pass that takes hours can stop after
@@ -23,6 +24,8 @@ export interface Stage {
   readonly name: string;
   /** Whether a golden's tap is made here. */
   owns(tap: string): boolean;
+  /** What the golden puts before the names of its taps, where it holds the same block more than once. */
+  readonly prefix?: string;
   /** What it begins with, where that is not what the stage before made. */
   readonly input?: { readonly name: string; readonly shape: readonly [rows: number, columns: number] };
   /** Runs inside a scope. */
@@ -43,51 +46,33 @@ const oneOf =
  */
 export function passStages(model: Model, ids: Int32Array): Stage[] {
   const { config, device } = model;
-  const { image_size: size, patch_size: patch } = config.visual;
+  const { image_size: size } = config.visual;
   const lastRow = Int32Array.of(ids.length - 1);
   return [
     {
       name: 'patch embedding',
       input: { name: 'input.pixels', shape: [3 * size, size] },
       owns: oneOf(`${VISUAL}.conv1`, `${VISUAL}.ln_pre`),
-      run: (x) => block(VISUAL, model.patchEmbedding, (w) => patchEmbedding(x, w, model.positions.patches, patch)),
+      run: (x) => embedPatches(model, x),
     },
     ...model.resblocks.map((_, i) => visionStage(model, i)),
     adapterStage(model),
     {
       name: 'ln_post and proj',
       owns: oneOf(`${VISUAL}.ln_post`, VISUAL),
-      run: (x) =>
-        block(VISUAL, model.afterPool, (w) => {
-          const normed = tap('ln_post', layerNorm(x, w['ln_post.weight'], w['ln_post.bias'], LAYER_NORM_EPS));
-          return tap('', matmul(normed, w.proj));
-        }),
+      run: (x) => projectFeatures(model, x),
     },
     {
       name: 'embedding',
       owns: oneOf('transformer.spliced'),
-      run: (x) =>
-        block('transformer', model.weights['transformer.wte.weight'], (wte) => {
-          const embedded = embedding(wte, tensor(device, ids, [ids.length]));
-          return tap('spliced', splice(embedded, x, tensor(device, imageRows(ids, config), [ids.length])));
-        }),
+      run: (x) => embedTokens(model, ids, { features: x, source: imageRows([ids], config) }),
     },
     ...model.h.map((_, i) => decoderStage(model, i, ids.length)),
-    {
-      name: 'ln_f',
-      owns: oneOf('transformer.ln_f'),
-      run: (x) =>
-        block('transformer', model.weights['transformer.ln_f.weight'], (weight) =>
-          tap('ln_f', rmsNorm(x, weight, config.layer_norm_epsilon)),
-        ),
-    },
+    { name: 'ln_f', owns: oneOf('transformer.ln_f'), run: (x) => finalNorm(model, x) },
     {
       name: 'lm_head',
       owns: oneOf('lm_head.last'),
-      run: (x) =>
-        block('lm_head', model.weights['lm_head.weight'], (weight) =>
-          tap('last', linear(embedding(x, tensor(device, lastRow, [1])), weight)),
-        ),
+      run: (x) => tap('lm_head.last', logits(model, embedding(x, tensor(device, lastRow, [1])))),
     },
   ];
 }
@@ -110,37 +95,29 @@ export function wideStages(model: Model): Stage[] {
 }
 
 function visionStage(model: Model, i: number): Stage {
-  const path = `${VISUAL}.transformer.resblocks.${i}`;
-  const patches = model.positions.patches.shape[0];
   return {
     name: `vision block ${i}`,
-    owns: below(path),
-    run(x) {
-      const span = tensor(model.device, groupSpan(1, patches, patches), [patches, 2], { label: 'image span' });
-      return block(path, model.resblocks[i], (w) => visionBlock(x, w, span, model.config.visual.heads, patches));
-    },
+    owns: below(`${VISUAL}.transformer.resblocks.${i}`),
+    run: (x) => encoderBlock(model, i, x, imageSpan(model, x)),
   };
 }
 
-function adapterStage(model: Model): Stage {
-  const path = `${VISUAL}.attn_pool`;
-  return {
-    name: 'adapter',
-    owns: below(path),
-    run: (x) => block(path, model.attnPool, (w) => adapter(x, w, model.positions.keys)),
-  };
-}
+const adapterStage = (model: Model): Stage => ({
+  name: 'adapter',
+  owns: below(`${VISUAL}.attn_pool`),
+  run: (x) => readPatches(model, x),
+});
 
 /** @param prefix what a golden puts before the names of this case */
-function decoderStage({ config, device, h }: Model, i: number, length: number, prefix = ''): Stage {
-  const path = `${prefix}transformer.h.${i}`;
+function decoderStage(model: Model, i: number, length: number, prefix = ''): Stage {
+  const { config, device } = model;
   return {
     name: `decoder block ${i}${prefix ? ` at ${length}` : ''}`,
-    owns: below(path),
+    owns: below(`${prefix}transformer.h.${i}`),
+    prefix,
     run(x) {
       const cache = createCache({ device, config: { ...config, num_hidden_layers: 1 } }, length);
-      const pass = decoderPass({ device, config }, cache, [length]);
-      const result = block(path, h[i], (w) => decoderBlock(x, w, cache.blocks[0], pass));
+      const result = hiddenBlock(model, i, x, cache.blocks[0], decoderPass(model, cache, [length]));
       freeCache(cache);
       return result;
     },

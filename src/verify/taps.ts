@@ -5,6 +5,7 @@ import type { Config } from '../model/config.ts';
 import { loadModel } from '../model/qwen-vl.ts';
 import { capture } from './capture.ts';
 import type { GoldenInputs } from './golden.ts';
+import { watchingHistory } from './history.ts';
 import { shapeOf } from './layout.ts';
 
 /** What the declarations say of an activation, without a weight or a number. */
@@ -18,8 +19,9 @@ export interface TapInfo {
   readonly madeBy: string;
   /** The operation's signature and cost; undefined for a table. */
   readonly operation?: { readonly signature: string; readonly operations: number; readonly bytes: number };
-  /** The tap that was heard before, and the operations since. */
+  /** The tap that was heard before it. */
   readonly after: string | undefined;
+  /** The operations that made it out of the taps before, in their order. */
   readonly operations: readonly string[];
   /** Where in the sources it is named: a file with its line, as a stack trace has it. */
   readonly calledAt: string | undefined;
@@ -33,21 +35,17 @@ export interface TapInfo {
 export async function listTaps(config: Config, inputs: GoldenInputs): Promise<TapInfo[]> {
   const signatures = new Map<string, string>();
   const device = createDevice({ ...nullDriver, run: (op) => void signatures.set(op.name, op.signature.text) });
-  const launches: Launch[] = [];
-  const heard: { name: string; activation: Tensor; launch: Launch | undefined; since: Launch[]; stack: string }[] = [];
+  const heard: { name: string; activation: Tensor; launch: Launch | undefined; since: string[]; stack: string }[] = [];
   const model = loadModel(device, config, () => Promise.reject(new Error('the null device loads no weights')));
-  device.onLaunch = (launch) => launches.push(launch);
-  let seen = 0;
-  capture(model, inputs, {
-    take(name, activation) {
-      // The last launch that has this result: another name of an older tensor comes after what was launched since.
-      const launch = launches.findLast(
-        ({ op, shape }) => op === activation.label && String(shape) === String(activation.shape),
-      );
-      heard.push({ name, activation, launch, since: launches.slice(seen), stack: new Error().stack ?? '' });
-      seen = launches.length;
-    },
-  });
+  watchingHistory(model, (history) =>
+    capture(model, inputs, {
+      take(name, activation) {
+        const since = history.since(activation).map(({ op }) => op);
+        const { launch } = history.madeBy(activation) ?? {};
+        heard.push({ name, activation, launch, since, stack: new Error().stack ?? '' });
+      },
+    }),
+  );
   await device.queue.idle();
   await closeDevice(device);
 
@@ -61,7 +59,7 @@ export async function listTaps(config: Config, inputs: GoldenInputs): Promise<Ta
       madeBy: activation.label,
       ...(launch && signature ? { operation: { signature, operations: launch.operations, bytes: launch.bytes } } : {}),
       after: heard[i - 1]?.name,
-      operations: since.map(({ op }) => op),
+      operations: since,
       calledAt: modelFrame(stack),
     };
   });

@@ -4,6 +4,7 @@ import type { HostTensor } from '../checkpoint/stored-tensor.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { capture } from './capture.ts';
 import { requireFitting } from './compare.ts';
+import { glob, requireFound } from './glob.ts';
 import type { GoldenInputs } from './golden.ts';
 import { inGoldenOrder, shapeOf } from './layout.ts';
 
@@ -23,17 +24,18 @@ export interface Trace {
  * order of the computation. A trace can be compared with any other, and be a golden itself.
  *
  * @param name of the trace, for errors
- * @param wanted which taps to record
+ * @param patterns which taps to record, see `glob`; all by default
  * @param metadata what else its header shall say
- * @throws CheckpointError when the inputs do not fit the model
+ * @throws CheckpointError when the inputs do not fit the model, InputError when no tap is called so
  */
 export function recordTrace(
   model: Model,
   { name, inputs }: { readonly name: string; readonly inputs: GoldenInputs },
-  wanted: (tap: string) => boolean,
+  patterns: readonly string[] | undefined,
   metadata: Readonly<Record<string, string>>,
 ): Trace {
   requireFitting(model.config, { name, inputs });
+  const wanted = patterns ? glob(patterns) : () => true;
   const { ids, tokens, pixels, images, size } = inputs;
   const tensors = new Map<string, Recorded>([
     ['input.ids', { dtype: 'int32', shape: [1, ids.length], data: () => ids }],
@@ -55,6 +57,7 @@ export function recordTrace(
       });
     },
   });
+  requireFound(patterns, order, name);
   const { head, bytes } = safetensorsHead(tensors, { ...metadata, dtype: 'float32', [ORDER]: JSON.stringify(order) });
   return { bytes, parts: partsOf(head, tensors) };
 }

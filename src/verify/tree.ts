@@ -1,4 +1,5 @@
 import { listOperations } from './divergence.ts';
+import type { Metrics } from './metrics.ts';
 import { outline } from './outline.ts';
 import type { JudgedTap, ModeVerdict, Verdict } from './report.ts';
 
@@ -76,7 +77,7 @@ export function findings(verdict: Verdict): string {
   if (status !== 'over budget') return `${status}: ${run.reason ?? 'no reason given'}`;
   if (modes.length === 0) return 'nothing was compared';
   const counts = modes.map(({ mode, taps, failed }) => `${failed} of ${count(taps.length)} ${mode}`).join(', ');
-  return `over budget ${counts}; ${entry(verdict)}`;
+  return `over budget ${counts}; ${enters(verdict)}`;
 }
 
 /** Tokens that are not the original's although all is within budget: their margin is below the noise. */
@@ -87,14 +88,12 @@ function flips(modes: readonly ModeVerdict[]): string[] {
   return flipped > 0 ? [`${flipped} flipped token${flipped > 1 ? 's' : ''} by noise`] : [];
 }
 
-/** Where the fault enters: teacher-forced if it shows there, because nothing is inherited. */
-function entry({ modes }: Verdict): string {
-  const found = ['forced', 'free'].flatMap(
-    (wanted) => modes.find(({ mode, divergence }) => mode === wanted && divergence)?.divergence ?? [],
-  )[0];
+/** Where the fault enters, and what may have let it in. */
+function enters({ entry: found }: Verdict): string {
   if (!found) return 'not where, the taps in between were left out';
   const by = found.operations.length > 0 ? `: ${listOperations(found.operations)}` : '';
-  return `enters at ${found.name}${found.after ? `, after ${found.after}` : ''}${by}`;
+  const unseen = found.unseen > 0 ? `, or unseen in ${count(found.unseen)} before` : '';
+  return `enters at ${found.name}${unseen}${found.after ? `, after ${found.after}` : ''}${by}`;
 }
 
 function best({ mode, taps }: ModeVerdict): string {
@@ -132,15 +131,21 @@ function details(modes: readonly ModeVerdict[], name: string): string[] {
     const { metrics, place, scores } = judged.tap;
     const { measure, found, allowed } = judged.excess;
     const what = { nmse: 'NMSE', element: 'one element', token: 'margin of a flipped token' }[measure];
-    const { nan, infinite } = metrics.nonFinite;
     return [
       `${mode}: ${what} ${scientific(found)}, allowed ${scientific(allowed)}; at ${place}: ${digits(metrics.worst.actual)}, the original has ${digits(metrics.worst.reference)}`,
-      ...(nan + infinite > 0 ? [`${mode}: ${nan} NaN, ${infinite} infinite`] : []),
+      ...notFinite(metrics).map((text) => `${mode}: ${text}`),
       ...(scores && scores.flipCount > 0
         ? [`${mode}: ${scores.flipCount} of ${scores.rows} rows choose another token`]
         : []),
     ];
   });
+}
+
+/** How much of either side is no finite number, if anything is. */
+export function notFinite({ nonFinite }: Metrics): string[] {
+  const { nan, infinite, referenceNan, referenceInfinite } = nonFinite;
+  if (nan + referenceNan + infinite + referenceInfinite === 0) return [];
+  return [`${nan} NaN, ${infinite} infinite; the original has ${referenceNan} NaN, ${referenceInfinite} infinite`];
 }
 
 /** As many digits as a float32 has. */

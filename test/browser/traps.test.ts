@@ -20,4 +20,9 @@ describeInBrowser('the traps of GPU.js in a browser', (page) => {
       else expect(await cross(name)).toEqual({ wrong: 0, first: undefined });
     });
   });
+
+  test('a WebGL context that was lost is no answer of zeros', async () => {
+    const work = { device: 'null', module: '/test/browser/lost-page.ts', name: 'readLost', argument: null } as const;
+    expect(await page.run(work)).toBe('GPU.js webgl2: the context was lost');
+  });
 });

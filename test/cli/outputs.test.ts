@@ -1,6 +1,7 @@
 import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { obey } from '../../src/cli/chat-commands.ts';
 import { newConversation } from '../../src/cli/conversation.ts';
@@ -8,6 +9,12 @@ import { checkOutputs } from '../../src/cli/outputs.ts';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
+/** As a user names it. */
+const named = (word: string) => {
+  if (word === 'What?') return word;
+  const [, before, name, after] = /^(file:|'?)(.*?)('?)$/.exec(word)!;
+  return before === 'file:' ? String(pathToFileURL(at(name))) : `${before}${at(name)}${after}`;
+};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qvl-outputs-'));
   await mkdir(at('model'));
@@ -33,6 +40,8 @@ test.each([
   ['a symbolic link to it', ['in.png', 'What?'], { boxes: 'soft.png' }],
   ['what a symbolic link leads to', ['soft.png', 'What?'], { boxes: 'in.png' }],
   ['a hard link to it', ['in.png', 'What?'], { boxes: 'hard.png' }],
+  ['a picture by its URL', ['file:in.png', 'What?'], { boxes: 'in.png' }],
+  ['a picture in quotes', ["'in.png'", 'What?'], { boxes: 'in.png' }],
   ['a file of the checkpoint', ['in.png', 'What?'], { model: 'model', output: 'model/config.json' }],
   ['a file of a folder that is read', ['model'], { json: 'model/config.json' }],
   ['a file of a golden named without its ending', ['x'], { output: 'x.activations.safetensors' }],
@@ -40,10 +49,7 @@ test.each([
   ['the table of tolerances', [], { tolerances: 'text', html: 'text' }],
 ])('what is read is not written: %s', async (_, words, options) => {
   const paths = Object.entries(options).map(([name, path]) => [name, at(path)]);
-  const check = checkOutputs(
-    words.map((word) => (word === 'What?' ? word : at(word))),
-    Object.fromEntries(paths),
-  );
+  const check = checkOutputs(words.map(named), Object.fromEntries(paths));
   await expect(check).rejects.toThrow(/it is what is read \(".+"\); choose another file with -/);
 });
 

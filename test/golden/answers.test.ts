@@ -6,6 +6,7 @@ import type { Piece, Turn } from '../../src/input/prompt.ts';
 import { readPicture } from '../../src/input/read-picture.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
+import { DEVICES } from '../devices.ts';
 
 interface GoldenAnswer {
   name: string;
@@ -25,7 +26,7 @@ function pieces(text: string): Piece[] {
   return [...Array.from({ length: images }, () => ({ image: '' })), { text: words }];
 }
 
-describe.each(['cpu', 'webasm', 'simd'] as const)('greedy answers on %s', (mode) => {
+describe.each(DEVICES)('greedy answers on %s', (mode) => {
   let device: Device;
   let system: System;
   beforeAll(async () => {

@@ -4,6 +4,7 @@ import { compareGolden, type TapMeasurement } from '../../src/verify/golden.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
+import { DEVICES } from '../devices.ts';
 import { CASES, openCase } from './cases.ts';
 
 const table: string[] = [];
@@ -14,7 +15,7 @@ function worstRatio(results: readonly TapMeasurement[]) {
   return twins.reduce((a, b) => (b.ratio > a.ratio ? b : a));
 }
 
-describe.each(['cpu', 'webasm', 'simd'] as const)('every golden activation on %s', (mode) => {
+describe.each(DEVICES)('every golden activation on %s', (mode) => {
   test.each(CASES)('$name', async (wanted) => {
     const opened = await openCase(wanted);
     const { device } = await openDevice(mode, 2);
@@ -34,6 +35,14 @@ describe.each(['cpu', 'webasm', 'simd'] as const)('every golden activation on %s
         line = `${line.padEnd(95)}adds ${added.nmse.toExponential(1)} in ${added.name}`;
         expect(forced).toHaveLength(results.filter(({ name }) => !name.startsWith('decode.')).length);
         expect(judge(forced, mode, wanted.kind, { mode: 'forced' })).toEqual([]);
+      }
+      // As it runs in an answer: pictures one by one, attention in one operation, which on GPU.js is the same three kernels.
+      if (mode === 'simd' || wanted.name === 'model-a') {
+        const fused = await compareGolden(model, opened.golden, { mode: 'fused' });
+        expect(fused.map(({ name }) => name)).toEqual(
+          results.map(({ name }) => name).filter((name) => !/attn_dropout$|^cache\./.test(name)),
+        );
+        expect(judge(fused, mode, wanted.kind, { mode: 'fused' })).toEqual([]);
       }
       table.push(line);
 

@@ -92,12 +92,16 @@ describe('qvl tokenizer', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   async function printed(words: string[], options: Parameters<typeof runTokenizer>[1]): Promise<string> {
-    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    let text = '';
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
+      text += String(piece);
+      return true;
+    });
     try {
       await runTokenizer(words, options);
-      return log.mock.calls.map(([line]) => `${line}\n`).join('');
+      return text;
     } finally {
-      log.mockRestore();
+      write.mockRestore();
     }
   }
 

@@ -7,7 +7,7 @@ import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { memoryRoof, multiplyAddRoof } from '../../kernels/roof.ts';
 import { divide, scaleRows } from '../../kernels/scale.ts';
 import { siluGate } from '../../kernels/silu-gate.ts';
-import { between, type Case, draw, exactly, given, size, small, sum } from './case.ts';
+import { between, type Case, draw, exactly, type Given, given, size, small, sum } from './case.ts';
 
 const addCase: Case = {
   op: 'add',
@@ -53,12 +53,21 @@ const scaleRowsCase: Case = {
   },
 };
 
+const moved = ({ shape, data }: Given, by: number): Given =>
+  given(
+    shape,
+    data.map((value: number) => value + by),
+  );
+
+/** How far rows lie from 0, whose elements are within 1 of each other: a variance from mean(x²) − mean² loses all its digits. */
+const mean = between(0, 2).map((i) => [0, 100, 100_000][i]);
+
 const layerNormCase: Case = {
   op: 'layerNorm',
-  sizes: { N: small, D: size },
-  example({ N, D, seed }) {
+  sizes: { N: small, D: size, mean },
+  example({ N, D, mean, seed }) {
     const { floats } = draw(seed);
-    const [x, weight, bias] = [floats([N, D]), floats([D]), floats([D])];
+    const [x, weight, bias] = [moved(floats([N, D]), mean), floats([D]), floats([D])];
     return {
       inputs: { x, weight, bias },
       run: ({ x, weight, bias }) => layerNorm(x, weight, bias, 1e-6),
@@ -79,10 +88,10 @@ const layerNormCase: Case = {
 
 const rmsNormCase: Case = {
   op: 'rmsNorm',
-  sizes: { N: small, D: size },
-  example({ N, D, seed }) {
+  sizes: { N: small, D: size, mean },
+  example({ N, D, mean, seed }) {
     const { floats } = draw(seed);
-    const [x, weight] = [floats([N, D]), floats([D])];
+    const [x, weight] = [moved(floats([N, D]), mean), floats([D])];
     return {
       inputs: { x, weight },
       run: ({ x, weight }) => rmsNorm(x, weight, 1e-6),

@@ -2,11 +2,12 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
+import { DEVICES } from '../devices.ts';
 import { cases } from './cases.ts';
 import { checkCase } from './check.ts';
 import { testCases } from './test-cases.ts';
 
-describe.each(['cpu', 'webasm', 'simd'] as const)('%s equals the equations', (mode) => {
+describe.each(DEVICES)('%s equals the equations', (mode) => {
   let device: Device;
   beforeAll(async () => {
     device = (await openDevice(mode, 2)).device;

@@ -4,9 +4,10 @@ import { closeDevice, type Device, type HostData } from '../../tensor/device.ts'
 import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read } from '../../tensor/tensor.ts';
+import { DEVICES } from '../devices.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 
-describe.each(['cpu', 'webasm', 'simd'] as const)('several sequences at once, on %s', (mode) => {
+describe.each(DEVICES)('several sequences at once, on %s', (mode) => {
   let device: Device;
   let opened: OpenedCase;
   let model: Model;

@@ -17,6 +17,7 @@ import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { withListener } from '../../tensor/tap.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
+import { DEVICES } from '../devices.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 
 /** What is equal in real numbers differs by rounding alone: a few hundred float32 steps of the largest logit, about 4. */
@@ -25,7 +26,7 @@ const ROUNDING = 2e-5;
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((largest, value, i) => Math.max(largest, Math.abs(value - b[i])), 0);
 
-describe.each(['cpu', 'webasm', 'simd'] as const)('what must hold without goldens, on %s', (mode) => {
+describe.each(DEVICES)('what must hold without goldens, on %s', (mode) => {
   let device: Device;
   let opened: OpenedCase;
   let model: Model;

@@ -1,8 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TapMeasurement } from '../../src/verify/compare.ts';
-import { type GoldenName, modeOf } from './fault.ts';
-import { diagnose, examineIn, FAULTS, openMuseum } from './museum.ts';
+import { MODES, type Mode } from '../../src/verify/compare.ts';
+import type { Verdict } from '../../src/verify/report.ts';
+import { type GoldenName, goldenOf } from './fault.ts';
+import { examineIn, FAULTS, openMuseum } from './museum.ts';
 import { draw } from './picture.ts';
 import { pictureOf, readme } from './readme.ts';
 
@@ -11,18 +12,25 @@ async function drawAll(folder: string): Promise<void> {
   await rm(join(folder, 'pictures'), { recursive: true, force: true });
   await mkdir(join(folder, 'pictures'));
   const museum = await openMuseum();
-  const sound = new Map<GoldenName, TapMeasurement[]>();
+  const sound = new Map<GoldenName, Verdict>();
   for (const fault of FAULTS) {
-    const { golden = 'model-a' } = fault;
-    if (!sound.has(golden)) sound.set(golden, await examineIn(museum, golden, 'free'));
-    const free = await examineIn(museum, golden, 'free', fault);
-    const forced = await examineIn(museum, golden, 'forced', fault);
-    const mode = modeOf(fault);
-    const found = diagnose(mode === 'free' ? free : forced, golden, mode);
-    if (!found) throw new Error(`${fault.name} was not found; run the tests of the museum`);
-    const { markup } = draw({ name: fault.name, sound: sound.get(golden)!, free, forced, found });
+    const golden = goldenOf(fault);
+    const known = sound.get(golden) ?? (await examineIn(museum, golden, ['free']));
+    sound.set(golden, known);
+    const verdict = await examineIn(museum, golden, fault.answers ? MODES : ['free', 'forced'], fault);
+    if (verdict.entry?.name !== fault.enters)
+      throw new Error(`${fault.name} was not found; run the tests of the museum`);
+    const line = (wanted: Mode, { modes } = verdict) =>
+      modes.find(({ mode }) => mode === wanted)?.taps.map(({ tap }) => tap) ?? [];
+    const { markup } = draw({
+      name: fault.name,
+      sound: line('free', known),
+      free: line(fault.answers ? 'fused' : 'free'),
+      forced: line('forced'),
+      found: verdict.entry,
+    });
     await writeFile(join(folder, pictureOf(fault)), markup);
-    console.log(`${fault.name}: ${found.name}`);
+    console.log(`${fault.name}: ${fault.enters}`);
   }
   await museum.close();
   await writeFile(join(folder, 'README.md'), readme());

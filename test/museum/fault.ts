@@ -31,8 +31,10 @@ export interface Fault {
   readonly how: Switch;
   /** The first of the golden's activations that must be found broken. */
   readonly enters: string;
-  /** Where the fault shows; `model-a` unless said otherwise. */
+  /** Where the fault shows; `model-e`, the smallest, unless said otherwise. */
   readonly golden?: GoldenName;
+  /** It is in what an answer alone does: only the fused mode can show it. */
+  readonly answers?: boolean;
 }
 
 export type GoldenName = 'model-a' | 'model-e' | 'describe';
@@ -44,8 +46,17 @@ export interface Patient {
   readonly load: Load;
 }
 
-/** Decoding steps are compared in a free run only: there is no original cache to force them with. */
-export const modeOf = ({ enters }: Fault): Mode => (enters.startsWith('decode.') ? 'free' : 'forced');
+/** The golden that a fault is shown on. */
+export const goldenOf = ({ golden = 'model-e' }: Fault): GoldenName => golden;
+
+/**
+ * The mode that shows a fault first: a forced block inherits nothing. Decoding steps are compared in a free run only, for there is no
+ * original cache to force them with.
+ */
+export function modeOf({ answers = false, enters }: Fault): Mode {
+  if (answers) return 'fused';
+  return enters.startsWith('decode.') ? 'free' : 'forced';
+}
 
 /** Which of the ways in a fault takes. */
 export const wayIn = ({ how }: Fault): string => Object.keys(how)[0];

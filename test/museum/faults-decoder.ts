@@ -1,16 +1,20 @@
 import { add } from '../../kernels/add.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { divide } from '../../kernels/scale.ts';
 import type { Fault, Replacement } from './fault.ts';
 import { hearing } from './hearing.ts';
 import { changed, renamed } from './weights.ts';
 import {
+  backwards,
   centred,
-  halfPrecision,
+  epsOutside,
   maskedByProduct,
   moreKeys,
   otherHalf,
+  rounded,
   rowBefore,
   rowMean,
+  secondPictureLate,
   sigmoidGate,
 } from './wrong-kernels.ts';
 
@@ -40,6 +44,30 @@ export const SEQUENCE_FAULTS: readonly Fault[] = [
       operations: () => ({
         splice: (op, run, [x, rows, source], sizes) =>
           op.kernels(run, [x, rows, run(otherHalf, [1, sizes.T], source, sizes.R)], sizes),
+      }),
+    },
+    enters: 'transformer.h.0.ln_1',
+    golden: 'model-a',
+  },
+  {
+    name: 'second-picture-late',
+    says: "The rows of the second picture are placed one position too late, the first picture's are right.",
+    how: {
+      operations: () => ({
+        splice: (op, run, [x, rows, source], sizes) =>
+          op.kernels(run, [x, rows, run(secondPictureLate, [1, sizes.T], source, sizes.R)], sizes),
+      }),
+    },
+    enters: 'transformer.h.0.ln_1',
+    golden: 'model-a',
+  },
+  {
+    name: 'picture-backwards',
+    says: "A picture's rows are placed from the last to the first.",
+    how: {
+      operations: () => ({
+        splice: (op, run, [x, rows, source], sizes) =>
+          op.kernels(run, [x, rows, run(backwards, [1, sizes.T], source, sizes.R)], sizes),
       }),
     },
     enters: 'transformer.h.0.ln_1',
@@ -143,8 +171,7 @@ export const DECODER_FAULTS: readonly Fault[] = [
     says: 'Sums with the residual stream are kept in float16.',
     how: {
       operations: () => ({
-        add: (op, run, inputs, sizes) =>
-          run(halfPrecision, [sizes.B * sizes.M, sizes.D], op.kernels(run, inputs, sizes)),
+        add: (op, run, inputs, sizes) => run(rounded, [sizes.B * sizes.M, sizes.D], op.kernels(run, inputs, sizes), 11),
       }),
     },
     enters: 'transformer.visual.ln_pre',
@@ -154,6 +181,66 @@ export const DECODER_FAULTS: readonly Fault[] = [
     says: 'Two blocks of the decoder are loaded in the wrong order.',
     how: renamed((name) => name.replace(/(?<=^transformer\.h\.)[12](?=\.)/, (i) => String(3 - Number(i)))),
     enters: 'transformer.h.1.ln_1',
+    golden: 'model-a',
+  },
+  {
+    name: 'block-repeated',
+    says: 'A block is loaded twice, in its own place and in that of the one after it.',
+    how: renamed((name) => name.replace('transformer.h.1.', 'transformer.h.0.')),
+    enters: 'transformer.h.1.ln_1',
+  },
+  {
+    name: 'norms-exchanged',
+    says: 'ln_1 and ln_2 of every block have the weights of each other.',
+    how: renamed((name) => name.replace(/(?<=^transformer\.h\.\d+\.ln_)[12]/, (i) => String(3 - Number(i)))),
+    enters: 'transformer.h.0.ln_1',
+  },
+  {
+    name: 'eps-outside-the-root',
+    says: "RMSNorm's eps is added to the root, not under it.",
+    how: {
+      operations: () => ({
+        rmsNorm: (_, run, [x, weight], { N, D, eps }) => run(epsOutside, [N, D], x, weight, D, eps),
+      }),
+    },
+    enters: 'transformer.h.0.ln_1',
+  },
+  {
+    name: 'norm-of-twenty-bits',
+    says: "RMSNorm's result is kept in twenty bits, four fewer than float32 has.",
+    how: {
+      operations: () => ({
+        rmsNorm: (op, run, inputs, sizes) => run(rounded, [sizes.N, sizes.D], op.kernels(run, inputs, sizes), 20),
+      }),
+    },
+    enters: 'transformer.h.0.ln_1',
+  },
+  {
+    name: 'keys-before-queries',
+    says: 'c_attn is read as all keys, then all queries, then all values.',
+    how: {
+      operations: ({ hidden_size: C }) => ({
+        columns: (op, run, inputs, sizes) =>
+          op.kernels(
+            run,
+            inputs,
+            sizes.groups === 1 && sizes.start < 2 * C ? { ...sizes, start: C - sizes.start } : sizes,
+          ),
+      }),
+    },
+    enters: 'transformer.h.0.attn.attn_dropout',
+  },
+  {
+    name: 'attention-not-added',
+    says: "The stream that goes on after a block lacks what its attention added: it is the block's input and its MLP.",
+    how: {
+      activations: () =>
+        hearing((name, heard, activation) => {
+          const path = /^transformer\.h\.\d+$/.exec(name)?.[0];
+          return path ? add(activation, divide(heard(`${path}.attn`), -1)) : undefined;
+        }),
+    },
+    enters: 'transformer.h.0',
   },
   {
     name: 'head-tied',

@@ -3,11 +3,13 @@ import { attentionValues } from '../../kernels/attention-products.ts';
 import { linear } from '../../kernels/linear.ts';
 import { groupSpan } from '../../src/model/attention.ts';
 import { sineCosinePositions } from '../../src/model/positions.ts';
+import type { Handle, Run } from '../../tensor/op.ts';
+import type { Sizes } from '../../tensor/signature.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Fault, Replacement } from './fault.ts';
 import { hearing } from './hearing.ts';
 import { changed, permuted, transposed } from './weights.ts';
-import { firstKeys, quickGelu, scaled, tanhGelu } from './wrong-kernels.ts';
+import { coarseGelu, fewerKeys, firstKeys, quickGelu, scaled, tanhGelu } from './wrong-kernels.ts';
 
 /** The vision encoder's blocks. */
 export const ENCODER_FAULTS: readonly Fault[] = [
@@ -46,6 +48,7 @@ export const ENCODER_FAULTS: readonly Fault[] = [
       }),
     },
     enters: 'transformer.visual.transformer.resblocks.0.attn.out_proj',
+    golden: 'model-a',
   },
   {
     name: 'gelu-by-tanh',
@@ -64,12 +67,33 @@ export const ENCODER_FAULTS: readonly Fault[] = [
     says: 'One matrix in the middle of the encoder was never loaded and holds zeros.',
     how: changed(/resblocks\.1\.mlp\.c_proj\.weight$/, (values) => new Float32Array(values.length)),
     enters: 'transformer.visual.transformer.resblocks.1.mlp.c_proj',
+    golden: 'model-a',
   },
   {
     name: 'bessel-correction',
     says: "LayerNorm divides by the sample's variance, over D − 1 instead of D.",
     how: { operations: () => ({ layerNorm: besselCorrected }) },
     enters: 'transformer.visual.ln_pre',
+  },
+  {
+    name: 'last-patch-unseen',
+    says: 'No patch attends to the last one.',
+    how: {
+      operations: ({ visual: { image_size, patch_size } }) => seeingFewer((image_size / patch_size) ** 2),
+    },
+    enters: 'transformer.visual.transformer.resblocks.0.attn.out_proj',
+  },
+  {
+    name: 'out-proj-bias-missing',
+    says: "The encoder's out_proj has no bias.",
+    how: changed(/resblocks\.\d+\.attn\.out_proj\.bias$/, (values) => new Float32Array(values.length)),
+    enters: 'transformer.visual.transformer.resblocks.0.attn.out_proj',
+  },
+  {
+    name: 'gelu-by-a-coarse-erf',
+    says: 'GELU takes its erf from a polynomial of Abramowitz and Stegun, good to 2.5e-5.',
+    how: { operations: () => ({ gelu: (_, run, [x], { N, D }) => run(coarseGelu, [N, D], x) }) },
+    enters: 'transformer.visual.transformer.resblocks.0.mlp.gelu',
   },
 ];
 
@@ -135,6 +159,34 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     how: changed(/visual\.proj$/, (values, { visual }) => transposed(values, visual.output_dim)),
     enters: 'transformer.visual',
   },
+  {
+    name: 'ln-post-missing',
+    says: 'What the adapter read is projected without ln_post.',
+    how: {
+      // Of as many rows as there are queries the adapter normalises the queries first, then what they read.
+      operations: ({ visual: { n_queries: Q } }) => {
+        let seen = 0;
+        return {
+          layerNorm: (op, run, [x, ...others], sizes) =>
+            sizes.N === Q && seen++ % 2 === 1
+              ? run(scaled, [Q, sizes.D], x, 1)
+              : op.kernels(run, [x, ...others], sizes),
+        };
+      },
+    },
+    enters: 'transformer.visual.ln_post',
+  },
+  {
+    name: 'query-positions-missing',
+    says: "Positions are added to the adapter's keys alone.",
+    how: {
+      operations: ({ visual: { n_queries: Q } }) => ({
+        add: (op, run, [addend, x], sizes) =>
+          sizes.B * sizes.M === Q ? run(scaled, [Q, sizes.D], x, 1) : op.kernels(run, [addend, x], sizes),
+      }),
+    },
+    enters: 'transformer.visual.attn_pool.attn',
+  },
 ];
 
 const POOL = 'transformer.visual.attn_pool';
@@ -142,3 +194,15 @@ const POOL = 'transformer.visual.attn_pool';
 /** 1/√(variance · D/(D − 1)) is a smaller weight. */
 const besselCorrected: Replacement = (op, run, [x, weight, bias], sizes) =>
   op.kernels(run, [x, run(scaled, [1, sizes.D], weight, Math.sqrt(1 - 1 / sizes.D)), bias], sizes);
+
+/** Rows that see all of so many patches see one fewer. */
+function seeingFewer(patches: number): Readonly<Record<string, Replacement>> {
+  const fewer = (run: Run, span: Handle, { N, C }: Sizes) =>
+    C === patches ? run(fewerKeys, [N, 2], span, 1, 1) : span;
+  return {
+    attentionScores: (op, run, [q, k, span], sizes) => op.kernels(run, [q, k, fewer(run, span, sizes)], sizes),
+    softmax: (op, run, [span, x], sizes) => op.kernels(run, [fewer(run, span, sizes), x], sizes),
+    attentionValues: (op, run, [span, probabilities, v], sizes) =>
+      op.kernels(run, [fewer(run, span, sizes), probabilities, v], sizes),
+  };
+}

@@ -3,7 +3,7 @@ import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import type { Fault, Replacement } from './fault.ts';
 import { hearing } from './hearing.ts';
 import { changed, permuted } from './weights.ts';
-import { bicubic, transposedGrid } from './wrong-kernels.ts';
+import { bicubic, gridTransposed, transposedGrid } from './wrong-kernels.ts';
 
 /** From the pixels to the patches that the encoder begins with. */
 export const PICTURE_FAULTS: readonly Fault[] = [
@@ -53,6 +53,17 @@ export const PICTURE_FAULTS: readonly Fault[] = [
     name: 'positions-antialiased',
     says: 'Position tables are resized with a filter that widens where the grid shrinks.',
     how: { operations: () => ({ resizeGrid: resizing(-0.75, true) }) },
+    enters: 'transformer.visual.ln_pre',
+  },
+  {
+    name: 'positions-transposed',
+    says: 'Rows and columns of the position tables are exchanged when they are resized.',
+    how: {
+      operations: () => ({
+        resizeGrid: (op, run, [x], sizes) =>
+          op.kernels(run, [run(gridTransposed, [sizes.from ** 2, sizes.D], x, sizes.from)], sizes),
+      }),
+    },
     enters: 'transformer.visual.ln_pre',
   },
   {

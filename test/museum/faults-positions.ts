@@ -1,11 +1,12 @@
 import { scaleRows } from '../../kernels/scale.ts';
 import type { Config } from '../../src/model/config.ts';
-import { logNFactors, ntkAlpha, rotaryTable } from '../../src/model/rotary-table.ts';
+import { logNFactors, ntkAlpha, type Rotary, type RotaryTable, rotaryTable } from '../../src/model/rotary-table.ts';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
 import type { Driver } from '../../tensor/device.ts';
+import type { Handle } from '../../tensor/op.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Fault, Replacement } from './fault.ts';
-import { factorBefore, movedSegments, rotatedPairs, scaled } from './wrong-kernels.ts';
+import { factorBefore, fewerKeys, lastFactor, movedSegments, rotatedPairs, scaled } from './wrong-kernels.ts';
 
 /** Rotary, dynamic NTK, log-n. */
 export const POSITION_FAULTS: readonly Fault[] = [
@@ -60,6 +61,38 @@ export const POSITION_FAULTS: readonly Fault[] = [
     enters: 'transformer.rotary_emb',
   },
   {
+    name: 'ntk-threshold',
+    says: 'α grows only when the prompt has passed the next power of two: the logarithm is rounded down.',
+    how: {
+      config: (config, { ids }) =>
+        stretched(config, ids.length, 2 ** Math.floor(Math.log2(ids.length / config.seq_length) + 1) - 1),
+    },
+    enters: 'transformer.rotary_emb',
+  },
+  {
+    name: 'rotary-from-one',
+    says: 'The rotary table is read from the row of position 1 on.',
+    how: { driver: promptTables((T, rotary) => rotaryTable(1, T, rotary)) },
+    enters: 'transformer.rotary_emb',
+  },
+  {
+    name: 'rotary-in-float64',
+    says: 'Rotary angles are computed in float64, without the roundings of the original.',
+    how: { driver: promptTables(exactTable) },
+    enters: 'transformer.rotary_emb',
+  },
+  {
+    name: 'log-n-of-the-prompt',
+    says: 'Every query is scaled by the log-n factor of the last position.',
+    how: {
+      operations: () => ({
+        scaleRows: (op, run, [x, factor], sizes) =>
+          op.kernels(run, [x, run(lastFactor, [1, sizes.N], factor, sizes.N)], sizes),
+      }),
+    },
+    enters: 'transformer.h.0.attn.attn_dropout',
+  },
+  {
     name: 'log-n-off',
     says: 'Queries are not scaled by log-n.',
     how: { config: (config) => ({ ...config, use_logn_attn: false }) },
@@ -99,6 +132,34 @@ export const CACHE_FAULTS: readonly Fault[] = [
     says: 'Keys and values are written one row too low in the cache.',
     how: { operations: () => ({ append: (op, run, inputs, sizes) => appendMoved(1, op, run, inputs, sizes) }) },
     enters: 'cache.0.key',
+  },
+  {
+    name: 'values-are-keys',
+    says: 'The cache keeps the keys where the values belong.',
+    how: {
+      operations: () => {
+        let [key, calls] = [undefined as Handle | undefined, 0];
+        return {
+          // Of each block first the keys are appended, then the values.
+          append: (op, run, [cache, rows, segments], sizes) => {
+            if (sizes.G === 1 && calls++ % 2 === 0) key = rows;
+            return op.kernels(run, [cache, key ?? rows, segments], sizes);
+          },
+        };
+      },
+    },
+    enters: 'cache.0.value',
+  },
+  {
+    name: 'step-sees-one-fewer',
+    says: 'A step does not see its own token.',
+    how: {
+      operations: () => ({
+        attention: (op, run, [q, k, v, span], sizes) =>
+          op.kernels(run, [q, k, v, sizes.N === 1 ? run(fewerKeys, [1, 2], span, 1, 1) : span], sizes),
+      }),
+    },
+    enters: 'decode.0.logits',
   },
   {
     name: 'step-overwrites-last-row',
@@ -152,4 +213,29 @@ function stepTables(choose: (position: number, alpha: number, config: Config) =>
       },
     };
   };
+}
+
+/** Uploads other rotary tables for the prompt: of as many rows as it has, first the cosines, then the sines. */
+function promptTables(table: (length: number, rotary: Rotary) => RotaryTable) {
+  return (driver: Driver, config: Config, { ids }: GoldenInputs): Driver => {
+    const { kv_channels: d, rotary_emb_base: base, seq_length } = config;
+    let uploads = 0;
+    return {
+      ...driver,
+      upload(load, shape) {
+        if (String(shape) !== String([ids.length, d])) return driver.upload(load, shape);
+        const part = uploads++ % 2 === 0 ? 'cos' : 'sin';
+        return driver.upload(
+          () => table(ids.length, { d, base, alpha: ntkAlpha(ids.length, seq_length) })[part],
+          shape,
+        );
+      },
+    };
+  };
+}
+
+function exactTable(length: number, { d, base, alpha }: Rotary): RotaryTable {
+  const angle = (i: number) => Math.floor(i / d) / (base * alpha ** (d / (d - 2))) ** ((2 * ((i % d) % (d / 2))) / d);
+  const of = (wave: (angle: number) => number) => Float32Array.from({ length: length * d }, (_, i) => wave(angle(i)));
+  return { cos: of(Math.cos), sin: of(Math.sin) };
 }

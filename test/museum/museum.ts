@@ -1,10 +1,10 @@
 import type { Mode, TapMeasurement } from '../../src/verify/compare.ts';
-import { firstDivergence } from '../../src/verify/divergence.ts';
-import { judge } from '../../src/verify/tolerances.ts';
+import { judgeRun, type Verdict } from '../../src/verify/report.ts';
 import type { Driver } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { CASES, openCase } from '../golden/cases.ts';
 import { examine, type Fault, type GoldenName, type Load, type Patient } from './fault.ts';
+import { ANSWER_FAULTS } from './faults-answer.ts';
 import { DECODER_FAULTS, SEQUENCE_FAULTS } from './faults-decoder.ts';
 import { ADAPTER_FAULTS, ENCODER_FAULTS } from './faults-encoder.ts';
 import { PICTURE_FAULTS } from './faults-picture.ts';
@@ -19,6 +19,7 @@ export const ROOMS: readonly (readonly [title: string, faults: readonly Fault[]]
   ['Rotary, dynamic NTK, log-n', POSITION_FAULTS],
   ['Decoder', DECODER_FAULTS],
   ['Decoding with the cache', CACHE_FAULTS],
+  ['What an answer alone does', ANSWER_FAULTS],
 ];
 
 export const FAULTS: readonly Fault[] = ROOMS.flatMap(([, faults]) => faults);
@@ -55,12 +56,17 @@ async function open(name: GoldenName): Promise<{ patient: Patient; close(): Prom
   return { patient: { golden, config: checkpoint.config, load }, close };
 }
 
-/** Measures a patient on the museum's device; without a fault it is sound. */
-export const examineIn = (museum: Museum, name: GoldenName, mode: Mode, fault?: Fault): Promise<TapMeasurement[]> =>
-  examine(museum.driver, museum.patients[name], mode, fault?.how);
-
-/** Where measurements leave the original, by the table of tolerances that every device is judged by. */
-export function diagnose(results: readonly TapMeasurement[], name: GoldenName, mode: Mode) {
+/** What the tool says of a patient on the museum's device; without a fault it is sound. */
+export async function examineIn(
+  { driver, patients }: Museum,
+  name: GoldenName,
+  modes: readonly Mode[],
+  fault?: Fault,
+): Promise<Verdict> {
   const { kind } = CASES.find((each) => each.name === name)!;
-  return firstDivergence(results, judge(results, 'cpu', kind, { mode }));
+  const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
+  for (const mode of modes) measured[mode] = await examine(driver, patients[name], mode, fault?.how);
+  const golden = { name, kind, provenance: {} };
+  const device = { name: 'cpu', description: driver.description };
+  return judgeRun({ golden, device, outcome: 'measured', seconds: 0, ...measured });
 }

@@ -1,7 +1,7 @@
 import type { TapMeasurement } from '../../src/verify/compare.ts';
 import type { Divergence } from '../../src/verify/divergence.ts';
 import { html, type Markup } from '../../src/verify/markup.ts';
-import { placeOf } from '../../src/verify/outline.ts';
+import { placeOf } from '../../src/verify/place.ts';
 import { scientific } from '../../src/verify/tree.ts';
 
 /** What a picture shows, each in the order of the computation. */
@@ -30,14 +30,20 @@ export function draw({ name, sound, free, forced, found }: Drawn): Markup {
   const x = (tap: string) => LEFT + STEP * (index.get(tap)! + 1);
   const right = LEFT + STEP * (index.size + 1);
   const bottom = TOP + HEIGHT;
-  const line = (className: string, taps: readonly TapMeasurement[]) =>
-    html`<polyline class="${className}" points="${taps.map((tap) => `${x(tap.name)},${heightOf(tap.nmse)}`).join(' ')}"/>\n`;
+  // Relative steps keep the pictures small.
+  const line = (className: string, taps: readonly TapMeasurement[]) => {
+    const points = taps.map((tap) => [x(tap.name), heightOf(tap.nmse)] as const);
+    const steps = points.map(([a, b], i) =>
+      i === 0 ? `M${a} ${b}l` : `${a - points[i - 1][0]},${b - points[i - 1][1]}`,
+    );
+    return points.length > 0 && html`<path class="${className}" d="${steps.join(' ')}"/>\n`;
+  };
   const { excess } = found;
   const caption = `${found.name}: ${excess.measure} ${scientific(excess.found)}, allowed ${scientific(excess.allowed)}`;
   const at = x(found.name);
   return html`<svg xmlns="http://www.w3.org/2000/svg" width="${right + 24}" height="${bottom + BOTTOM}" role="img">
 <title>${name}: error by depth</title>
-<style>text{font:9px sans-serif;fill:#666}polyline{fill:none;stroke-linejoin:round}.sound{stroke:#999}.free{stroke:#c22;stroke-width:1.5}.forced{stroke:#27c}.grid{stroke:#eee}.in{stroke:#c22;stroke-dasharray:2 2}</style>
+<style>text{font:9px sans-serif;fill:#666}path{fill:none;stroke-linejoin:round}.sound{stroke:#999}.free{stroke:#c22;stroke-width:1.5}.forced{stroke:#27c}.grid{stroke:#eee}.in{stroke:#c22;stroke-dasharray:2 2}</style>
 <rect width="100%" height="100%" fill="#fff"/>
 ${[-16, -12, -8, -4, 0].map(
   (decade) =>

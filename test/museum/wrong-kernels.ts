@@ -85,17 +85,6 @@ export const rotatedPairs = function (this: Thread, x: Matrix, cos: Matrix, sin:
   return x[this.thread.y][this.thread.x] * cos[this.thread.y][pair] + other * sin[this.thread.y][pair];
 };
 
-/** Eleven significant bits. */
-export const halfPrecision = function (this: Thread, x: Matrix) {
-  const value = x[this.thread.y][this.thread.x];
-  let rounded = 0;
-  if (value !== 0) {
-    const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - 10);
-    rounded = Math.round(value / step) * step;
-  }
-  return rounded;
-};
-
 /** `first` is the first key, a count of keys may grow by `more`, up to all of them. */
 export const firstKeys = function (this: Thread, span: Matrix) {
   let value = span[this.thread.y][this.thread.x];
@@ -159,4 +148,99 @@ export const movedSegments = function (this: Thread, segments: Matrix, by: numbe
     value += by;
   }
   return value;
+};
+
+/** A count of keys may shrink, to whole tiles or by some, but never below one. */
+export const fewerKeys = function (this: Thread, span: Matrix, fewer: number, tile: number) {
+  let value = span[this.thread.y][this.thread.x];
+  if (this.thread.x === 1) {
+    value = Math.max(Math.min(value, tile), Math.floor((value - fewer) / tile) * tile, 1);
+  }
+  return value;
+};
+
+/** Those rows that stand in the second half of what is placed go one position later. */
+export const secondPictureLate = function (this: Thread, source: Matrix, rows: number) {
+  let value = source[0][this.thread.x];
+  if (value >= rows / 2) {
+    value -= 1;
+    if (value < rows / 2) {
+      value = -1;
+    }
+  } else if (value < 0 && this.thread.x > 0) {
+    if (source[0][this.thread.x - 1] === rows - 1) {
+      value = rows - 1;
+    }
+  }
+  return value;
+};
+
+/** The rows of a picture from the last to the first. */
+export const backwards = function (this: Thread, source: Matrix, rows: number) {
+  let value = source[0][this.thread.x];
+  if (value >= 0) {
+    value = rows - 1 - value;
+  }
+  return value;
+};
+
+/** Rows and columns of a square table of positions exchanged. */
+export const gridTransposed = function (this: Thread, x: Matrix, side: number) {
+  const row = Math.floor((this.thread.y + 0.5) / side);
+  return x[(this.thread.y - row * side) * side + row][this.thread.x];
+};
+
+/** The factor of the last row, for every row. */
+export const lastFactor = function (this: Thread, factor: Matrix, rows: number) {
+  return factor[0][rows - 1 + 0 * this.thread.x];
+};
+
+/** Abramowitz and Stegun's erf (7.1.25), good to 2.5e-5. */
+export const coarseGelu = function (this: Thread, x: Matrix) {
+  const value = x[this.thread.y][this.thread.x];
+  const z = Math.abs(value) / Math.sqrt(2);
+  const t = 1 / (1 + 0.47047 * z);
+  let erf = 1 - ((0.7478556 * t - 0.0958798) * t + 0.3480242) * t * Math.exp(-z * z);
+  if (value < 0) {
+    erf = -erf;
+  }
+  return 0.5 * value * (1 + erf);
+};
+
+/** So many significant bits. */
+export const rounded = function (this: Thread, x: Matrix, bits: number) {
+  const value = x[this.thread.y][this.thread.x];
+  let nearest = 0;
+  if (value !== 0) {
+    const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - (bits - 1));
+    nearest = Math.round(value / step) * step;
+  }
+  return nearest;
+};
+
+/** RMSNorm with eps beside the root instead of under it. */
+export const epsOutside = function (this: Thread, x: Matrix, weight: Matrix, D: number, eps: number) {
+  let sum = 0;
+  for (let i = 0; i < D; i++) {
+    sum += x[this.thread.y][i] * x[this.thread.y][i];
+  }
+  return (x[this.thread.y][this.thread.x] / (Math.sqrt(sum / D) + eps)) * weight[0][this.thread.x];
+};
+
+/** A segment that does not begin at the top goes one row lower, and loses its last row. */
+export const lateRows = function (this: Thread, segments: Matrix) {
+  let value = segments[0][this.thread.x];
+  if (segments[0][0] > 0) {
+    if (this.thread.x === 0) {
+      value += 1;
+    }
+    if (this.thread.x === 2) {
+      value -= 1;
+    }
+  }
+  return value;
+};
+
+export const rowMoved = function (this: Thread, ids: Matrix, by: number) {
+  return ids[0][this.thread.x] + by;
 };

@@ -132,10 +132,13 @@ async function measure(device: Device, clock: GpuClock): Promise<Record<string, 
   return results;
 }
 
-/** Runs in the page: the same with a clock that comes when the device is there already. */
+/** Runs in the page: the same with a clock that comes when the device is there already: all that are open share it. */
 export async function tooLate(_: Device, name: Name): Promise<Record<string, Clocked> | { unavailable: string }> {
   const { device } = await openDevice(name);
-  await compute(device);
-  await closeDevice(device); // GPU.js keeps its own
-  return clocked(device, name);
+  try {
+    await compute(device);
+    return await clocked(device, name);
+  } finally {
+    await closeDevice(device);
+  }
 }

@@ -23,7 +23,7 @@ async function run<Result extends object>(
   return undefined;
 }
 
-// GPU.js makes one device a page, which has timestamps only if the first clock was there before it: each gets a page.
+// All that are open in a page share one device, which has timestamps only if a clock was there before it: each gets a page.
 describeInBrowser("a GPU's own clock", (page) => {
   test.each(devices)('%s: each operation of a profile has its time, and nothing else changes', async (name, source) => {
     const result = await run<Profiled>(page, 'profiled', name);

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { profilePage } from '../../src/profile/html.ts';
 import { profileJson } from '../../src/profile/json.ts';
 import { bandwidthOf, higher, leastMilliseconds, ratesOf } from '../../src/profile/rates.ts';
 import { groupBy, groupOf, impossible, stagesOf } from '../../src/profile/summary.ts';
@@ -63,6 +64,18 @@ test('more than a roof allows is an accounting error', () => {
   const busy = profileLines(profileOf(fast), { ...roofs, others: 0.8 }).join('\n');
   expect(busy).toContain('1 launches above a roof: other programs took 80 % of the processors while it was measured');
   expect(busy).not.toContain('ACCOUNTING');
+});
+
+test('the first call is told apart, and is never less than nothing', () => {
+  const profile = profileOf(launchOf(1));
+  const line = (milliseconds: number) => {
+    const text = profileLines({ ...profile, first: { ...profile.first, milliseconds } }, roofs);
+    return text.find((line) => line.startsWith('first call'));
+  };
+  expect(line(25.5)).toMatch(/^first call: 5.500 ms more than later ones/);
+  for (const faster of [20, 12.5]) expect(line(faster)).toBe('first call: no slower than later ones');
+  const page = profilePage(context, { ...profile, first: { ...profile.first, milliseconds: 12.5 } });
+  expect(page).toContain('The first pass of all was no slower.');
 });
 
 test('stages of one name are one, and their parts add up', () => {

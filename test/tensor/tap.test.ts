@@ -4,7 +4,7 @@ import { divide } from '../../kernels/scale.ts';
 import { closeDevice, createDevice, type Launch } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { scope } from '../../tensor/scope.ts';
-import { block, path, tap, withListener } from '../../tensor/tap.ts';
+import { block, isHeard, path, tap, withListener } from '../../tensor/tap.ts';
 import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { fakeDriver } from './fake-driver.ts';
 
@@ -49,6 +49,19 @@ test('a listener can put another tensor in the place of an activation', async ()
   );
   expect(forced).toEqual([21, 41]);
   expect(await run()).toEqual([7, 11]);
+});
+
+test('a listener hears what it wants; what nobody hears may be fused', () => {
+  const device = createDevice(fakeDriver());
+  const x = tensor(device, Float32Array.of(1), [1, 1]);
+  const heard: string[] = [];
+  const work = () => block('h.0', {}, () => [isHeard('a'), isHeard('b'), isHeard('b', 'a'), tap('a', x), tap('b', x)]);
+  const hear = (name: string) => void heard.push(name);
+  expect(withListener(hear, work, (name) => name === 'h.0.b').slice(0, 3)).toEqual([false, true, true]);
+  expect(heard).toEqual(['h.0.b']);
+  expect(withListener(hear, work).slice(0, 3)).toEqual([true, true, true]);
+  expect(work().slice(0, 3)).toEqual([false, false, false]);
+  expect(heard).toEqual(['h.0.b', 'h.0.a', 'h.0.b']);
 });
 
 test('the path and the listener are gone after an error', () => {

@@ -65,7 +65,7 @@ describe('qvl verify', () => {
       expect.stringMatching(/model-e × cpu +\d+\.\d s {2}GPU\.js cpu, peak \d+\.\d GB\n/),
     ]);
     expect(stdout).toMatch(
-      /✓ model-e × cpu: 58 taps free, at most 0\.00\d × PyTorch's own rounding \(.+\); 50 forced, at most \d+ %/,
+      /✓ model-e × cpu: 58 taps free, at most 0\.00\d × PyTorch's own rounding \(.+\); 50 forced, at most \d+ % .+; 54 fused, at most \d+ %/,
     );
     expect(stdout).toMatch(/✓ model-e × webasm: 58 taps free/);
     expect(await readFile(join(folder, 'out/r.html'), 'utf8')).toContain('2 of 2 runs pass.');
@@ -156,13 +156,13 @@ describe('qvl verify', () => {
       /"abacus", expected some of auto,simd,cpu,.*cpu-bfloat16/,
     ],
     ['a device that computes nothing', runVerify, ['--device', 'null'], /"null", expected/],
-    ['no such mode', runVerify, ['--mode', 'loose'], /"loose", expected free or forced/],
+    ['no such mode', runVerify, ['--mode', 'loose'], /"loose", expected free or forced or fused/],
     ['a report that is none', runVerify, ['--judge', 'package.json'], /package\.json\.schema/],
     [
       'a tap that no golden has',
       runVerify,
       [golden('quirks/model-e'), '--tap', 'nothing', '--device', 'cpu'],
-      /called nothing/,
+      /called "nothing"/,
     ],
     ['a file and goldens', runVerify, ['x', '--judge', 'y'], /1 goldens too/],
     ['one trace', runCompare, ['x'], /1 files, expected two/],

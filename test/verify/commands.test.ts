@@ -1,11 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { runCompare } from '../../src/cli/compare.ts';
 import { runExplain } from '../../src/cli/explain.ts';
 import { runInspect } from '../../src/cli/inspect.ts';
 import { runTrace } from '../../src/cli/trace.ts';
+import { runVerify } from '../../src/cli/verify.ts';
+import { InputError } from '../../src/error.ts';
 import { golden, qvlHere } from './qvl.ts';
 
 let folder: string;
@@ -50,6 +53,40 @@ test('qvl trace and compare: pictures and a question give the golden’s activat
     golden('tiny/activations/describe.safetensors'),
   );
   expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/55 only in the second/)]);
+});
+
+test('qvl compare: what is NaN in both traces is no pass; how many and where is said', async () => {
+  const [a, b] = ['a', 'b'].map((name) => join(folder, `${name}.safetensors`));
+  const data = Float32Array.of(1, Number.NaN, 3, Number.NaN, 5, 6);
+  const bytes = writeSafetensors(new Map([['transformer.h.0.mlp', { dtype: 'float32', shape: [1, 3, 2], data }]]), {});
+  for (const path of [a, b]) await writeFile(path, bytes);
+  const { code, stdout } = await qvlHere(runCompare, a, b);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/at token 0, channel 1: NaN, the original has NaN\n/);
+  expect(stdout).toMatch(/free: 2 NaN, 0 infinite; the original has 2 NaN, 0 infinite\n/);
+});
+
+test.each([
+  ['a golden', [golden('quirks/model-e')]],
+  ['a question', [golden('tiny/pictures/scene-1.png'), 'What?']],
+])('qvl trace of %s: no activation is called so, and the file that is there stays', async (_, words) => {
+  const path = join(folder, 'kept.safetensors');
+  await writeFile(path, 'kept');
+  for (const taps of [['nothing*'], ['logits', 'nothing*']]) {
+    const options = taps.flatMap((tap) => ['--tap', tap]);
+    const tracing = qvlHere(runTrace, ...words, '-o', path, '--device', 'simd', ...options);
+    await expect(tracing).rejects.toThrow(InputError);
+    await expect(tracing).rejects.toThrow('no activation is called "nothing*"; see');
+  }
+  expect(await readFile(path, 'utf8')).toBe('kept');
+});
+
+test('a misspelt --tap beside a right one is not left out in silence', async () => {
+  const words = [golden('quirks/model-e'), '--device', 'simd', '--tap', 'transformer.h.0', '--tap', 'transfromer.h.1'];
+  await expect(qvlHere(runVerify, ...words)).rejects.toThrow('no activation is called "transfromer.h.1"');
+  const trace = golden('quirks/model-e.activations.safetensors');
+  const comparing = qvlHere(runCompare, trace, trace, '--tap', 'logits', '--tap', 'logit');
+  await expect(comparing).rejects.toThrow('no activation is called "logit"');
 });
 
 test('qvl explain: the operation, its sources, cost and error', async () => {

@@ -4,8 +4,9 @@ import { divide } from '../../kernels/scale.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
 import { compareGolden, MODES, type Mode } from '../../src/verify/compare.ts';
 import { firstDivergence } from '../../src/verify/divergence.ts';
-import { placeOf } from '../../src/verify/outline.ts';
-import { judge } from '../../src/verify/tolerances.ts';
+import { fingerprintTap, statistics } from '../../src/verify/fingerprint.ts';
+import { placeOf } from '../../src/verify/place.ts';
+import { budgets, judge } from '../../src/verify/tolerances.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { openDevice } from '../../tensor/open.ts';
 import type { Listener } from '../../tensor/tap.ts';
@@ -31,7 +32,8 @@ afterAll(async () => {
 async function diagnose(mode: Mode, faulty: Model, plant?: Listener) {
   const results = await compareGolden(faulty, opened.golden, { mode, ...(plant ? { plant } : {}) });
   const excesses = judge(results, 'cpu', 'random', { mode });
-  return { results, excesses, divergence: firstDivergence(results, excesses) };
+  const budgetOf = budgets(results, 'cpu', 'random', { mode });
+  return { results, excesses, divergence: firstDivergence(results, excesses, budgetOf, mode === 'forced') };
 }
 
 test.each(MODES)('a sound model diverges nowhere (%s)', async (mode) => {
@@ -60,8 +62,11 @@ function disturb(x: Tensor): Tensor {
   return add(x, tensor(x.device, bumps, x.shape));
 }
 
+/** Where attention is one operation its probabilities are not heard; of the rest some will do. */
+const FUSED_TAPS = ['transformer.visual.ln_pre', 'transformer.visual', 'transformer.h.1.mlp.w2', 'lm_head'];
+
 describe.each(MODES)('a fault planted in an activation is found there (%s)', (mode) => {
-  test.each(TAPS)('%s', async (tap) => {
+  test.each(mode === 'fused' ? FUSED_TAPS : TAPS)('%s', async (tap) => {
     const plant: Listener = (name, x) => (name === tap ? disturb(x) : undefined);
     const { divergence, excesses } = await diagnose(mode, model, plant);
     expect(divergence?.name).toBe(tap);
@@ -75,7 +80,7 @@ describe.each(MODES)('a fault planted in an activation is found there (%s)', (mo
 test('between two taps of the golden the operations are named, one of which broke', async () => {
   // No golden holds `attn.q_rotated`: the probabilities are the first to show it.
   const plant: Listener = (name, x) => (name === 'transformer.h.1.attn.q_rotated' ? divide(x, 1 + 1e-3) : undefined);
-  for (const mode of MODES) {
+  for (const mode of ['free', 'forced'] as const) {
     const { divergence } = await diagnose(mode, model, plant);
     expect(divergence).toMatchObject({
       name: 'transformer.h.1.attn.attn_dropout',
@@ -83,6 +88,26 @@ test('between two taps of the golden the operations are named, one of which brok
     });
     expect(divergence?.operations).toEqual(expect.arrayContaining(['rotary', 'attentionScores', 'softmax']));
   }
+});
+
+test('the suspects are the operations that made the activation, in their order, and no others', async () => {
+  const results = await compareGolden(model, opened.golden);
+  const operationsOf = (tap: string) => results.find(({ name }) => name === tap)?.operations;
+  expect(operationsOf('transformer.visual.conv1')).toEqual(['patches', 'linear']);
+  expect(operationsOf('transformer.visual.ln_pre')).toEqual(['resizeGrid', 'add', 'layerNorm']);
+  expect(operationsOf('transformer.visual.attn_pool.ln_q')).toEqual(['layerNorm']);
+  expect(operationsOf('transformer.h.0.ln_1')).toEqual(['splice', 'rmsNorm']);
+  expect(operationsOf('transformer.h.1.attn.attn_dropout')).toEqual([
+    ...['columns', 'columns', 'rotary', 'rotary', 'scaleRows', 'attentionScores', 'softmax'],
+  ]);
+  expect(operationsOf('transformer.h.1.attn.c_proj')).toEqual(['columns', 'attentionValues', 'linear']);
+  expect(operationsOf('transformer.h.1.attn')).toEqual([]); // another name of the same
+  expect(operationsOf('cache.0.value')).toEqual(['zeros', 'columns', 'append', 'embedding']);
+
+  const fused = await compareGolden(model, opened.golden, { mode: 'fused' });
+  expect(
+    fused.find(({ name }) => name === 'transformer.visual.transformer.resblocks.0.attn.out_proj')?.operations,
+  ).toEqual([...['columns', 'columns', 'columns', 'divide', 'attention', 'linear']]);
 });
 
 test.each(MODES)('a fault in a weight is found at its layer (%s)', async (mode) => {
@@ -116,4 +141,14 @@ test('a flipped token is noise within the noise, a bug beyond', async () => {
   };
   expect(judge(flipped(1e-7), 'cpu', 'random')).toEqual([]);
   expect(judge(flipped(1e-2), 'cpu', 'random')).toMatchObject([{ name: 'logits', measure: 'token', found: 1e-2 }]);
+});
+
+test('scores of which only a fingerprint is kept are compared where all rows are made', async () => {
+  const { golden } = opened;
+  const [whole] = await compareGolden(model, golden, { wanted: (name) => name === 'logits' });
+  const scores = await golden.taps.get('logits')!.values!();
+  const kept = { shape: whole.shape, ...statistics(scores), index: [3, 700], value: [scores[3], scores[700]] };
+  const fingerprints = { ...golden, taps: new Map([['logits', fingerprintTap('logits', kept)]]) };
+  const compared = await Promise.all(MODES.map((mode) => compareGolden(model, fingerprints, { mode })));
+  expect(compared.map(({ length }) => length)).toEqual([1, 1, 0]);
 });

@@ -84,19 +84,27 @@ describe('qvl verify', () => {
     const [first] = pictures.filter(({ file }) => file === 'grey-1.png');
     const path = await folderOf('hashed', {
       'pictures.json': [
-        { ...first, sha256: '0'.repeat(64) },
-        { ...first, file: 'none.png' },
-        { ...first, width: 1 },
+        { ...first, file: 'a.png', sha256: '0'.repeat(64) },
+        { ...first, file: 'b.png' },
+        { ...first, file: 'c.png', width: 1 },
+        { file: 'd.png', refused: true },
+        { file: 'e.png', refused: true },
       ],
-      'none.png': 'no picture',
+      'b.png': 'no picture',
+      'd.png': 'no picture',
     });
-    await copyFile(golden('pictures/grey-1.png'), join(path, 'grey-1.png'));
+    for (const name of ['a.png', 'c.png', 'e.png']) await copyFile(golden('pictures/grey-1.png'), join(path, name));
     const { code, stdout } = await qvlHere(runVerify, path);
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /✗ decode +0 of 3 pictures\n.*SHA-256 [0-9a-f]{12}…, the original has another\n.*neither PNG, JPEG/,
+      /✗ decode +1 of 5 pictures\n.*SHA-256 [0-9a-f]{12}…, the original has another\n.*neither PNG, JPEG/,
     );
-    expect(stdout).toMatch(/grey-1\.png: .*\d+ × \d+ pixels, the original has 1 × \d+\n/);
+    expect(stdout).toMatch(/c\.png: .*\d+ × \d+ pixels, the original has 1 × \d+\n/);
+    const [, , , last] = (await verifyPictures(path)).stages[0].differences;
+    expect(last).toMatchObject({
+      item: 'e.png',
+      place: expect.stringMatching(/pixels, the original has none: it is ref/),
+    });
   });
 });
 
@@ -140,6 +148,7 @@ describe('a golden that is not sound is refused', () => {
     ['a folder', [{ ...one, file: '..' }], 'it is no regular file'],
     ['no file', [{ ...one, file: 'two.png' }], 'two.png'],
     ['a huge side', [{ ...one, size: 1e6 }], 'expected a whole number from 1 to 4096'],
+    ['one twice', [one, one], 'it lists a picture twice'],
     ['no tensors', [one], '"one.png.rgb" is missing, expected uint8 [1,1,3]'],
   ])('pictures with %s', async (name, list, message) => {
     const path = await folderOf(name, { 'preprocess.json': list });

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError, InputError } from '../../src/error.ts';
+import type { TapMeasurement } from '../../src/verify/compare.ts';
 import { findGoldens } from '../../src/verify/open.ts';
 import { readReport, readTolerances } from '../../src/verify/read-report.ts';
 import { exitCodeOf, judgeRun, type Run, writeReport } from '../../src/verify/report.ts';
 import { runGolden } from '../../src/verify/run.ts';
-import { TOLERANCES } from '../../src/verify/tolerances.ts';
+import { budgets, TOLERANCES } from '../../src/verify/tolerances.ts';
+import { findings } from '../../src/verify/tree.ts';
 import { createDevice } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { nullDriver } from '../../tensor/null.ts';
@@ -53,6 +55,74 @@ describe('verdicts', () => {
     expect([run.outcome, run.reason]).toEqual(['degraded', 'ran on cpu instead']);
     expect(judgeRun(run).status).toBe('degraded');
     await expect(runGolden(golden, failing(new TypeError('a slip')), options)).rejects.toThrow('patches failed');
+  });
+});
+
+describe('where a fault enters', () => {
+  const noise = (pytorch: number, ours: number) => ({ exact: { ours, pytorch, ratio: ours / pytorch } });
+  /** A tap within budget, and one whose every element is off by that share. */
+  const tap = (name: string, off = 1e-7, more: Partial<TapMeasurement> = {}) =>
+    tapOf(name, [1 + off, -2 - 2 * off, 3 + 3 * off], [1, -2, 3], more);
+  const cpu = (modes: Partial<Run>): Run => ({
+    ...soundRun,
+    free: [],
+    forced: [],
+    device: { name: 'cpu', description: '' },
+    ...modes,
+  });
+
+  test('running free, if it exceeds there before it does forced', () => {
+    const free = [tap('transformer.h.0.attn'), tap('transformer.h.0.ln_2', 1e-2), tap('transformer.h.0.mlp', 1e-2)];
+    const forced = [tap('transformer.h.0.attn'), tap('transformer.h.0.ln_2'), tap('transformer.h.0.mlp', 1e-2)];
+    expect(judgeRun(cpu({ free, forced })).entry?.name).toBe('transformer.h.0.ln_2');
+    expect(judgeRun(cpu({ free: forced, forced: free })).entry?.name).toBe('transformer.h.0.ln_2');
+    expect(judgeRun(cpu({ free: forced, forced: [tap('transformer.h.0.attn', 1e-2)] })).entry?.name).toBe(
+      'transformer.h.0.attn',
+    );
+  });
+
+  test('in an answer alone', () => {
+    const sound = [tap('transformer.h.0.attn'), tap('transformer.h.0')];
+    const fused = [tap('transformer.h.0.attn', 1e-2), tap('transformer.h.0', 1e-2)];
+    const { entry, status } = judgeRun(cpu({ free: sound, forced: sound, fused }));
+    expect([status, entry?.name]).toEqual(['over budget', 'transformer.h.0.attn']);
+  });
+
+  test('what may have gone unseen before a tap with a twin is said, with its operations', () => {
+    // 1e-6 of every element is too much beside a twin with such a noise, and unseen where only float32 is known.
+    const free = [
+      tap('transformer.h.0', 0, noise(1e-12, 1e-15)),
+      tap('transformer.h.1.ln_1', 0, { operations: ['rmsNorm'] }),
+      tap('transformer.h.1.mlp', 1e-6, { operations: ['siluGate', 'linear'] }),
+      tap('transformer.h.1', 1e-6, { ...noise(1e-12, 1e-12), operations: ['add'] }),
+    ];
+    const verdict = judgeRun(cpu({ free }));
+    expect(verdict.entry).toMatchObject({
+      name: 'transformer.h.1',
+      unseen: 2,
+      after: 'transformer.h.0',
+      operations: ['rmsNorm', 'siluGate', 'linear', 'add'],
+    });
+    expect(findings(verdict)).toContain(
+      'enters at transformer.h.1, or unseen in 2 taps before, after transformer.h.0: rmsNorm, siluGate, linear, add',
+    );
+  });
+
+  test('an activation without a twin is allowed what its neighbours and its own operations explain', () => {
+    const budget = (name: string, ...noises: number[]) => {
+      const twins = noises.map((each, i) => tap(`transformer.h.${i}`, 0, noise(each, 0)));
+      const results = [twins[0], tap(name), ...twins.slice(1)];
+      return budgets(results, 'cpu', 'random')(results[1]).nmse;
+    };
+    // The last twin is no neighbour, if another stands between.
+    const far = budget('transformer.h.1.mlp', 1e-13, 1e-13, 9e-12);
+    expect(far).toBeLessThan(budget('transformer.h.1.mlp', 1e-13, 9e-12, 1e-13) / 3);
+    expect(budget('transformer.h.1.ln_1', 1e-13, 1e-13, 9e-12)).toBeLessThan(far / 3);
+    // However little is known, no more than was once allowed: four times the largest noise of all twins, and what `cpu` adds.
+    expect(budget('transformer.h.1.mlp', 1e-13, 1e-13)).toBeLessThanOrEqual(
+      4e-13 * (1 + Math.sqrt(0.1)) ** 2 * (1 + 1e-12),
+    );
+    expect(budget('transformer.wte', 1e-12, 1e-12)).toBe(0);
   });
 });
 
