@@ -1,4 +1,4 @@
-import { memoryRoof, multiplyAddRoof } from '../kernels/roof.ts';
+import { memoryRoof, multiplyAddRoof } from '../src/profile/roof-kernels.ts';
 import type { Device } from '../tensor/device.ts';
 import { free, type Tensor, tensor } from '../tensor/tensor.ts';
 import { inTurns, type Subject, type Timing, timed } from './measure.ts';

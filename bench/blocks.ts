@@ -10,7 +10,7 @@ import { type Config, parseConfig, patchGrid } from '../src/model/config.ts';
 import { decoderBlock } from '../src/model/decoder.ts';
 import { freeModel, loadModel, type Model } from '../src/model/qwen-vl.ts';
 import { visionBlock } from '../src/model/vision.ts';
-import { openFullSize } from '../src/verify/full-size-case.ts';
+import { openFullSize } from '../src/verify/full-size/full-size-case.ts';
 import { judge } from '../src/verify/tolerances.ts';
 import { createDevice, type Device } from '../tensor/device.ts';
 import { elementCount } from '../tensor/dtype.ts';

@@ -15,9 +15,9 @@ import { softmax } from '../kernels/softmax.ts';
 import { splice } from '../kernels/splice.ts';
 import { proceduralInput } from '../src/checkpoint/procedural.ts';
 import { causalSpan, groupSpan } from '../src/model/attention.ts';
+import { openDevice } from '../src/open-device.ts';
 import { closeDevice, createDevice, type Device } from '../tensor/device.ts';
 import { nullDriver } from '../tensor/null.ts';
-import { openDevice } from '../tensor/open.ts';
 import { free, read, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type Bench, measureRow, onDevice, type Row } from './bench.ts';
 

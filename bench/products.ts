@@ -1,7 +1,7 @@
 import { linear } from '../kernels/linear.ts';
+import { openDevice } from '../src/open-device.ts';
 import { closeDevice, type Device } from '../tensor/device.ts';
 import { roundToBfloat16 } from '../tensor/dtype.ts';
-import { openDevice } from '../tensor/open.ts';
 import { free, read, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type Bench, measureRow, onDevice } from './bench.ts';
 import type { Subject } from './measure.ts';

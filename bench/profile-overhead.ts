@@ -54,7 +54,7 @@ function replaced(text: string, hook: string, without: string): string {
 /** Milliseconds of some steps of decoding, by the engine that lies in a folder. */
 async function decoding(folder: string): Promise<{ run(watched?: boolean): Promise<number>; close(): Promise<void> }> {
   const load = <Module>(path: string) => import(pathToFileURL(join(folder, path)).href) as Promise<Module>;
-  const { openDevice } = await load<typeof import('../tensor/open.ts')>('tensor/open.ts');
+  const { openDevice } = await load<typeof import('../src/open-device.ts')>('src/open-device.ts');
   const { openSystem } = await load<typeof import('../src/generate/system.ts')>('src/generate/system.ts');
   const { generate } = await load<typeof import('../src/generate/generate.ts')>('src/generate/generate.ts');
   const { createSampler, GREEDY } = await load<typeof import('../src/generate/sample.ts')>('src/generate/sample.ts');

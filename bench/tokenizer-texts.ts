@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Vocabulary } from '../src/input/vocabulary.ts';
+import type { Vocabulary } from '../src/input/text/vocabulary.ts';
 
 const modules = fileURLToPath(new URL('../node_modules/', import.meta.url));
 

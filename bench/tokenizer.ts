@@ -3,8 +3,8 @@
  * split, in one run. Their ids are compared first. Every measured run begins with an empty cache, or it would find there
  * what the run before put in; the just-in-time compiler is warm.
  */
-import { createTokenizer, splitPattern } from '../src/input/tokenizer.ts';
-import { formatVocabulary, parseVocabulary, type Vocabulary } from '../src/input/vocabulary.ts';
+import { createTokenizer, splitPattern } from '../src/input/text/tokenizer.ts';
+import { formatVocabulary, parseVocabulary, type Vocabulary } from '../src/input/text/vocabulary.ts';
 import { realVocabulary } from '../test/input/vocabularies.ts';
 import { installPeers } from './peers.ts';
 import { chinese, code, english, letters } from './tokenizer-texts.ts';

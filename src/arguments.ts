@@ -1,8 +1,8 @@
-import { DEVICE_NAMES } from '../tensor/open.ts';
 import { InputError } from './error.ts';
 import { isObject } from './fields.ts';
-import type { Picture } from './input/image.ts';
-import { taskFormats } from './input/tasks.ts';
+import type { Picture } from './input/picture/image.ts';
+import { taskFormats } from './input/prompt/tasks.ts';
+import { DEVICE_NAMES } from './open-device.ts';
 import { quote } from './quote.ts';
 
 /**

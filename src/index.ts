@@ -1,6 +1,5 @@
 import type { Device } from '../tensor/device.ts';
 import { closeDevice } from '../tensor/device.ts';
-import { type DeviceName, openDevice } from '../tensor/open.ts';
 import {
   checked,
   checkedLater,
@@ -22,18 +21,23 @@ import { largestWeight } from './checkpoint/memory.ts';
 import { type AnswerOptions, type AnswerPiece, answer, answers, type Question } from './generate/answer.ts';
 import { createSight, type Sight } from './generate/sight.ts';
 import { type MemoryOptions, openSystem, type System } from './generate/system.ts';
-import * as draw from './input/draw.ts';
-import * as svg from './input/draw-svg.ts';
-import * as grounding from './input/grounding.ts';
-import type { Picture } from './input/image.ts';
-import { openPictures, openPicture as openSource, type PictureSource as Source } from './input/picture-source.ts';
-import type { Piece } from './input/prompt.ts';
-import * as tasks from './input/tasks.ts';
+import * as draw from './input/boxes/draw.ts';
+import * as svg from './input/boxes/draw-svg.ts';
+import * as grounding from './input/boxes/grounding.ts';
+import type { Picture } from './input/picture/image.ts';
+import {
+  openPictures,
+  openPicture as openSource,
+  type PictureSource as Source,
+} from './input/picture/picture-source.ts';
+import type { Piece } from './input/prompt/prompt.ts';
+import * as tasks from './input/prompt/tasks.ts';
 import type { Model } from './model/qwen-vl.ts';
+import { type DeviceName, openDevice } from './open-device.ts';
 
 export type { AnswerOptions, AnswerPiece } from './generate/answer.ts';
-export type { Picture } from './input/image.ts';
-export { taskFormats } from './input/tasks.ts';
+export type { Picture } from './input/picture/image.ts';
+export { taskFormats } from './input/prompt/tasks.ts';
 
 /** See src/input: `openPicture` is in picture-source.ts, the others are in draw.ts, draw-svg.ts, grounding.ts and tasks.ts. */
 export const openPicture = checkedLater(openSource, { source: () => undefined, options: requirePictureOptions });

@@ -1,4 +1,4 @@
-import { DEVICE_NAMES, type DeviceName } from '../tensor/open.ts';
+import { DEVICE_NAMES, type DeviceName } from '../src/open-device.ts';
 
 const wanted = process.env.TEST_DEVICE;
 const named = DEVICE_NAMES.filter((name) => name === wanted);

@@ -116,7 +116,7 @@ test('a full disk and Ctrl-C leave the good files, for every kind of output', as
   await link(files[0], join(folder, 'other name'));
   const program = `
     import { writeWhole } from ${JSON.stringify(resolve('src/write-file.ts'))};
-    import { saveProgress } from ${JSON.stringify(resolve('src/verify/saved-progress.ts'))};
+    import { saveProgress } from ${JSON.stringify(resolve('src/verify/full-size/saved-progress.ts'))};
     import { endOnSignals } from ${JSON.stringify(resolve('src/cli/ending.ts'))};
     const [whole, progress, parts] = ${JSON.stringify(files)};
     const x = new Float32Array(100_000);

@@ -1,5 +1,5 @@
-import type { Func } from '../../kernels/simd/wasm/code.ts';
-import { assemble } from '../../kernels/simd/wasm/module.ts';
+import type { Func } from '../../tensor/wasm/code.ts';
+import { assemble } from '../../tensor/wasm/module.ts';
 
 /** A WebAssembly memory that only grows, and functions on it. */
 export interface Arena {

@@ -1,7 +1,7 @@
 import { linear } from '../../kernels/linear.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { free, read, tensor } from '../../tensor/tensor.ts';
 import { settled } from '../bench.ts';
 import type { Prepared, Problem } from './rung.ts';

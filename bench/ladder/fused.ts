@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { features } from '../../kernels/simd/wasm/features.ts';
+import { features } from '../../tensor/wasm/features.ts';
 
 const FLAG = 'experimental-wasm-relaxed-simd';
 

@@ -1,8 +1,8 @@
 import { inOrder } from '../../kernels/simd/kernels.ts';
 import { ACTIVATION, product, SCRATCH, WORTH_WIDENING } from '../../kernels/simd/product.ts';
-import type { Func } from '../../kernels/simd/wasm/code.ts';
 import { PANEL } from '../../kernels/simd/weights.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
+import type { Func } from '../../tensor/wasm/code.ts';
 import { createArena } from './arena.ts';
 import { panels } from './panels.ts';
 import type { Prepared, Problem } from './rung.ts';

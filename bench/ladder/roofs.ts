@@ -1,8 +1,8 @@
-import { memoryRoof, multiplyAddRoof } from '../../kernels/roof.ts';
-import { features } from '../../kernels/simd/wasm/features.ts';
+import { openDevice } from '../../src/open-device.ts';
+import { memoryRoof, multiplyAddRoof } from '../../src/profile/roof-kernels.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { features } from '../../tensor/wasm/features.ts';
 import { settled } from '../bench.ts';
 import { timed } from '../measure.ts';
 import { withFused } from './fused.ts';

@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { forLanes, sumOver } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, v128 } from './wasm/instructions.ts';
 
 const { add, sub, mul, div, sqrt, splat } = f32x4;
 

@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { forLanes } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, i32 } from './wasm/instructions.ts';
 
 /** `add`: y = x + addend, whose M rows repeat; D columns; the rows from `start` to `end`. */
 export const add = func(

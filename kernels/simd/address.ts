@@ -1,5 +1,5 @@
-import { i32 } from './wasm/instructions.ts';
-import type { Operand, Value } from './wasm/values.ts';
+import { i32 } from '../../tensor/wasm/instructions.ts';
+import type { Operand, Value } from '../../tensor/wasm/values.ts';
 
 /** Bytes of a float32 and of an int32. */
 export const WORD = 4;

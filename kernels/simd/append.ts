@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory, select } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory, select } from './wasm/instructions.ts';
 
 /**
  * `append`, in place: for each of the G segments (first row of the cache, first of `rows`, how many) copies those of

@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32, i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { func } from './wasm/code.ts';
-import { f32, i32 } from './wasm/instructions.ts';
 
 /** No mean of numbers is larger. */
 const LARGEST_MEAN = 3e38;

@@ -1,11 +1,11 @@
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
 import { softmax, softmaxGradient } from './softmax.ts';
 import { TILE_ROWS, tile } from './tile.ts';
-import { type Code, func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 import { PANEL } from './weights.ts';
 
 /** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */

@@ -1,9 +1,9 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { dots } from './dots.ts';
 import { forQueries, QUERIES } from './queries.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 
 const fourByTwo = dots(QUERIES, 2);
 const fourByOne = dots(QUERIES, 1);

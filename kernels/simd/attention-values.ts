@@ -1,9 +1,9 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { forQueries, QUERIES } from './queries.ts';
 import { tile } from './tile.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 import { PANEL } from './weights.ts';
 
 /** Keys whose values are added up before the sum joins that of the others: 64 rows of a head of v are 32 KB. */

@@ -1,10 +1,10 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
 import { QUERIES } from './queries.ts';
 import { softmax } from './softmax.ts';
-import { func } from './wasm/code.ts';
-import { i32 } from './wasm/instructions.ts';
 
 /**
  * `softmax(q·kᵀ / divisor) · v`, the three operations in one: four queries at a time go through all of it, so that

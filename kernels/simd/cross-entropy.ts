@@ -1,10 +1,10 @@
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
 import { emitExp } from './exp.ts';
 import { forLanes, largestOf, sumOver } from './lanes.ts';
 import { emitLog } from './log.ts';
-import { type Code, func } from './wasm/code.ts';
-import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 
 /** The largest of a row's V scores, and Σ exp(z − largest). */
 function total(code: Code, row: Local<'i32'>, V: Local<'i32'>) {

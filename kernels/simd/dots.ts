@@ -1,7 +1,7 @@
+import { type Func, func } from '../../tensor/wasm/code.ts';
+import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, WORD } from './address.ts';
 import { sumAcross } from './lanes.ts';
-import { type Func, func } from './wasm/code.ts';
-import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
 
 const parameters = {
   q: 'i32',

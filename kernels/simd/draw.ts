@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, i16x8, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at } from './address.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, i16x8, i32, i32x4, v128 } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
 import { forEachType, WEIGHT_BYTES, type WeightType } from './weights.ts';
 
 /** Elements of a unit: as many as one vector holds in bfloat16. */

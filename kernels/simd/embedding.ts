@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
 import { forEachType, WEIGHT_BYTES, type WeightType } from './weights.ts';
 import { widen } from './widen.ts';
 

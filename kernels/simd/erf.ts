@@ -1,8 +1,8 @@
+import type { Code } from '../../tensor/wasm/code.ts';
+import { f32x4, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { emitExp, polynomial } from './exp.ts';
 import { erf, interpolate } from './fit.ts';
-import type { Code } from './wasm/code.ts';
-import { f32x4, i32x4, v128 } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 
 /** Where the two formulas meet, and from where on erf is 1 in float32. */
 const MIDDLE = 0.875;

@@ -1,6 +1,6 @@
-import type { Code } from './wasm/code.ts';
-import { f32x4, i32x4 } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
+import type { Code } from '../../tensor/wasm/code.ts';
+import { f32x4, i32x4 } from '../../tensor/wasm/instructions.ts';
+import type { Local, Value } from '../../tensor/wasm/values.ts';
 
 /** Below, exp is less than half of the smallest float32; above, more than the largest. */
 const LEAST = -104;

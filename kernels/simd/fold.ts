@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, i32 } from '../../tensor/wasm/instructions.ts';
 import { at } from './address.ts';
 import { forLanes } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, i32 } from './wasm/instructions.ts';
 
 /** Terms that are added up before their sum joins the others', as in the kernels of GPU.js. */
 const SUM_BLOCK = 32;

@@ -1,9 +1,9 @@
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { emitErf } from './erf.ts';
 import { emitExp } from './exp.ts';
 import { forLanes } from './lanes.ts';
-import { type Code, func } from './wasm/code.ts';
-import { f32x4, v128 } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 
 /** `x/2 · (1 + erf(x/√2))` in four lanes. */
 export function emitGelu(code: Code, x: Local<'v128'>): Local<'v128'> {

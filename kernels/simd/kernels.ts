@@ -1,3 +1,6 @@
+import type { Func, Parameters } from '../../tensor/wasm/code.ts';
+import { features } from '../../tensor/wasm/features.ts';
+import { assemble } from '../../tensor/wasm/module.ts';
 import { adamStep, clipFactor, firstMoment, secondMoment, squaresOfRows, total } from './adam.ts';
 import { add } from './add.ts';
 import { append } from './append.ts';
@@ -33,9 +36,6 @@ import { softmax, softmaxGradient } from './softmax.ts';
 import { splice } from './splice.ts';
 import { sum } from './sum.ts';
 import { sumRows } from './sum-rows.ts';
-import type { Func, Parameters } from './wasm/code.ts';
-import { features } from './wasm/features.ts';
-import { assemble } from './wasm/module.ts';
 import { widenRange } from './widen.ts';
 import { zeros } from './zeros.ts';
 

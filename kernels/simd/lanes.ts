@@ -1,7 +1,7 @@
+import type { Code } from '../../tensor/wasm/code.ts';
+import { f32x4, i8x16, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { WORD } from './address.ts';
-import type { Code } from './wasm/code.ts';
-import { f32x4, i8x16, i32, i32x4, v128 } from './wasm/instructions.ts';
-import type { Local, Operand, Value } from './wasm/values.ts';
 
 /** How an element-by-element loop reaches its current elements: four at a time, or one at the ragged end. */
 export interface Lanes {

@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32, f32x4 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { forLanes, sumOver } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32, f32x4 } from './wasm/instructions.ts';
 
 /**
  * `layerNorm`: y = (x − mean) / √(variance + eps) · weight + bias; D columns; the rows from `start` to `end`. The

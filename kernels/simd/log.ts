@@ -1,7 +1,7 @@
+import type { Code } from '../../tensor/wasm/code.ts';
+import { f32x4, i32x4 } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { polynomial } from './exp.ts';
-import type { Code } from './wasm/code.ts';
-import { f32x4, i32x4 } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 
 /** The bits of √½: what is subtracted from a float32 before its exponent is read, so that the mantissa lies around 1. */
 const ROOT_HALF_BITS = 0x3f3504f3;

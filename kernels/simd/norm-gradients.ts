@@ -1,8 +1,8 @@
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
 import { forLanes, type Lanes, sumOver } from './lanes.ts';
-import { type Code, func } from './wasm/code.ts';
-import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
 
 const { add, sub, mul, div, sqrt, splat } = f32x4;
 

@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
 
 /**
  * `patches`: row r of the result is one patch of `patch`² pixels in three channels, copied line by line; patches in

@@ -1,10 +1,10 @@
+import { type Code, func, type LocalsOf } from '../../tensor/wasm/code.ts';
+import { f32x4, i32, select } from '../../tensor/wasm/instructions.ts';
+import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
 import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
-import { type Code, func, type LocalsOf } from './wasm/code.ts';
-import { f32x4, i32, select } from './wasm/instructions.ts';
-import type { Local, Operand, Value } from './wasm/values.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
 import { widen } from './widen.ts';
 

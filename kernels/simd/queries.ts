@@ -1,7 +1,7 @@
+import type { Code } from '../../tensor/wasm/code.ts';
+import { i32 } from '../../tensor/wasm/instructions.ts';
+import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at, WORD } from './address.ts';
-import type { Code } from './wasm/code.ts';
-import { i32 } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
 
 /** Query rows that share each load of a key or a value. */
 export const QUERIES = 4;

@@ -1,8 +1,8 @@
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { f32, f32x4, i32, memory, select } from '../../tensor/wasm/instructions.ts';
+import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
 import { forLanes } from './lanes.ts';
-import { type Code, func } from './wasm/code.ts';
-import { f32, f32x4, i32, memory, select } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
 
 /**
  * `resizeGrid`: bicubic interpolation (a = −0.75, half-pixel centres, borders clamped, no antialiasing) of a `from` ×

@@ -1,8 +1,8 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Value } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
 import { forLanes, sumAcross } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
-import type { Value } from './wasm/values.ts';
 
 /** Sums under way: more than one multiplication and addition take cycles, and no more than there are registers. */
 const CHAINS = 12;

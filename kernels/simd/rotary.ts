@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { forLanes } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, i32 } from './wasm/instructions.ts';
 
 /**
  * `rotary`: [y₁, y₂] = [x₁·cos₁ − x₂·sin₁, x₂·cos₂ + x₁·sin₂] for the halves of each of H heads of size d. Rows of x

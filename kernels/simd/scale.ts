@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { forLanes } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, v128 } from './wasm/instructions.ts';
 
 /** `divide`: y = x / divisor; the elements from `start` to `end`. */
 export const divide = func(

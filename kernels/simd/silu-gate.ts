@@ -1,7 +1,7 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { emitExp } from './exp.ts';
 import { forLanes } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, v128 } from './wasm/instructions.ts';
 
 /**
  * `siluGate`: y = x · gate / (1 + exp(−gate)); the elements from `start` to `end`. As in the meaning, the exponent

@@ -1,8 +1,8 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4, i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
 import { emitExp } from './exp.ts';
 import { forLanes, largestOf, sumOver } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4, i32, memory } from './wasm/instructions.ts';
 
 /**
  * `softmax`: y[j] = exp(x[j] − max) / Σ exp(x − max) over the keys that a row sees, 0 over the rest. Row r of the

@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory, select } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory, select } from './wasm/instructions.ts';
 
 /** `splice`: y[i] = rows[source[i]], or x[i] where source[i] is negative; D columns; the rows from `start` to `end`. */
 export const splice = func(

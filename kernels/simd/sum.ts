@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { f32x4 } from '../../tensor/wasm/instructions.ts';
 import { forLanes } from './lanes.ts';
-import { func } from './wasm/code.ts';
-import { f32x4 } from './wasm/instructions.ts';
 
 /** `sum`: y = a + b; the elements from `start` to `end`. */
 export const sum = func(

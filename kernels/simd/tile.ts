@@ -1,7 +1,7 @@
+import { type Code, type Func, func, type Label } from '../../tensor/wasm/code.ts';
+import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD } from './address.ts';
-import { type Code, type Func, func, type Label } from './wasm/code.ts';
-import { f32, f32x4, i32, v128 } from './wasm/instructions.ts';
-import type { Local } from './wasm/values.ts';
 import { loadWeights, PANEL, type WeightType } from './weights.ts';
 
 /**

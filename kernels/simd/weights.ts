@@ -1,6 +1,6 @@
-import type { Func } from './wasm/code.ts';
-import { i32, i32x4, v128 } from './wasm/instructions.ts';
-import type { Local, Value } from './wasm/values.ts';
+import type { Func } from '../../tensor/wasm/code.ts';
+import { i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
+import type { Local, Value } from '../../tensor/wasm/values.ts';
 
 /** How weights lie in memory. Activations are always float32. */
 export type WeightType = 'float32' | 'bfloat16';

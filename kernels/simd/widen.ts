@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, WORD } from './address.ts';
-import { func } from './wasm/code.ts';
-import { i32, v128 } from './wasm/instructions.ts';
 import { loadWeights, WEIGHT_BYTES } from './weights.ts';
 
 /** Two vectors in a turn of the loop: with one a product loses a hundredth. */

@@ -1,6 +1,6 @@
+import { func } from '../../tensor/wasm/code.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { func } from './wasm/code.ts';
-import { i32, memory } from './wasm/instructions.ts';
 
 /** `zeros`: the elements of y from `start` to `end`. */
 export const zeros = func('zeros', { y: 'i32', start: 'i32', end: 'i32' }, (code, { y, start, end }) => {

@@ -1,9 +1,9 @@
 import { basename, extname, join, resolve } from 'node:path';
 import { InputError } from '../error.ts';
-import { drawRegions, encodePng } from '../input/draw.ts';
-import { regionsToSvg } from '../input/draw-svg.ts';
-import { parseGrounding, type Region } from '../input/grounding.ts';
-import type { Picture } from '../input/image.ts';
+import { drawRegions, encodePng } from '../input/boxes/draw.ts';
+import { regionsToSvg } from '../input/boxes/draw-svg.ts';
+import { parseGrounding, type Region } from '../input/boxes/grounding.ts';
+import type { Picture } from '../input/picture/image.ts';
 import { complain } from './ending.ts';
 import { save } from './files.ts';
 import type { Options } from './options.ts';

@@ -1,5 +1,5 @@
 import { InputError } from '../error.ts';
-import { resize } from '../input/resize.ts';
+import { resize } from '../input/picture/resize.ts';
 import { drawBoxes } from './boxes.ts';
 import { type Conversation, picturesOf, type Shown } from './conversation.ts';
 import { save } from './files.ts';

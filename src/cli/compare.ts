@@ -6,7 +6,7 @@ import { quoteSome } from '../quote.ts';
 import { compareTraces, type TraceComparison } from '../verify/compare-traces.ts';
 import { glob, requireFound } from '../verify/glob.ts';
 import { toLine } from '../verify/line.ts';
-import type { Run } from '../verify/report.ts';
+import type { Run } from '../verify/report/report.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
 import { ORDER } from '../verify/trace.ts';
 import type { Options } from './options.ts';

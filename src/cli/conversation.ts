@@ -1,6 +1,6 @@
 import type { Question } from '../generate/answer.ts';
-import type { Picture } from '../input/image.ts';
-import type { Content } from '../input/prompt.ts';
+import type { Picture } from '../input/picture/image.ts';
+import type { Content } from '../input/prompt/prompt.ts';
 
 /** What the user calls a picture, and what the model sees of it. */
 export interface Shown {

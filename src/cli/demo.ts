@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import { type FileSource, openFile } from '../checkpoint/file-source.ts';
 import { InputError } from '../error.ts';
-import { readPicture } from '../input/read-picture.ts';
+import { readPicture } from '../input/picture/read-picture.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { quote } from '../quote.ts';
 import { compareGolden, openGolden } from '../verify/golden.ts';

@@ -6,11 +6,11 @@ import { InputError } from '../error.ts';
 import { quote, quoteSome } from '../quote.ts';
 import { listOperations } from '../verify/divergence.ts';
 import { findGoldens, type OpenedCase } from '../verify/open.ts';
-import { judgeRun, type Run } from '../verify/report.ts';
+import { judgeRun, type Run } from '../verify/report/report.ts';
+import { digits, percent, scientific } from '../verify/report/tree.ts';
 import { runGolden } from '../verify/run.ts';
 import { findLine, findOperation } from '../verify/sources.ts';
 import { listTaps, plainInputs, type TapInfo } from '../verify/taps.ts';
-import { digits, percent, scientific } from '../verify/tree.ts';
 import { type Options, openDeviceFor, ROOT } from './options.ts';
 import { bold, dim, print, thousands } from './terminal.ts';
 

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { DeviceError } from '../../tensor/error.ts';
-import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
+import { DEVICE_NAMES } from '../open-device.ts';
 import { quote } from '../quote.ts';
 import { readArguments, refuseOthers } from './arguments.ts';
 import { runAsk } from './ask.ts';

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEVICE_NAMES, type DeviceName, defaultThreads, type OpenedDevice, openDevice } from '../../tensor/open.ts';
 import { largestWeight } from '../checkpoint/memory.ts';
 import { InputError } from '../error.ts';
+import { DEVICE_NAMES, type DeviceName, defaultThreads, type OpenedDevice, openDevice } from '../open-device.ts';
 
 export const OPTIONS = {
   model: { type: 'string' },

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { ImageError } from '../error.ts';
-import type { Picture } from '../input/image.ts';
-import { openPicture, openPictures, type PictureSource } from '../input/picture-source.ts';
+import type { Picture } from '../input/picture/image.ts';
+import { openPicture, openPictures, type PictureSource } from '../input/picture/picture-source.ts';
 import { quote } from '../quote.ts';
 import { type Options, SHIPPED_MODEL } from './options.ts';
 

@@ -1,8 +1,8 @@
 import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
-import type { DeviceName } from '../../tensor/open.ts';
 import { InputError } from '../error.ts';
 import { imageRows } from '../model/placed-images.ts';
+import type { DeviceName } from '../open-device.ts';
 import { clockFor } from '../profile/device-clock.ts';
 import { profilePage } from '../profile/html.ts';
 import { type ProfileContext, profileJson } from '../profile/json.ts';

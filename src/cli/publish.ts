@@ -2,12 +2,20 @@ import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { readText } from '../checkpoint/file-source.ts';
-import { page } from '../verify/html.ts';
-import { inputSummary, inputTree } from '../verify/input-tree.ts';
-import { readTolerances } from '../verify/read-report.ts';
-import { exitCodeOf, judgeRun, type Made, type Report, SCHEMA, SCHEMA_VERSION, writeReport } from '../verify/report.ts';
+import { inputSummary, inputTree } from '../verify/inputs/input-tree.ts';
+import { page } from '../verify/report/html.ts';
+import { readTolerances } from '../verify/report/read-report.ts';
+import {
+  exitCodeOf,
+  judgeRun,
+  type Made,
+  type Report,
+  SCHEMA,
+  SCHEMA_VERSION,
+  writeReport,
+} from '../verify/report/report.ts';
+import { type Paint, summary, tree } from '../verify/report/tree.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
-import { type Paint, summary, tree } from '../verify/tree.ts';
 import { save } from './files.ts';
 import { type Options, ROOT } from './options.ts';
 import { bold, dim, green, print, red } from './terminal.ts';

@@ -1,7 +1,7 @@
 import type { System } from '../generate/system.ts';
-import type { Picture } from '../input/image.ts';
-import { chatPrompt, rawPrompt } from '../input/prompt.ts';
-import { pixels } from '../input/resize.ts';
+import type { Picture } from '../input/picture/image.ts';
+import { pixels } from '../input/picture/resize.ts';
+import { chatPrompt, rawPrompt } from '../input/prompt/prompt.ts';
 
 /**
  * A question about pictures as a model is fed with it.

@@ -1,9 +1,17 @@
 import { createCaller } from '../../tensor/caller.ts';
 import { free } from '../../tensor/tensor.ts';
 import { InputError, TextError } from '../error.ts';
-import type { Picture } from '../input/image.ts';
-import { type Content, chatPrompt, chatStops, type Prompt, rawPrompt, rawStops, type Turn } from '../input/prompt.ts';
-import { createTextStream } from '../input/text-stream.ts';
+import type { Picture } from '../input/picture/image.ts';
+import {
+  type Content,
+  chatPrompt,
+  chatStops,
+  type Prompt,
+  rawPrompt,
+  rawStops,
+  type Turn,
+} from '../input/prompt/prompt.ts';
+import { createTextStream } from '../input/text/text-stream.ts';
 import { imageRows } from '../model/placed-images.ts';
 import { generate } from './generate.ts';
 import { createSampler, requireSampling, type Sampling } from './sample.ts';

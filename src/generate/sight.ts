@@ -2,8 +2,8 @@ import type { Caller } from '../../tensor/caller.ts';
 import { finished } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { free, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
-import type { Picture } from '../input/image.ts';
-import { pixels } from '../input/resize.ts';
+import type { Picture } from '../input/picture/image.ts';
+import { pixels } from '../input/picture/resize.ts';
 import { joinImages } from '../model/placed-images.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 

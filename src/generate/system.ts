@@ -4,7 +4,7 @@ import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
 import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError, InputError } from '../error.ts';
-import { createTokenizer, type Tokenizer } from '../input/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../input/text/tokenizer.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
 import type { Residence } from '../model/weights.ts';
 

@@ -1,6 +1,6 @@
 import { DeviceError } from '../../tensor/error.ts';
-import type { DeviceName } from '../../tensor/open.ts';
 import { provideWebGpu } from '../../tensor/webgpu-node.ts';
+import type { DeviceName } from '../open-device.ts';
 import type { DeviceClock } from './watch.ts';
 import { webglClock } from './webgl-clock.ts';
 import { webgpuClock } from './webgpu-clock.ts';

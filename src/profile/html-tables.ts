@@ -1,4 +1,4 @@
-import { html, type Markup } from '../verify/markup.ts';
+import { html, type Markup } from '../markup.ts';
 import type { Profile } from './profile.ts';
 import { type Rates, ratesOf } from './rates.ts';
 import type { LaunchRecord } from './record.ts';

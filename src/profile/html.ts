@@ -1,5 +1,5 @@
-import { STYLE } from '../verify/html-style.ts';
-import { html, type Markup } from '../verify/markup.ts';
+import { html, type Markup } from '../markup.ts';
+import { STYLE } from '../verify/report/html-style.ts';
 import { PROFILE_STYLE } from './html-style.ts';
 import { groupTable, launchTable, stageTable } from './html-tables.ts';
 import type { ProfileContext } from './json.ts';

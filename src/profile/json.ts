@@ -1,4 +1,4 @@
-import type { Made } from '../verify/report.ts';
+import type { Made } from '../verify/report/report.ts';
 import type { Profile } from './profile.ts';
 import { ratesOf } from './rates.ts';
 import type { PassRecord } from './record.ts';

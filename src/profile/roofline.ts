@@ -1,4 +1,4 @@
-import { html, type Markup } from '../verify/markup.ts';
+import { html, type Markup } from '../markup.ts';
 import { bandwidthOf } from './rates.ts';
 import type { Roofs } from './roofs.ts';
 import type { Group } from './summary.ts';

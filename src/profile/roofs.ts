@@ -1,6 +1,6 @@
-import { memoryRoof, multiplyAddRoof } from '../../kernels/roof.ts';
 import type { Device } from '../../tensor/device.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { memoryRoof, multiplyAddRoof } from './roof-kernels.ts';
 
 /** What a device can do at best: the roofs under which every kernel stands. */
 export interface Roofs {

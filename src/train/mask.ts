@@ -1,5 +1,5 @@
-import { encodeSample, type Sample } from '../input/tasks.ts';
-import type { Tokenizer } from '../input/tokenizer.ts';
+import { encodeSample, type Sample } from '../input/prompt/tasks.ts';
+import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Sequence } from './batch.ts';
 
 /** What no answer is asked of: the label of a token that is not supervised. */

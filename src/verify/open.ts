@@ -8,11 +8,11 @@ import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
 import { parseJson } from '../fields.ts';
-import { createTokenizer } from '../input/tokenizer.ts';
+import { createTokenizer } from '../input/text/tokenizer.ts';
 import { parseConfig } from '../model/config.ts';
+import { readFingerprints } from './full-size/stored-fingerprints.ts';
 import { type Golden, openGolden } from './golden.ts';
 import { toLine } from './line.ts';
-import { readFingerprints } from './stored-fingerprints.ts';
 import type { Kind } from './tolerances.ts';
 
 /** A golden on disk, and the model it is of. */

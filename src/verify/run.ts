@@ -4,10 +4,10 @@ import { residence } from '../checkpoint/memory.ts';
 import { CheckpointError } from '../error.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
-import type { FullSizeCase } from './full-size-case.ts';
+import type { FullSizeCase } from './full-size/full-size-case.ts';
 import { toLine } from './line.ts';
 import type { GoldenCase, OpenedCase } from './open.ts';
-import type { Run } from './report.ts';
+import type { Run } from './report/report.ts';
 
 export interface RunOptions {
   readonly modes: readonly Mode[];

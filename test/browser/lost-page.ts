@@ -1,6 +1,6 @@
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 
 /** Runs in the page: takes away the context of WebGL, as a driver that is restarted does, and reads. @returns what it is told */

@@ -1,5 +1,5 @@
+import { type DeviceName, openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { type DeviceName, openDevice } from '../../tensor/open.ts';
 
 /** Something to do in the page. */
 export interface Work {

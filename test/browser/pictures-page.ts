@@ -1,7 +1,7 @@
-import { drawRegions } from '../../src/input/draw.ts';
-import { regionsToSvg } from '../../src/input/draw-svg.ts';
-import type { Region } from '../../src/input/grounding.ts';
-import { openPicture, type PictureSource } from '../../src/input/picture-source.ts';
+import { drawRegions } from '../../src/input/boxes/draw.ts';
+import { regionsToSvg } from '../../src/input/boxes/draw-svg.ts';
+import type { Region } from '../../src/input/boxes/grounding.ts';
+import { openPicture, type PictureSource } from '../../src/input/picture/picture-source.ts';
 import type { Device } from '../../tensor/device.ts';
 
 /** A picture as what can be compared across machines. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { drawRegions } from '../../src/input/draw.ts';
-import { parseGrounding, type Region } from '../../src/input/grounding.ts';
-import { openPicture } from '../../src/input/picture-source.ts';
+import { drawRegions } from '../../src/input/boxes/draw.ts';
+import { parseGrounding, type Region } from '../../src/input/boxes/grounding.ts';
+import { openPicture } from '../../src/input/picture/picture-source.ts';
 import { goldenBytes, pictureBytes, pictures, rarer } from '../input/image-golden.ts';
 import { describeInBrowser } from './harness.ts';
 import type { Fingerprint, showSvg } from './pictures-page.ts';

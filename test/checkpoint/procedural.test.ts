@@ -5,10 +5,10 @@ import { patches } from '../../kernels/patches.ts';
 import { fnv1a, proceduralCheckpoint, proceduralInput } from '../../src/checkpoint/procedural.ts';
 import { parseConfig } from '../../src/model/config.ts';
 import { sineCosinePositions } from '../../src/model/positions.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { nmse } from '../../src/verify/metrics.ts';
 import { closeDevice, type Drawn, type HostData } from '../../tensor/device.ts';
 import { widenBfloat16 } from '../../tensor/dtype.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 

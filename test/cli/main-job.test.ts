@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readPicture } from '../../src/input/read-picture.ts';
+import { readPicture } from '../../src/input/picture/read-picture.ts';
 
 const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as { name: string; text: string }[];
 const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text ?? '';

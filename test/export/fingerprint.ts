@@ -1,4 +1,4 @@
-import type { Fingerprint } from '../../src/verify/fingerprint.ts';
+import type { Fingerprint } from '../../src/verify/full-size/fingerprint.ts';
 
 /** The fingerprint of a tap from its definition in golden/EXPORT.md: plain sums in float64. */
 export function fingerprintOf(tap: string, shape: readonly number[], values: ArrayLike<number>): Fingerprint {

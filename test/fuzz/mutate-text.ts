@@ -1,4 +1,4 @@
-import { specialTokens } from '../../src/input/special-tokens.ts';
+import { specialTokens } from '../../src/input/text/special-tokens.ts';
 import type { Random } from './random.ts';
 
 /** A quarter of what is tokenised at once; what takes quadratic time takes minutes for it. */

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
-import { encodeBase64 } from '../../src/input/base64.ts';
-import { decodeDataUrl } from '../../src/input/data-url.ts';
-import { encodePng } from '../../src/input/draw.ts';
-import { decodePicture, type Picture } from '../../src/input/image.ts';
-import { openPicture } from '../../src/input/picture-source.ts';
+import { encodePng } from '../../src/input/boxes/draw.ts';
+import { encodeBase64 } from '../../src/input/picture/base64.ts';
+import { decodeDataUrl } from '../../src/input/picture/data-url.ts';
+import { decodePicture, type Picture } from '../../src/input/picture/image.ts';
+import { openPicture } from '../../src/input/picture/picture-source.ts';
 import { golden } from './files.ts';
 import { mutatePng } from './mutate-png.ts';
 import { mutateRiff } from './mutate-riff.ts';

@@ -1,11 +1,11 @@
-import { formatGrounding, parseGrounding, type Region } from '../../src/input/grounding.ts';
-import { decodePieces, formatPieces, isPlain, parsePieces } from '../../src/input/pieces.ts';
-import { chatPrompt, type Piece, type Prompt, type PromptImage, rawPrompt } from '../../src/input/prompt.ts';
-import { formatSample, parseSample } from '../../src/input/tasks.ts';
-import { createTextStream } from '../../src/input/text-stream.ts';
-import { createTokenizer, type Tokenizer } from '../../src/input/tokenizer.ts';
-import { parseTokenizerJson } from '../../src/input/tokenizer-json.ts';
-import { formatVocabulary, parseVocabulary } from '../../src/input/vocabulary.ts';
+import { formatGrounding, parseGrounding, type Region } from '../../src/input/boxes/grounding.ts';
+import { decodePieces, formatPieces, isPlain, parsePieces } from '../../src/input/prompt/pieces.ts';
+import { chatPrompt, type Piece, type Prompt, type PromptImage, rawPrompt } from '../../src/input/prompt/prompt.ts';
+import { formatSample, parseSample } from '../../src/input/prompt/tasks.ts';
+import { createTextStream } from '../../src/input/text/text-stream.ts';
+import { createTokenizer, type Tokenizer } from '../../src/input/text/tokenizer.ts';
+import { parseTokenizerJson } from '../../src/input/text/tokenizer-json.ts';
+import { formatVocabulary, parseVocabulary } from '../../src/input/text/vocabulary.ts';
 import { goldenText } from './files.ts';
 import { bytesTarget, jsonTarget, promise, same, type Target, textTarget } from './target.ts';
 

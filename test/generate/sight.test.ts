@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSight, type Sight } from '../../src/generate/sight.ts';
-import type { Picture } from '../../src/input/image.ts';
+import type { Picture } from '../../src/input/picture/image.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { createCaller } from '../../tensor/caller.ts';
 import { closeDevice, type Device, type HostData } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { free, read } from '../../tensor/tensor.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { createSight } from '../../src/generate/sight.ts';
 import { openSystem } from '../../src/generate/system.ts';
-import { readPicture } from '../../src/input/read-picture.ts';
+import { readPicture } from '../../src/input/picture/read-picture.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { createCaller } from '../../tensor/caller.ts';
 import { closeDevice, createDevice, finished } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { free } from '../../tensor/tensor.ts';
 
 test('a stage ends when the device has done it, not when everything is launched', async () => {

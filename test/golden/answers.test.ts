@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer } from '../../src/generate/answer.ts';
 import { openSystem, type System } from '../../src/generate/system.ts';
-import type { Piece, Turn } from '../../src/input/prompt.ts';
-import { readPicture } from '../../src/input/read-picture.ts';
+import { readPicture } from '../../src/input/picture/read-picture.ts';
+import type { Piece, Turn } from '../../src/input/prompt/prompt.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { DEVICES } from '../devices.ts';
 
 interface GoldenAnswer {

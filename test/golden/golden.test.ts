@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { compareGolden, type TapMeasurement } from '../../src/verify/golden.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { DEVICES } from '../devices.ts';
 import { CASES, openCase } from './cases.ts';
 

@@ -4,8 +4,8 @@ import { type FileSource, openFile } from '../../src/checkpoint/file-source.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';
 import { sineCosinePositions } from '../../src/model/positions.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { free, read, tensor } from '../../tensor/tensor.ts';
 
 const path = 'golden/preprocess/positions.safetensors';

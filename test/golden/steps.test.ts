@@ -10,10 +10,10 @@ import {
   loadModel,
   type Model,
 } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
 import { TOLERANCES } from '../../src/verify/tolerances.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 import { CASES, type OpenedCase, openCase } from './cases.ts';

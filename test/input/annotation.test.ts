@@ -8,10 +8,10 @@ import {
   palette,
   placeTags,
   type Tag,
-} from '../../src/input/annotation.ts';
-import { drawOutlines, drawRegions } from '../../src/input/draw.ts';
-import { loadFont } from '../../src/input/font.ts';
-import { parseGrounding, type Region } from '../../src/input/grounding.ts';
+} from '../../src/input/boxes/annotation.ts';
+import { drawOutlines, drawRegions } from '../../src/input/boxes/draw.ts';
+import { loadFont } from '../../src/input/boxes/font.ts';
+import { parseGrounding, type Region } from '../../src/input/boxes/grounding.ts';
 
 const font = await loadFont();
 

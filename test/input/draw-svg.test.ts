@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { colourOf, outlinesOf, placeTags } from '../../src/input/annotation.ts';
-import { escapeXml, regionsToSvg } from '../../src/input/draw-svg.ts';
-import { loadFont } from '../../src/input/font.ts';
-import type { Region } from '../../src/input/grounding.ts';
-import type { Picture } from '../../src/input/image.ts';
-import { printable } from '../../src/input/label.ts';
-import { openPicture } from '../../src/input/picture-source.ts';
+import { colourOf, outlinesOf, placeTags } from '../../src/input/boxes/annotation.ts';
+import { escapeXml, regionsToSvg } from '../../src/input/boxes/draw-svg.ts';
+import { loadFont } from '../../src/input/boxes/font.ts';
+import type { Region } from '../../src/input/boxes/grounding.ts';
+import { printable } from '../../src/input/boxes/label.ts';
+import type { Picture } from '../../src/input/picture/image.ts';
+import { openPicture } from '../../src/input/picture/picture-source.ts';
 
 const picture: Picture = {
   width: 120,

@@ -9,7 +9,7 @@ import {
   type Shape,
   shapeFromPixels,
   shapeToPixels,
-} from '../../src/input/grounding.ts';
+} from '../../src/input/boxes/grounding.ts';
 import { hostileTexts, visitedCharacters } from './visited.ts';
 
 const coordinate = fc.nat(999);

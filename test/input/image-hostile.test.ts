@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/error.ts';
-import { decodePicture } from '../../src/input/image.ts';
+import { decodePicture } from '../../src/input/picture/image.ts';
 import { goldenBytes, pictureBytes } from './image-golden.ts';
 
 const limits = { pixels: 1e6, side: 1e5 };

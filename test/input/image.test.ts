@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/error.ts';
-import { decodePicture } from '../../src/input/image.ts';
-import { readPicture } from '../../src/input/read-picture.ts';
+import { decodePicture } from '../../src/input/picture/image.ts';
+import { readPicture } from '../../src/input/picture/read-picture.ts';
 import { goldenBytes, pictureBytes, pictures, rarer, rarerBytes } from './image-golden.ts';
 
 /** All kinds are exact: JPEG goes through libjpeg itself (its integer IDCT and its smooth upsampling), as in PIL. */

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { deflateSync, inflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Contour, loadFont, parseFont } from '../../src/input/font.ts';
-import type { Picture } from '../../src/input/image.ts';
-import { moved, printable, writeLine } from '../../src/input/label.ts';
-import { fillContours } from '../../src/input/raster.ts';
+import { type Contour, loadFont, parseFont } from '../../src/input/boxes/font.ts';
+import { moved, printable, writeLine } from '../../src/input/boxes/label.ts';
+import { fillContours } from '../../src/input/boxes/raster.ts';
+import type { Picture } from '../../src/input/picture/image.ts';
 
 const font = await loadFont();
 
@@ -72,7 +72,7 @@ describe('the font', () => {
   });
 
   test('refuses a file that is cut', async () => {
-    const bytes = new Uint8Array(readFileSync(new URL('../../src/input/label-font/glyphs.bin', import.meta.url)));
+    const bytes = new Uint8Array(readFileSync(new URL('../../src/input/boxes/label-font/glyphs.bin', import.meta.url)));
     await expect(parseFont(bytes.slice(0, 1000))).rejects.toThrow();
     const cut = new Uint8Array(deflateSync(inflateSync(bytes).subarray(0, 100_000)));
     await expect(parseFont(cut)).rejects.toThrow('cut');

@@ -4,14 +4,19 @@ import { join, relative } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { ImageError } from '../../src/error.ts';
-import { encodePng } from '../../src/input/draw.ts';
-import { openPicture, openPictures, type PictureOptions, type PictureSource } from '../../src/input/picture-source.ts';
-import { pixels, resize } from '../../src/input/resize.ts';
+import { encodePng } from '../../src/input/boxes/draw.ts';
+import {
+  openPicture,
+  openPictures,
+  type PictureOptions,
+  type PictureSource,
+} from '../../src/input/picture/picture-source.ts';
+import { pixels, resize } from '../../src/input/picture/resize.ts';
 import { goldenBytes, pictureBytes, pictures } from './image-golden.ts';
 
 const files = vi.hoisted(() => ({ opened: [] as string[] }));
-vi.mock('../../src/input/read-picture.ts', async (load) => {
-  const original = await load<typeof import('../../src/input/read-picture.ts')>();
+vi.mock('../../src/input/picture/read-picture.ts', async (load) => {
+  const original = await load<typeof import('../../src/input/picture/read-picture.ts')>();
   return {
     ...original,
     readPictureFile: (path: string) => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TextError } from '../../src/error.ts';
-import type { Region, Shape } from '../../src/input/grounding.ts';
-import { countPictures, decodePieces, formatPieces, isPlain, parsePieces } from '../../src/input/pieces.ts';
-import { chatPrompt, type Piece, rawPrompt } from '../../src/input/prompt.ts';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
+import type { Region, Shape } from '../../src/input/boxes/grounding.ts';
+import { countPictures, decodePieces, formatPieces, isPlain, parsePieces } from '../../src/input/prompt/pieces.ts';
+import { chatPrompt, type Piece, rawPrompt } from '../../src/input/prompt/prompt.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import { hostileTexts, visitedCharacters } from './visited.ts';
 import { readText } from './vocabularies.ts';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TextError } from '../../src/error.ts';
-import { formatGrounding, type Region } from '../../src/input/grounding.ts';
-import { chatPrompt, chatStops, type Piece, rawPrompt, rawStops, type Turn } from '../../src/input/prompt.ts';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
+import { formatGrounding, type Region } from '../../src/input/boxes/grounding.ts';
+import { chatPrompt, chatStops, type Piece, rawPrompt, rawStops, type Turn } from '../../src/input/prompt/prompt.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import { readText, realVocabulary } from './vocabularies.ts';
 
 const tiny = createTokenizer(readText('golden/tiny/qwen.tiktoken'), 'qwen.tiktoken', 16);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Picture } from '../../src/input/image.ts';
-import { pixels, resize } from '../../src/input/resize.ts';
+import type { Picture } from '../../src/input/picture/image.ts';
+import { pixels, resize } from '../../src/input/picture/resize.ts';
 import { goldenBytes, pictures } from './image-golden.ts';
 
 describe('equals PIL and torchvision, byte by byte and bit by bit', () => {

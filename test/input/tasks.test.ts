@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TextError } from '../../src/error.ts';
-import type { Box, Quad, Region, Shape } from '../../src/input/grounding.ts';
-import { isPlain } from '../../src/input/pieces.ts';
-import type { Piece } from '../../src/input/prompt.ts';
+import type { Box, Quad, Region, Shape } from '../../src/input/boxes/grounding.ts';
+import { isPlain } from '../../src/input/prompt/pieces.ts';
+import type { Piece } from '../../src/input/prompt/prompt.ts';
 import {
   encodeSample,
   evaluationFormats,
@@ -13,8 +13,8 @@ import {
   type Sample,
   type Task,
   taskFormats,
-} from '../../src/input/tasks.ts';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
+} from '../../src/input/prompt/tasks.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import { hostileTexts, visitedCharacters } from './visited.ts';
 import { readText } from './vocabularies.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bytesOf, createTextStream, type TextStreamOptions } from '../../src/input/text-stream.ts';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
+import { bytesOf, createTextStream, type TextStreamOptions } from '../../src/input/text/text-stream.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import { smallVocabulary } from './vocabularies.ts';
 
 // Tokens that begin and end inside characters: the last bytes of 图, the first two of 猫, the first three of 😀.

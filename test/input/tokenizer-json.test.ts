@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runTokenizer } from '../../src/cli/tokenizer.ts';
 import { InputError, TextError } from '../../src/error.ts';
-import { parseTokenizerJson } from '../../src/input/tokenizer-json.ts';
-import { formatVocabulary, parseVocabulary, publishedVocabulary } from '../../src/input/vocabulary.ts';
+import { parseTokenizerJson } from '../../src/input/text/tokenizer-json.ts';
+import { formatVocabulary, parseVocabulary, publishedVocabulary } from '../../src/input/text/vocabulary.ts';
 import { realVocabulary, smallVocabulary } from './vocabularies.ts';
 
 /** The bytes in the alphabet of GPT-2, in the order of the published ranks: printable ones as themselves, then the rest. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TextError } from '../../src/error.ts';
-import { mergeByRank } from '../../src/input/bpe.ts';
-import { splitAtSpecialTokens } from '../../src/input/special-tokens.ts';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
-import { parseVocabulary } from '../../src/input/vocabulary.ts';
+import { mergeByRank } from '../../src/input/text/bpe.ts';
+import { splitAtSpecialTokens } from '../../src/input/text/special-tokens.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
+import { parseVocabulary } from '../../src/input/text/vocabulary.ts';
 import { readText, realVocabulary, smallVocabulary } from './vocabularies.ts';
 
 const tokenizer = createTokenizer(realVocabulary(), 'qwen.tiktoken');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseTokenizerJson } from '../../src/input/tokenizer-json.ts';
-import { formatVocabulary } from '../../src/input/vocabulary.ts';
+import { parseTokenizerJson } from '../../src/input/text/tokenizer-json.ts';
+import { formatVocabulary } from '../../src/input/text/vocabulary.ts';
 
 /** A file of this project as text. */
 export const readText = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

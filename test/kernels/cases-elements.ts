@@ -4,9 +4,9 @@ import { gelu } from '../../kernels/gelu.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
 import { resizeGrid } from '../../kernels/resize-grid.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
-import { memoryRoof, multiplyAddRoof } from '../../kernels/roof.ts';
 import { divide, scaleRows } from '../../kernels/scale.ts';
 import { siluGate } from '../../kernels/silu-gate.ts';
+import { memoryRoof, multiplyAddRoof } from '../../src/profile/roof-kernels.ts';
 import { between, type Case, draw, exactly, type Given, given, size, small, sum } from './case.ts';
 
 const addCase: Case = {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { argmax } from '../../kernels/argmax.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 

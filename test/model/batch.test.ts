@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCache, decode, freeCache, freeModel, loadModel, logits, type Model } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device, type HostData } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read } from '../../tensor/tensor.ts';
 import { DEVICES } from '../devices.ts';

@@ -12,8 +12,8 @@ import {
   type Model,
 } from '../../src/model/qwen-vl.ts';
 import { rotaryRows, rotaryTable } from '../../src/model/rotary-table.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device, type HostData } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { withListener } from '../../tensor/tap.ts';
 import { read, tensor } from '../../tensor/tensor.ts';

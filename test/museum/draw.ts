@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MODES, type Mode } from '../../src/verify/compare.ts';
-import type { Verdict } from '../../src/verify/report.ts';
+import type { Verdict } from '../../src/verify/report/report.ts';
 import { type GoldenName, goldenOf } from './fault.ts';
 import { examineIn, FAULTS, openMuseum } from './museum.ts';
 import { draw } from './picture.ts';

@@ -1,5 +1,5 @@
-import type { Picture } from '../../src/input/image.ts';
-import type { PictureWay } from '../../src/verify/picture-golden.ts';
+import type { Picture } from '../../src/input/picture/image.ts';
+import type { PictureWay } from '../../src/verify/inputs/picture-golden.ts';
 import type { PictureFault } from './input-fault.ts';
 import { pixelsBy, type Recipe, RIGHT, resizeBy } from './wrong-resize.ts';
 

@@ -1,8 +1,8 @@
-import { mergeByRank } from '../../src/input/bpe.ts';
-import { splitAtSpecialTokens } from '../../src/input/special-tokens.ts';
-import type { Tokenizer } from '../../src/input/tokenizer.ts';
-import type { Vocabulary } from '../../src/input/vocabulary.ts';
-import type { Conversation } from '../../src/verify/prompt-golden.ts';
+import { mergeByRank } from '../../src/input/text/bpe.ts';
+import { splitAtSpecialTokens } from '../../src/input/text/special-tokens.ts';
+import type { Tokenizer } from '../../src/input/text/tokenizer.ts';
+import type { Vocabulary } from '../../src/input/text/vocabulary.ts';
+import type { Conversation } from '../../src/verify/inputs/prompt-golden.ts';
 import type { PromptFault } from './input-fault.ts';
 
 /** What a fault is planted in. */

@@ -1,5 +1,5 @@
-import type { PictureWay } from '../../src/verify/picture-golden.ts';
-import type { PromptWay } from '../../src/verify/prompt-golden.ts';
+import type { PictureWay } from '../../src/verify/inputs/picture-golden.ts';
+import type { PromptWay } from '../../src/verify/inputs/prompt-golden.ts';
 
 /** An exhibit on the way from a file or a text to what the model is fed. */
 export interface InputFault<Way> {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
-import { parseVocabulary } from '../../src/input/vocabulary.ts';
-import { firstOff } from '../../src/verify/input-report.ts';
-import { PICTURE_WAY, verifyPictures } from '../../src/verify/picture-golden.ts';
-import { promptWay, verifyPrompts } from '../../src/verify/prompt-golden.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
+import { parseVocabulary } from '../../src/input/text/vocabulary.ts';
+import { firstOff } from '../../src/verify/inputs/input-report.ts';
+import { PICTURE_WAY, verifyPictures } from '../../src/verify/inputs/picture-golden.ts';
+import { promptWay, verifyPrompts } from '../../src/verify/inputs/prompt-golden.ts';
 import { realVocabulary } from '../input/vocabularies.ts';
 import { byRecipe, FILE_FAULTS } from './faults-files.ts';
 import { promptFaults } from './faults-prompts.ts';

@@ -1,5 +1,5 @@
 import type { Mode, TapMeasurement } from '../../src/verify/compare.ts';
-import { judgeRun, type Verdict } from '../../src/verify/report.ts';
+import { judgeRun, type Verdict } from '../../src/verify/report/report.ts';
 import type { Driver } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { CASES, openCase } from '../golden/cases.ts';

@@ -1,8 +1,8 @@
+import { html, type Markup } from '../../src/markup.ts';
 import type { TapMeasurement } from '../../src/verify/compare.ts';
 import type { Divergence } from '../../src/verify/divergence.ts';
-import { html, type Markup } from '../../src/verify/markup.ts';
 import { placeOf } from '../../src/verify/place.ts';
-import { scientific } from '../../src/verify/tree.ts';
+import { scientific } from '../../src/verify/report/tree.ts';
 
 /** What a picture shows, each in the order of the computation. */
 export interface Drawn {

@@ -1,10 +1,10 @@
 import { add } from '../../kernels/add.ts';
 import { linear } from '../../kernels/linear.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { clockFor, type DeviceTimes, type GpuClock } from '../../src/profile/device-clock.ts';
 import { watch } from '../../src/profile/watch.ts';
 import { closeDevice, type Device, type Launch } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 

@@ -3,12 +3,12 @@ import { checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { parseConfig } from '../../src/model/config.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
+import { type DeviceName, openDevice } from '../../src/open-device.ts';
 import { clockFor } from '../../src/profile/device-clock.ts';
 import { profilePage } from '../../src/profile/html.ts';
 import { profile } from '../../src/profile/profile.ts';
 import { traceEvents } from '../../src/profile/trace-events.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { type DeviceName, openDevice } from '../../tensor/open.ts';
 import { context } from './sample.ts';
 
 export interface ProfiledInPage {

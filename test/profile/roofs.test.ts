@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { openDevice } from '../../src/open-device.ts';
 import { machine, watchOthers } from '../../src/profile/machine.ts';
 import { roofsOf } from '../../src/profile/roof-cache.ts';
 import { measureRoofs, type Roofs } from '../../src/profile/roofs.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 
 let folder: string;
 let device: Device;

@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
-import { createHeap } from '../../kernels/simd/device/heap.ts';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, freeModel, loadModel, logits } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import { DeviceError } from '../../tensor/error.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
+import { createHeap } from '../../tensor/simd/heap.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 import { CASES, openCase } from '../golden/cases.ts';
 

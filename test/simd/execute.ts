@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { type Code, func } from '../../kernels/simd/wasm/code.ts';
-import { f32, i32, v128 } from '../../kernels/simd/wasm/instructions.ts';
-import { assemble } from '../../kernels/simd/wasm/module.ts';
-import type { Value } from '../../kernels/simd/wasm/values.ts';
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { f32, i32, v128 } from '../../tensor/wasm/instructions.ts';
+import { assemble } from '../../tensor/wasm/module.ts';
+import type { Value } from '../../tensor/wasm/values.ts';
 
 /** Runs a function body over a memory that holds these bytes, and returns the memory. */
 export function execute(body: (code: Code) => void, given: ArrayLike<number> = [], relaxed = false): DataView {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { emitErf } from '../../kernels/simd/erf.ts';
 import { emitExp } from '../../kernels/simd/exp.ts';
 import { forLanes } from '../../kernels/simd/lanes.ts';
-import { type Code, func } from '../../kernels/simd/wasm/code.ts';
-import { assemble } from '../../kernels/simd/wasm/module.ts';
-import type { Local } from '../../kernels/simd/wasm/values.ts';
+import { type Code, func } from '../../tensor/wasm/code.ts';
+import { assemble } from '../../tensor/wasm/module.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { erf } from './erf.ts';
 
 /** Computes a vectorised function of float32. */

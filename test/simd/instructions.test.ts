@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Code } from '../../kernels/simd/wasm/code.ts';
-import * as table from '../../kernels/simd/wasm/instructions.ts';
-import type { Value } from '../../kernels/simd/wasm/values.ts';
+import type { Code } from '../../tensor/wasm/code.ts';
+import * as table from '../../tensor/wasm/instructions.ts';
+import type { Value } from '../../tensor/wasm/values.ts';
 import { execute, float, integer, lanes, RESULT } from './execute.ts';
 
 const { f32, f32x4, i16x8, i32, i32x4, i8x16, memory, select, v128 } = table;

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
-import { simd } from '../../kernels/simd/device/driver.ts';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, encodeImages, freeModel, loadModel, logits } from '../../src/model/qwen-vl.ts';
 import { closeDevice, createDevice, type HostData } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { scope } from '../../tensor/scope.ts';
+import { simd } from '../../tensor/simd/driver.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 

@@ -3,9 +3,9 @@ import { append } from '../../kernels/simd/append.ts';
 import { embedding } from '../../kernels/simd/embedding.ts';
 import { compileKernels, instantiateKernels, KERNELS } from '../../kernels/simd/kernels.ts';
 import { rotary } from '../../kernels/simd/rotary.ts';
-import { func } from '../../kernels/simd/wasm/code.ts';
 import { widenRange } from '../../kernels/simd/widen.ts';
 import { widenBfloat16 } from '../../tensor/dtype.ts';
+import { func } from '../../tensor/wasm/code.ts';
 import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
 

@@ -5,10 +5,10 @@
  */
 import { pack } from '../../kernels/simd/pack.ts';
 import { product } from '../../kernels/simd/product.ts';
-import { func } from '../../kernels/simd/wasm/code.ts';
-import { features } from '../../kernels/simd/wasm/features.ts';
-import { f32x4, v128 } from '../../kernels/simd/wasm/instructions.ts';
-import { assemble } from '../../kernels/simd/wasm/module.ts';
+import { func } from '../../tensor/wasm/code.ts';
+import { features } from '../../tensor/wasm/features.ts';
+import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
+import { assemble } from '../../tensor/wasm/module.ts';
 import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
 

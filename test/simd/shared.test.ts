@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { columns } from '../../kernels/columns.ts';
-import { simd } from '../../kernels/simd/device/driver.ts';
-import { TWINS } from '../../kernels/simd/device/twins.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, createDevice, type Device, type HostData } from '../../tensor/device.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import { UseAfterFreeError } from '../../tensor/error.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
+import { simd } from '../../tensor/simd/driver.ts';
+import { TWINS } from '../../tensor/simd/twins.ts';
 import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { draw } from '../kernels/case.ts';
 import { launchUse, operations, type Use, usesOf } from './uses.ts';

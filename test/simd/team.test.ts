@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LAYOUT } from '../../kernels/simd/device/commands.ts';
-import { createTeam, type TeamOptions } from '../../kernels/simd/device/team.ts';
-import { type StartedWorker, startWorker } from '../../kernels/simd/device/worker.ts';
 import { compileKernels, KERNELS } from '../../kernels/simd/kernels.ts';
 import { DeviceError } from '../../tensor/error.ts';
+import { LAYOUT } from '../../tensor/simd/commands.ts';
+import { createTeam, type TeamOptions } from '../../tensor/simd/team.ts';
+import { type StartedWorker, startWorker } from '../../tensor/simd/worker.ts';
 
 const PAGE = 65_536;
 const names = KERNELS.map(({ name }) => name);

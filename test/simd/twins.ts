@@ -33,10 +33,10 @@ import { softmax, softmaxGradient } from '../../kernels/simd/softmax.ts';
 import { splice } from '../../kernels/simd/splice.ts';
 import { sum } from '../../kernels/simd/sum.ts';
 import { sumRows } from '../../kernels/simd/sum-rows.ts';
-import type { Func, Parameters } from '../../kernels/simd/wasm/code.ts';
 import { PANEL } from '../../kernels/simd/weights.ts';
 import { zeros } from '../../kernels/simd/zeros.ts';
 import type { Sizes } from '../../tensor/signature.ts';
+import type { Func, Parameters } from '../../tensor/wasm/code.ts';
 import type { OpName } from '../tolerances.ts';
 import type { Guarded } from './guarded.ts';
 

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { func } from '../../kernels/simd/wasm/code.ts';
-import { float32, float64, signed, unsigned } from '../../kernels/simd/wasm/encoding.ts';
-import { i32 } from '../../kernels/simd/wasm/instructions.ts';
-import { assemble } from '../../kernels/simd/wasm/module.ts';
+import { func } from '../../tensor/wasm/code.ts';
+import { float32, float64, signed, unsigned } from '../../tensor/wasm/encoding.ts';
+import { i32 } from '../../tensor/wasm/instructions.ts';
+import { assemble } from '../../tensor/wasm/module.ts';
 import { execute, RESULT } from './execute.ts';
 
 describe('code', () => {

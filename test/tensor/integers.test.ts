@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { argmax } from '../../kernels/argmax.ts';
 import { embedding } from '../../kernels/embedding.ts';
 import { splice } from '../../kernels/splice.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { DeviceError, ShapeError } from '../../tensor/error.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 
 const LIMIT = 2 ** 24;

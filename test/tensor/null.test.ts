@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { scope } from '../../tensor/scope.ts';
 import { read, tensor } from '../../tensor/tensor.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import { conversationSequence, IGNORED, type Message, taskSequence } from '../../src/train/mask.ts';
 import { realVocabulary } from '../input/vocabularies.ts';
 

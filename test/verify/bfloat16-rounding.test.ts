@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearestBfloat16 } from '../../src/verify/bfloat16-rules.ts';
+import { nearestBfloat16 } from '../../src/verify/bfloat16/bfloat16-rules.ts';
 
 describe('rounding', () => {
   /** By definition, in exact integers: of the two neighbours the nearer, of equally near ones the even. */

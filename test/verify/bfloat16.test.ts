@@ -22,8 +22,8 @@ import { type DecoderBlockWeights, decoderBlock } from '../../src/model/decoder.
 import { positionsOn } from '../../src/model/patch-embedding.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { type VisionBlockWeights, visionBlock } from '../../src/model/vision.ts';
-import { bfloat16Oracle } from '../../src/verify/bfloat16.ts';
-import { nearestBfloat16 } from '../../src/verify/bfloat16-rules.ts';
+import { bfloat16Oracle } from '../../src/verify/bfloat16/bfloat16.ts';
+import { nearestBfloat16 } from '../../src/verify/bfloat16/bfloat16-rules.ts';
 import { capture } from '../../src/verify/capture.ts';
 import { nmse } from '../../src/verify/metrics.ts';
 import { closeDevice, createDevice, type Device, type Driver, type HostData } from '../../tensor/device.ts';

@@ -7,15 +7,20 @@ import { proceduralCheckpoint, proceduralInput } from '../../src/checkpoint/proc
 import { CheckpointError } from '../../src/error.ts';
 import { type Config, parseConfig } from '../../src/model/config.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { capture } from '../../src/verify/capture.ts';
-import { type Fingerprint, fingerprintTap, parseFingerprints, statistics } from '../../src/verify/fingerprint.ts';
-import { type Progress, runStages } from '../../src/verify/full-size.ts';
-import { openFullSize } from '../../src/verify/full-size-case.ts';
+import {
+  type Fingerprint,
+  fingerprintTap,
+  parseFingerprints,
+  statistics,
+} from '../../src/verify/full-size/fingerprint.ts';
+import { type Progress, runStages } from '../../src/verify/full-size/full-size.ts';
+import { openFullSize } from '../../src/verify/full-size/full-size-case.ts';
+import { loadProgress, saveProgress } from '../../src/verify/full-size/saved-progress.ts';
+import { passStages } from '../../src/verify/full-size/stages.ts';
 import { nmse } from '../../src/verify/metrics.ts';
-import { loadProgress, saveProgress } from '../../src/verify/saved-progress.ts';
-import { passStages } from '../../src/verify/stages.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { read } from '../../tensor/tensor.ts';
 
 const everything = () => true;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { page } from '../../src/verify/html.ts';
-import { judgeRun, type Run } from '../../src/verify/report.ts';
+import { page } from '../../src/verify/report/html.ts';
+import { judgeRun, type Run } from '../../src/verify/report/report.ts';
 import { FLAGS, findChromium } from '../browser/chromium.ts';
 import { reportOf, soundRun, tapOf } from './measured.ts';
 

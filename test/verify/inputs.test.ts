@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runVerify } from '../../src/cli/verify.ts';
 import { CheckpointError } from '../../src/error.ts';
-import { createTokenizer } from '../../src/input/tokenizer.ts';
-import { comparePixels } from '../../src/verify/picture-difference.ts';
-import { verifyPictures } from '../../src/verify/picture-golden.ts';
-import { isPromptGolden, promptWay, verifyPrompts } from '../../src/verify/prompt-golden.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
+import { comparePixels } from '../../src/verify/inputs/picture-difference.ts';
+import { verifyPictures } from '../../src/verify/inputs/picture-golden.ts';
+import { isPromptGolden, promptWay, verifyPrompts } from '../../src/verify/inputs/prompt-golden.ts';
 import { readText, smallVocabulary } from '../input/vocabularies.ts';
 import { golden, qvlHere } from './qvl.ts';
 

@@ -1,6 +1,6 @@
 import type { TapMeasurement } from '../../src/verify/compare.ts';
 import { measure } from '../../src/verify/metrics.ts';
-import { type Report, type Run, SCHEMA, SCHEMA_VERSION } from '../../src/verify/report.ts';
+import { type Report, type Run, SCHEMA, SCHEMA_VERSION } from '../../src/verify/report/report.ts';
 import { measureScores } from '../../src/verify/scores.ts';
 
 /** A tap measured on a handful of numbers. */

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError, InputError } from '../../src/error.ts';
+import { DEVICE_NAMES } from '../../src/open-device.ts';
 import type { TapMeasurement } from '../../src/verify/compare.ts';
 import { findGoldens } from '../../src/verify/open.ts';
-import { readReport, readTolerances } from '../../src/verify/read-report.ts';
-import { exitCodeOf, judgeRun, type Run, writeReport } from '../../src/verify/report.ts';
+import { readReport, readTolerances } from '../../src/verify/report/read-report.ts';
+import { exitCodeOf, judgeRun, type Run, writeReport } from '../../src/verify/report/report.ts';
+import { findings } from '../../src/verify/report/tree.ts';
 import { runGolden } from '../../src/verify/run.ts';
 import { budgets, TOLERANCES } from '../../src/verify/tolerances.ts';
-import { findings } from '../../src/verify/tree.ts';
 import { createDevice } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { nullDriver } from '../../tensor/null.ts';
-import { DEVICE_NAMES } from '../../tensor/open.ts';
 import { reportOf, soundRun, tapOf } from './measured.ts';
 
 const brokenRun: Run = { ...soundRun, free: [tapOf('transformer.h.0', [Number.NaN, 2], [1, 2])], forced: [] };

@@ -6,12 +6,12 @@ import { openSafetensors, writeSafetensors } from '../../src/checkpoint/safetens
 import type { HostTensor } from '../../src/checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../../src/error.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { compareTraces } from '../../src/verify/compare-traces.ts';
 import { compareGolden, openGolden } from '../../src/verify/golden.ts';
 import { recordTrace } from '../../src/verify/trace.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import type { FileType } from '../../tensor/dtype.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 
 const open = (bytes: Uint8Array, name = 'trace') => openSafetensors(memorySource(bytes, name));

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { TapMeasurement } from '../../src/verify/compare.ts';
-import type { Fingerprint } from '../../src/verify/fingerprint.ts';
+import type { Fingerprint } from '../../src/verify/full-size/fingerprint.ts';
+import { readFingerprints } from '../../src/verify/full-size/stored-fingerprints.ts';
 import { openGolden } from '../../src/verify/golden.ts';
 import { measure } from '../../src/verify/metrics.ts';
-import { readFingerprints } from '../../src/verify/stored-fingerprints.ts';
 import { budgets } from '../../src/verify/tolerances.ts';
 import { fingerprintOf } from '../export/fingerprint.ts';
 

@@ -2,13 +2,13 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { embedding } from '../../kernels/embedding.ts';
 import { answer } from '../../src/generate/answer.ts';
 import { openSystem } from '../../src/generate/system.ts';
-import { readPicture } from '../../src/input/read-picture.ts';
+import { readPicture } from '../../src/input/picture/read-picture.ts';
 import * as placed from '../../src/model/placed-images.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { compareGolden, MODES } from '../../src/verify/compare.ts';
-import { judgeRun } from '../../src/verify/report.ts';
+import { judgeRun } from '../../src/verify/report/report.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { openDevice } from '../../tensor/open.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import { CASES, type OpenedCase, openCase } from '../golden/cases.ts';
 

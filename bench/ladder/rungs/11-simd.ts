@@ -1,7 +1,7 @@
 import { at, words } from '../../../kernels/simd/address.ts';
 import { forLanes, sumAcross } from '../../../kernels/simd/lanes.ts';
-import { func } from '../../../kernels/simd/wasm/code.ts';
-import { f32, f32x4, i32 } from '../../../kernels/simd/wasm/instructions.ts';
+import { func } from '../../../tensor/wasm/code.ts';
+import { f32, f32x4, i32 } from '../../../tensor/wasm/instructions.ts';
 import { createArena } from '../arena.ts';
 import type { Prepared, Problem, Rung } from '../rung.ts';
 

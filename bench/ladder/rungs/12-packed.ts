@@ -1,6 +1,6 @@
 import { at, WORD, words } from '../../../kernels/simd/address.ts';
-import { func } from '../../../kernels/simd/wasm/code.ts';
-import { f32x4, i32, v128 } from '../../../kernels/simd/wasm/instructions.ts';
+import { func } from '../../../tensor/wasm/code.ts';
+import { f32x4, i32, v128 } from '../../../tensor/wasm/instructions.ts';
 import { createArena } from '../arena.ts';
 import { panels } from '../panels.ts';
 import type { Prepared, Problem, Rung } from '../rung.ts';

@@ -1,8 +1,8 @@
 import { at, words } from '../../../kernels/simd/address.ts';
 import { emitGelu } from '../../../kernels/simd/gelu.ts';
 import { forLanes } from '../../../kernels/simd/lanes.ts';
-import { func } from '../../../kernels/simd/wasm/code.ts';
-import { f32x4 } from '../../../kernels/simd/wasm/instructions.ts';
+import { func } from '../../../tensor/wasm/code.ts';
+import { f32x4 } from '../../../tensor/wasm/instructions.ts';
 import { prepareProduct } from '../product.ts';
 import type { Rung } from '../rung.ts';
 

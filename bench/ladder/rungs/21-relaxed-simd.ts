@@ -13,7 +13,7 @@ export const rung: Rung = {
     'One instruction instead of two, rounded once. The roof rises by half; loads, widening and the ends of the tiles stay: 1.3 times. One row waits for memory as before.',
   predicted: { prefill: 1.3, decode: 1 },
   why: 'As predicted: less than the roof rises. A step of the tile is 8 multiply-adds now and no longer 16 operations, but its 6 loads, the sums of its addresses and its branch are what they were, and no longer hide behind the arithmetic: four fifths of the roof remain. The result is rounded once where it was rounded twice, so it is closer to the equation, and no longer the same bytes on every machine. Decode waits for memory as before.',
-  shows: [['kernels/simd/wasm/code.ts', 'multiplyAdd']],
+  shows: [['tensor/wasm/code.ts', 'multiplyAdd']],
   instructions: 'fused',
   threads: 'all',
   weightBytes: 2,
