@@ -1,4 +1,6 @@
 /** How a process ends, whoever listens to it and whatever stops it. */
+import { DeviceError } from '../../tensor/error.ts';
+import { InputError } from '../error.ts';
 import { red, say } from './terminal.ts';
 
 /** What ends a process, with its exit code: 128 and the signal's number. */
@@ -43,4 +45,19 @@ export const complain = (message: string): void =>
 export function leave(code: number): void {
   process.exitCode = code;
   process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+}
+
+/** How a command ends that failed: what is said in one line, and the exit code. */
+export function endOf(error: unknown): { message: string; code: 1 | 2 | 3 } {
+  const expected = known(error);
+  if (!expected) return { message: `unexpected: ${error}; please report it with the output of --debug`, code: 1 };
+  return { message: expected.message, code: expected instanceof DeviceError ? 3 : 2 };
+}
+
+/** The first typed error on the way from what surfaced to its cause. */
+function known(error: unknown): InputError | DeviceError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof InputError || at instanceof DeviceError) return at;
+  }
+  return undefined;
 }

@@ -62,7 +62,8 @@ export function requireSampling(sampling: Sampling, called: (name: keyof Samplin
  * (Holtzman et al. 2020, arXiv 1904.09751, section 3.1).
  *
  * A draw takes one random number and goes through the candidates from the likeliest on. Devices that agree on their
- * order, and on their probabilities to within 1e-6, so give the same tokens for a seed, but for about one draw in a million.
+ * order, and on their probabilities to within 1e-6, so give the same tokens for a seed, but for about one draw in a million,
+ * and where two scores at the last place of the top k are equal on one device and not on the other.
  *
  * @param prompt its tokens count as repetitions
  * @param stops ids that end an answer

@@ -56,7 +56,7 @@ test.each([
 
 describe('an option of another command', async () => {
   // What a command heeds is what its files, or those that it hands its options to, read.
-  const help = await readFile('src/cli/main.ts', 'utf8');
+  const help = await readFile('src/cli/commands.ts', 'utf8');
   const commands = [...help.matchAll(/^ {2}(\w+): run\w+,$/gm)].map(([, name]) => name);
 
   test('the table knows the commands, and every option has one', () => {

@@ -2,11 +2,37 @@ import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runCommand } from '../../src/cli/commands.ts';
+import { complain, endOf } from '../../src/cli/ending.ts';
 
 const QVL = resolve('src/cli/qvl.mjs');
 const PICTURE = resolve('golden/tiny/pictures/scene-1.png');
 let folder: string;
+
+/** What a command says and how it ends, in this process: all but what starting one adds. */
+async function run(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const said = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      said[name] += String(text);
+      return true;
+    }),
+  );
+  const here = process.cwd();
+  process.chdir(folder);
+  try {
+    await runCommand(words);
+    return { code: 0, ...said };
+  } catch (error) {
+    const { message, code } = endOf(error);
+    complain(message);
+    return { code, ...said };
+  } finally {
+    process.chdir(here);
+    for (const spy of spies) spy.mockRestore();
+  }
+}
 
 /** Runs the command as a user does, in a folder of its own. */
 function qvl(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -150,7 +176,7 @@ describe('bad input ends with one line and exit code 2', () => {
   test.each(CASES)('$what', async ({ words, says }) => {
     const before = await readdir(folder);
     const given = await words();
-    const { code, stdout, stderr } = await qvl(...given);
+    const { code, stdout, stderr } = await run(...given);
     const lines = stderr.trimEnd().split('\n');
     expect(lines.at(-1)).toMatch(/^qvl: /);
     expect(lines.at(-1)).toMatch(says);
@@ -161,7 +187,10 @@ describe('bad input ends with one line and exit code 2', () => {
     expect(made).toEqual([]);
   });
 
-  test('--debug adds the stack trace', async () => {
+  test('so it is in a process of its own; --debug adds the stack trace', async () => {
+    const plain = await qvl('ask', 'missing.png', 'What?');
+    expect(plain).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^qvl: .*\n$/) });
+
     const { code, stderr } = await qvl('ask', 'missing.png', 'What?', '--debug');
     expect(stderr).toMatch(/\n\s+at /);
     expect(code).toBe(2);
@@ -179,7 +208,7 @@ test('what a checkpoint asks for and is not done is said in one line, and the qu
     'generation_config.json',
     edited((json) => Object.assign(json, { num_beams: 4, bad_words_ids: [[431]] })),
   );
-  const { code, stdout, stderr } = await qvl('ask', PICTURE, 'What?', '--model', model, '--max-new-tokens', '1');
+  const { code, stdout, stderr } = await run('ask', PICTURE, 'What?', '--model', model, '--max-new-tokens', '1');
   const said = stderr.split('\n').filter((line) => line.includes('generation_config.json'));
   expect(said).toEqual([expect.stringContaining('without effect here: num_beams = 4, bad_words_ids')]);
   expect(stdout).not.toBe('');

@@ -1,0 +1,95 @@
+import { InputError } from '../error.ts';
+import { DEVICE_NAMES } from '../open-device.ts';
+import { quote } from '../quote.ts';
+import { readArguments, refuseOthers } from './arguments.ts';
+import { runAsk } from './ask.ts';
+import { runChat } from './chat.ts';
+import { runCompare } from './compare.ts';
+import { runDemo } from './demo.ts';
+import { runExplain } from './explain.ts';
+import { fuseMultiplyAdds } from './fused.ts';
+import { runInspect } from './inspect.ts';
+import type { Options } from './options.ts';
+import { checkOutputs } from './outputs.ts';
+import { runProfile } from './profile.ts';
+import { print } from './terminal.ts';
+import { runTokenizer } from './tokenizer.ts';
+import { runTrace } from './trace.ts';
+import { runVerify } from './verify.ts';
+
+const HELP = `qvl: Qwen-VL in TypeScript, from first principles
+
+  qvl                              the main job: three questions about two pictures, and what was checked
+  qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
+  qvl chat [PICTURE…]              talk about pictures; /help there tells more
+  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights; --taps: every activation
+  qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
+  qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
+  qvl verify [GOLDEN…]             compares every activation, picture and prompt with the original's (default: all, on all devices)
+  qvl trace PICTURE… "QUESTION"    records every activation in the safetensors file of -o (also: qvl trace GOLDEN)
+  qvl compare A B                  measures one such file against another, ours or not
+  qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
+  qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
+  qvl help
+
+  --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
+  --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else simd)
+                      verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
+  --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)
+  --memory GB         what the weights may take (default: 60 % of the machine's); a larger model is streamed from its files
+  --resident          ask, chat: the decoder has to stay in memory, or it is an error (default: it stays where it fits)
+  --max-new-tokens N, --min-new-tokens N   ask, chat: how long an answer may become, and must
+  --temperature X     ask, chat: 0: always the likeliest token; above, tokens are drawn
+  --top-p X, --top-k N, --seed N, --repetition-penalty X, --stop TEXT (several times)
+                      ask, chat: how they are drawn and where an answer ends (default: all as the checkpoint says)
+  --boxes FILE        ask: where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/); of
+                      several pictures on the latest
+  --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
+  --tap GLOB          verify, trace, compare: which activations (several times)
+  --mode free,forced,fused          verify: running free, every block from the original's input, as an answer runs (default: all)
+  --html FILE, --json FILE          verify, compare, profile: a page to look at; the measurements, for --judge
+  --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
+  --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
+  --resume FILE       verify at full size: keeps its progress there, and takes it up again
+  --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
+  -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
+  --debug             stack traces
+
+An option that a command would not heed is refused. Files are written whole or not at all, and never over what is read.
+With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
+Exit codes: 0 answered or passed, 1 too far from the original, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
+
+const COMMANDS: Record<string, (words: string[], options: Options) => Promise<void>> = {
+  demo: runDemo,
+  ask: runAsk,
+  chat: runChat,
+  inspect: runInspect,
+  tokenizer: runTokenizer,
+  verify: runVerify,
+  trace: runTrace,
+  profile: runProfile,
+  compare: runCompare,
+  explain: runExplain,
+  help: async () => help(),
+};
+
+const help = () => {
+  for (const line of HELP.split('\n')) print(line);
+};
+
+/**
+ * Carries out a command line.
+ *
+ * @param given what follows `qvl`
+ * @throws InputError, DeviceError for what `main.ts` says in one line
+ */
+export async function runCommand(given: string[]): Promise<void> {
+  const { command, words, options } = readArguments(given);
+  if (options.help) return help();
+  const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (!run) throw new InputError(quote(command), 'there is no such command', 'see "qvl help"');
+  refuseOthers(command, options);
+  await checkOutputs(words, options);
+  fuseMultiplyAdds();
+  await run(words, options);
+}
