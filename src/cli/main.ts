@@ -108,5 +108,5 @@ function fail(error: unknown): void {
 
 outliveListeners();
 endOnSignals();
-process.on('uncaughtException', fail); // and rejections that nobody waits for
+process.on('uncaughtException', fail); // and rejections that are not awaited
 main().catch(fail);

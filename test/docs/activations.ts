@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openConfig } from '../../src/checkpoint/folder.ts';
 import { createTokenizer } from '../../src/input/text/tokenizer.ts';
-import { parseConfig } from '../../src/model/config.ts';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
 import { listTaps, plainInputs, type TapInfo } from '../../src/verify/taps.ts';
 
@@ -20,7 +20,7 @@ interface Answer {
 
 /** ACTIVATIONS.md: one prompt in literal ids, and every activation of it, from the null device. */
 export async function activationsPage(): Promise<string> {
-  const [tiny, published] = [await configIn('tiny'), await configIn('published')];
+  const [tiny, published] = [await openConfig('golden/tiny'), await openConfig('golden/published')];
   const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as Answer[];
   const { prompt_ids: ids, query, pictures } = answers.find(({ name }) => name === GOLDEN)!;
   const words = ids.length - tiny.visual.n_queries;
@@ -52,11 +52,6 @@ than \`seq_length\`: \`attn.q_logn\`, the queries after log-n. A step of decodin
 | --- | --- | --- | --- | --- |
 ${rows(small, large).join('\n')}
 `;
-}
-
-async function configIn(folder: string): Promise<ReturnType<typeof parseConfig>> {
-  const path = `golden/${folder}/config.json`;
-  return parseConfig(JSON.parse(await readFile(path, 'utf8')), path);
 }
 
 /** With one step of decoding; and the prompt's own ids, of which the null device reads where the picture stands. */
