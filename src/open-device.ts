@@ -10,7 +10,7 @@ import { provideWebGpu } from '../tensor/webgpu-node.ts';
 export const DEVICE_NAMES = ['auto', 'simd', ...GPU_JS_MODES, 'null'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
 
-/** Threads by default: more than a few only cost memory at these sizes. */
+/** Threads when nobody says how many: more than a few only cost memory at these sizes. */
 const MOST_DEFAULT_THREADS = 4;
 
 /** The machine's cores, but few. */
@@ -57,7 +57,7 @@ export async function openDevice(
   throw new DeviceError(reasons.join('; '));
 }
 
-/** A device that `auto` has found must have room, and show that it computes. @throws DeviceError */
+/** Nobody asked for this device by name: it has to have room, and to show that it computes. @throws DeviceError */
 async function trusted(device: Device, largest: () => Promise<number>): Promise<Device> {
   try {
     const room = device.driver.largest ?? Number.POSITIVE_INFINITY;

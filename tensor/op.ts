@@ -36,8 +36,8 @@ export type Run = (
 export interface Op extends Differentiable {
   readonly signature: Signature;
   /**
-   * Checks what the host knows of the numbers that point into other inputs: a device does not, and takes what lies beyond a tensor
-   * for a part of it.
+   * Checks what the host knows of the numbers that point into other inputs: on a device nobody does, and what lies beyond a tensor
+   * is taken for a part of it.
    *
    * @throws RangeError naming the operation and the number
    */
@@ -88,7 +88,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
 
   const output = allocate(device, op.name, shape, op.signature.output.dtype);
   const block = path();
-  // What is not heard is neither priced nor timed.
+  // What nobody hears of is neither priced nor timed.
   const heard = onLaunch && describe(op, inputs, sizes, output, asked);
   if (heard) onLaunch(heard, output, inputs);
   const work = { op, inputs, sizes, shape, device, block };
@@ -121,7 +121,7 @@ function carryOut({ op, inputs, sizes, shape, device, block }: Work, onKernel?: 
   );
 }
 
-/** The same for one that is heard: notes for how long it ran, and its kernels if they are asked for. */
+/** The same for one that is heard: notes for how long it ran, and its kernels if somebody wants to know them. */
 function timed(launch: Launch, work: Work, start: number): unknown {
   const { op, inputs, sizes, device } = work;
   const { kernels } = launch;

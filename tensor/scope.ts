@@ -7,7 +7,7 @@ export function track(made: Tensor): void {
   scopes.at(-1)?.add(made);
 }
 
-/** A result that is not a promise: what was made while waiting would have no owner. */
+/** A result that is not a promise: what was made while waiting would be owned by nobody. */
 export type Synchronous<Result> = Result extends Promise<unknown> ? never : Result;
 
 /**
