@@ -15,18 +15,18 @@ import type { Tensor } from '../tensor/tensor.ts';
  * They are operations like any other: each makes a new tensor. What is left to 1 is a difference of float64, computed on the host.
  */
 
-/** The first of the three: the mean of gradients. */
+/** `m ← β₁·m + (1 − β₁)·f·g`: the mean of gradients, the first of the three. */
 export function firstMoment(m: Tensor, gradient: Tensor, factor: Tensor, beta: number): Tensor {
   return launch(firstMomentOp, [m, gradient, factor], { beta, rest: 1 - beta });
 }
 
-/** The second: the mean of their squares. */
+/** `v ← β₂·v + (1 − β₂)·(f·g)²`: the mean of their squares, the second. */
 export function secondMoment(v: Tensor, gradient: Tensor, factor: Tensor, beta: number): Tensor {
   return launch(secondMomentOp, [v, gradient, factor], { beta, rest: 1 - beta });
 }
 
 /**
- * The third: the weight itself.
+ * `w ← w·(1 − rate·decay) − rate · (m / (1 − β₁ˢ)) / (√(v / (1 − β₂ˢ)) + eps)`: the weight itself, the third.
  *
  * @param of.step s, counted from 1
  */
@@ -47,8 +47,8 @@ export function sumOfSquares(x: Tensor): Tensor {
 }
 
 /**
- * By how much gradients are multiplied so that their norm is at most `most` (Pascanu et al. 2012, arXiv 1211.5063, algorithm 1, with
- * PyTorch's 1e-6): `min(1, most / (√squares + 1e-6))`. `[1, 1]`
+ * `f = min(1, most / (√squares + 1e-6))`: what gradients are multiplied by so that their norm is at most `most` (Pascanu et al. 2012,
+ * arXiv 1211.5063, algorithm 1, with PyTorch's 1e-6). `[1, 1]`
  *
  * @param squares `[1, 1]`, the sum of the squares of all of them
  */

@@ -29,7 +29,7 @@ export function foldRows(x: Tensor, M: number): Tensor {
   return launch(foldRowsOp, [x], { M });
 }
 
-/** `y = a + b`, two tensors of the same shape, whatever it is: gradients from two sides. */
+/** `y = a + b`, two tensors of one shape, which may be any: gradients from two sides. */
 export function sum(a: Tensor, b: Tensor): Tensor {
   return launch(sumOp, [a, b]);
 }

@@ -8,8 +8,8 @@ import { requireSeen, seenBy } from './span.ts';
 
 /**
  * `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762, equation 1): `attentionScores`, `softmax`
- * and `attentionValues` in one, for whoever does not want to see what is between. A device may then go through the keys of a
- * few queries at a time and never write a matrix of queries × keys (Dao et al. 2022, arXiv 2205.14135).
+ * and `attentionValues` in one, where no listener hears what is between. A device may then go through the keys of a few queries
+ * at a time and never write a matrix of queries × keys (Dao et al. 2022, arXiv 2205.14135).
  *
  * ```
  * p = softmax(q·kᵀ / divisor)        ds = p ⊙ (dp − Σ p·dp),  dp = dy·vᵀ
@@ -34,8 +34,8 @@ export function attention(
 }
 
 /**
- * What flows back through `attention`. The probabilities are computed anew, so that nobody needs to have kept them (Dao 2023, arXiv
- * 2307.08691, section 3.1).
+ * `dq = ds·k / divisor`, `dk = dsᵀ·q / divisor`, `dv = pᵀ·dy`: what flows back through `attention`, with p and ds as there. The
+ * probabilities p are computed anew, so that the forward pass need not keep them (Dao 2023, arXiv 2307.08691, section 3.1).
  *
  * @param dy `[N, H·d]`
  * @returns `[N + 2·M, H·d]`: dq, below it dk, below it dv

@@ -29,7 +29,7 @@ export function columns(x: Tensor, { start, width, stride = width, groups = 1 }:
 }
 
 /**
- * The way back of `columns`: puts columns to where they were picked from.
+ * Puts columns to where `columns` picked them from, 0 in the others: what flows back through it.
  *
  * @param x `[N, groups·width]`
  * @param C columns of the result, 0 where none was picked

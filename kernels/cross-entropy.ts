@@ -17,7 +17,7 @@ export function crossEntropy(scores: Tensor, labels: Tensor): Tensor {
   return launch(crossEntropyOp, [scores, labels]);
 }
 
-/** What flows back to `crossEntropy`'s scores: see there. `[N, V]` */
+/** `dz[n, v] = (softmax(z[n])[v] − [v = label[n]]) · dy[n]`: what flows back to the scores of `crossEntropy`. `[N, V]` */
 export function crossEntropyGradient(scores: Tensor, labels: Tensor, dy: Tensor): Tensor {
   return launch(crossEntropyGradientOp, [scores, labels, dy]);
 }

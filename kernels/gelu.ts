@@ -17,7 +17,7 @@ export function gelu(x: Tensor): Tensor {
 }
 
 /**
- * What flows back through `gelu`. It reads its output y as well: `Φ(x) = y / x` need not be computed twice.
+ * `dx = dy · (y / x + x · φ(x))`: what flows back through `gelu`. It reads the output y, for `Φ(x) = y / x` need not be computed twice.
  *
  * @param x `[N, D]`
  * @param y `[N, D]`, gelu(x)

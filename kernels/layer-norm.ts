@@ -21,12 +21,12 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   return launch(layerNormOp, [x, weight, bias], { eps });
 }
 
-/** What flows back to `layerNorm`'s x: see there. `[N, D]` */
+/** `dx = (g − mean(g) − x̂ · mean(g · x̂)) / √(variance + eps)`: what flows back to x of `layerNorm`; g and x̂ as there. `[N, D]` */
 export function layerNormGradient(x: Tensor, weight: Tensor, dy: Tensor, eps: number): Tensor {
   return launch(layerNormGradientOp, [x, weight, dy], { eps });
 }
 
-/** The gradient of `layerNorm`'s weight: see there. `[D]` */
+/** `dweight = Σ dy · x̂` over the rows: the gradient of the weight of `layerNorm`; x̂ as there. `[D]` */
 export function layerNormWeightGradient(x: Tensor, dy: Tensor, eps: number): Tensor {
   return launch(layerNormWeightGradientOp, [x, dy], { eps });
 }

@@ -64,7 +64,7 @@ export function weightGradient(a: Tensor, b: Tensor, of: { start: number; R: num
 }
 
 /**
- * The sum of all rows, the gradient of a bias: in some places of the result, 0 in the others.
+ * `y = Σ x[n]` over the rows, the gradient of a bias: in some places of the result, 0 in the others.
  *
  * @param x `[N, M]`
  * @param of the first of the M places, and how many there are in all

@@ -21,7 +21,7 @@ export function resizeGrid(x: Tensor, from: number, to: number): Tensor {
 }
 
 /**
- * The transpose of `resizeGrid`: what flows back to the cells of the grid that was resized.
+ * `dx = (R ⊗ R)ᵀ · dy`, the transpose of `resizeGrid`: what flows back to the cells of the grid that was resized.
  *
  * @param dy `[to·to, D]`
  * @returns `[from·from, D]`

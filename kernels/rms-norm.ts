@@ -17,12 +17,12 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
   return launch(rmsNormOp, [x, weight], { eps });
 }
 
-/** What flows back to `rmsNorm`'s x: see there. `[N, D]` */
+/** `dx = r · (g − x · r² · mean(g · x))`: what flows back to x of `rmsNorm`; r and g as there. `[N, D]` */
 export function rmsNormGradient(x: Tensor, weight: Tensor, dy: Tensor, eps: number): Tensor {
   return launch(rmsNormGradientOp, [x, weight, dy], { eps });
 }
 
-/** The gradient of `rmsNorm`'s weight: see there. `[D]` */
+/** `dweight = Σ dy · x · r` over the rows: the gradient of the weight of `rmsNorm`; r as there. `[D]` */
 export function rmsNormWeightGradient(x: Tensor, dy: Tensor, eps: number): Tensor {
   return launch(rmsNormWeightGradientOp, [x, dy], { eps });
 }

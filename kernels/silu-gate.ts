@@ -16,7 +16,7 @@ export function siluGate(x: Tensor, gate: Tensor): Tensor {
   return launch(siluGateOp, [x, gate]);
 }
 
-/** What flows back to the gate of `siluGate`: see there. `[N, D]` */
+/** `dgate = dy · x · s · (1 + gate · (1 − s))`: what flows back to the gate of `siluGate`; s as there. `[N, D]` */
 export function siluGateGradient(x: Tensor, gate: Tensor, dy: Tensor): Tensor {
   return launch(siluGateGradientOp, [x, gate, dy]);
 }

@@ -20,7 +20,7 @@ export function softmax(x: Tensor, span: Tensor): Tensor {
 }
 
 /**
- * What flows back through `softmax`: `dx[j] = y[j] · (dy[j] − Σ y·dy)` over the keys that a row sees, 0 over the rest.
+ * `dx[j] = y[j] · (dy[j] − Σ y·dy)` over the keys that a row sees, 0 over the rest: what flows back through `softmax`.
  *
  * @param y `[H·N, C]` probabilities, head by head
  * @param dy `[H·N, C]`

@@ -4,7 +4,7 @@ import { parseSignature } from '../tensor/signature.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * Zeros, made where they are wanted: nothing is sent there.
+ * `y = 0`, made on the device: nothing is sent there.
  *
  * @returns `[N, D]`
  */

@@ -1,4 +1,4 @@
-/** What a file is by its first bytes, whatever its name says. */
+/** What a file is by its first bytes; its name is not asked. */
 export interface FileKind {
   /** Such as `a GGUF file`. */
   readonly what: string;

@@ -93,7 +93,7 @@ const print = (stream: NodeJS.WriteStream, part: string | Uint8Array): Promise<v
     stream.write(part, (error) => (error && !isGone(error) ? fail(error) : done()));
   });
 
-/** A pipe that nobody reads to its end is no error. */
+/** A pipe whose reader leaves before the end is no error. */
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE';
 
 async function pour(content: Content, take: (part: string | Uint8Array) => Promise<unknown>): Promise<void> {

@@ -29,7 +29,7 @@ export interface Drawn {
 
 /**
  * A driver allocates, runs, reads and frees; it contains no mathematics. Its methods are called one at a time, in order.
- * A storage is whatever the driver keeps for one tensor; nobody else looks inside.
+ * A storage is what the driver keeps for one tensor; only the driver looks inside.
  */
 export interface Driver {
   /** The mode that was asked for, such as `webasm`. */
@@ -84,7 +84,7 @@ export interface Launch {
   /** When it began to run, and how long that took: to record it alone, on a driver that does so and where `kernels` is not wanted. */
   start: number | undefined;
   milliseconds: number | undefined;
-  /** Whoever wants to know the kernels that it ran puts an empty list here when it is launched. */
+  /** The kernels that it ran, if `onLaunch` puts an empty list here. */
   kernels: { readonly name: string; readonly start: number; readonly milliseconds: number }[] | undefined;
 }
 
@@ -138,8 +138,8 @@ export async function finished({ queue, driver }: Device): Promise<void> {
 }
 
 /**
- * Gives up what has not started, waits for what has, and releases everything the driver holds. Whoever waits for a result gets
- * a DeviceError, now or at the next launch.
+ * Gives up what has not started, waits for what has, and releases everything the driver holds. A caller that waits for a
+ * result gets a DeviceError, now or at the next launch.
  */
 export async function closeDevice(device: Device): Promise<void> {
   if (device.closed) return;

@@ -1,7 +1,7 @@
 import type { Driver } from './device.ts';
 import { DeviceError } from './error.ts';
 
-/** Shapes, operations, bytes and peak memory without any data: prices a model whose weights nobody has. */
+/** Shapes, operations, bytes and peak memory without any data: prices a model without its weights. */
 export const nullDriver: Driver = {
   name: 'null',
   description: 'shapes only',

@@ -11,13 +11,13 @@ export interface Job {
 /** The in-order queue of a device: load, dispatch, read and free all pass through it, on synchronous devices too. */
 export interface Queue {
   push(job: Job): void;
-  /** What is pushed while `work` runs belongs to `owner`. Only for synchronous work: nobody else may push in the middle of it. */
+  /** What is pushed while `work` runs belongs to `owner`. Only for synchronous work: no other caller may push in the middle of it. */
   owned<Result>(owner: object, work: () => Result): Result;
   /** Gives up what has not started: of one owner, or everything. Jobs without `cancelled` still run. */
   cancel(reason: unknown, owner?: object): void;
   /** Resolves when everything pushed so far has run; rejects when that is given up. */
   reached(): Promise<void>;
-  /** Resolves when nothing is left to run, whoever pushed it: while others go on pushing, that takes as long as they do. */
+  /** Resolves when nothing is left to run, of any caller: while others go on pushing, that takes as long as they do. */
   idle(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ const TURN_MILLISECONDS = 50;
 
 const DONE: Job = { run: () => undefined };
 
-/** @param emptied called whenever nothing is left to run, or somebody waits for what was pushed so far; must not throw */
+/** @param emptied called whenever nothing is left to run, or a caller waits for what was pushed so far; must not throw */
 export function createQueue(emptied: () => void = () => undefined): Queue {
   let jobs: Job[] = [];
   let next = 0; // the jobs before it have run: taking each off the front would move all others, every time

@@ -20,7 +20,7 @@ interface Shared {
   readonly device: GPUDevice;
   users: number;
   fault: DeviceError | undefined;
-  /** Lost or given up: GPU.js makes another for whoever asks. */
+  /** Lost or given up: GPU.js makes another when one is asked for. */
   over: boolean;
 }
 const known = new WeakMap<GPUDevice, Shared>();

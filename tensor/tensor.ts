@@ -230,7 +230,7 @@ export function read(wanted: Tensor): Promise<HostData> {
       cancelled: reject,
     });
   });
-  result.catch(() => undefined); // a read that nobody awaits must not end the process
+  result.catch(() => undefined); // a read that is not awaited must not end the process
   return result;
 }
 

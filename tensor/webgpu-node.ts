@@ -13,7 +13,7 @@ interface Binding {
  * globals GPU.js expects but does not install.
  *
  * @param adapter whether a software adapter will do
- * @returns takes back what was installed, once nobody else uses it; call it once
+ * @returns takes back what was installed, once no other device uses it; call it once
  * @throws DeviceError saying why there is no WebGPU
  */
 export async function provideWebGpu(adapter: 'any' | 'hardware'): Promise<() => void> {

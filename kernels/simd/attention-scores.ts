@@ -15,7 +15,7 @@ const oneByOne = dots(1, 1);
  * C columns.
  *
  * An item is one query of one head, head by head: item h·N + i writes row h·N + i. Rows of q and k lie `qRow` and
- * `kRow` bytes apart, heads `qHead` and `kHead`, so that both may be parts of one projection, whatever its order. The
+ * `kRow` bytes apart, heads `qHead` and `kHead`, so that both may be parts of one projection, in any order. The
  * items from `start` to `end`.
  */
 export const attentionScores = func(

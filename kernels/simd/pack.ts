@@ -14,7 +14,7 @@ export interface MatrixLayout {
 
 /**
  * Packs a matrix into panels. A panel holds PANEL = 8 outputs; for each k their 8 weights
- * lie side by side, in the order in which the product reads them, without a gap and whatever the width of the matrix:
+ * lie side by side, in the order in which the product reads them, without a gap, for a matrix of any width:
  *
  * ```
  *            W [N, K]                                packed [⌈N/8⌉, K, 8]

@@ -29,7 +29,7 @@ export const LARGEST_TABLE = 4 * 2 ** 20;
 
 /** @throws CheckpointError when a file is plainly something else than `expected`, a kind's name */
 export async function requireKind(source: ByteSource, expected: string): Promise<void> {
-  if (source.size === 0) return; // whoever reads it says what it lacks
+  if (source.size === 0) return; // its reader says what it lacks
   const kind = kindOf(await source.read(0, Math.min(TELLING_BYTES, source.size)));
   if (!kind || kind.what === expected) return;
   throw new CheckpointError(source.name, `it is ${kind.what}, expected ${expected}`, kind.remedy);

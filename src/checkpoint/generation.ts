@@ -125,7 +125,7 @@ export function unsupportedSettings(json: unknown, where: string): string[] {
 function isNeutral(name: string, value: unknown, json: Readonly<Record<string, unknown>>): boolean {
   if (value === null || value === false) return true;
   if (typeof value === 'object' && Object.keys(value as object).length === 0) return true;
-  // It is overruled by `max_new_tokens`, and 20 is what stands there when nobody meant anything.
+  // It is overruled by `max_new_tokens`, and 20 is what stands there by default.
   if (name === 'max_length') return value === 20 || typeof json.max_new_tokens === 'number';
   return Object.hasOwn(NEUTRAL, name) && value === NEUTRAL[name];
 }

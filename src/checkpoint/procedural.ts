@@ -7,8 +7,8 @@ import { weightShapes } from '../model/weights.ts';
 
 /**
  * Weights that need no file: every element is a hash of its index and its tensor's name, scaled so that activations keep their
- * size through all layers. Whoever wants to check an implementation at the published size draws the same ones; so did the
- * original for golden/full-size.
+ * size through all layers. Another implementation is checked at the published size by drawing the same ones, as the original
+ * did for golden/full-size.
  */
 
 /** The 32-bit FNV-1a hash of a text's UTF-8 bytes. */
@@ -76,7 +76,7 @@ function exponentOf(name: string, shape: readonly number[]): number {
  * A checkpoint of any configuration without a file.
  *
  * @param keepBfloat16 gives matrices as the bits of bfloat16
- * @returns what `loadModel` takes: a weight's elements, row-major; a matrix is drawn by whoever wants it
+ * @returns what `loadModel` takes: a weight's elements, row-major; a matrix is drawn on the device
  * @throws (rejects with) CheckpointError for a name that the configuration does not have
  */
 export function proceduralCheckpoint(

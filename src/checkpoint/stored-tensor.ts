@@ -5,7 +5,7 @@ import { quote } from '../quote.ts';
 /** A tensor that lies in a file. */
 export interface StoredTensor {
   readonly name: string;
-  /** Undefined where nothing here reads its elements: that matters only to whoever wants them. */
+  /** Undefined where nothing here reads its elements: that matters only when they are asked for. */
   readonly dtype: FileType | undefined;
   /** What the file calls its type, for people. */
   readonly type: string;

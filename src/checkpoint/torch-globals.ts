@@ -67,7 +67,7 @@ export const UNREAD_TENSORS: ReadonlyMap<string, string> = new Map([
   ['torch._utils _rebuild_xla_tensor', 'a tensor that NumPy saved'],
 ]);
 
-/** Names of what torch or Python writes for data beside weights: it is passed over, whatever is said of it. */
+/** Names of what torch or Python writes for data beside weights: it is passed over. */
 const PASSED_OVER: ReadonlySet<string> = new Set(
   [
     'torch: Size device Tensor Generator memory_format strided sparse_coo sparse_csr preserve_format contiguous_format',

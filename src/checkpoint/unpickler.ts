@@ -21,7 +21,7 @@ export type { StorageRecord, TensorRecord, Unread };
 /**
  * Reads the pickle of a state dict as `torch.save` writes it. A pickle is a program for a small stack machine; this one
  * knows the instructions that data needs (protocols 2 to 5), and a call is only ever a word for a tensor, an empty dictionary
- * or something that is passed over. Nothing is executed: whatever else a pickle asks for is an error that names it. Time and
+ * or something that is passed over. Nothing is executed: what else a pickle asks for is an error that names it. Time and
  * memory are proportional to its length.
  *
  * Source: the comments of CPython's `Lib/pickletools.py`.
@@ -205,7 +205,7 @@ function unpickle(pickle: Uint8Array, where: string): PickleValue {
     146: () => callWith(3), // NEWOBJ_EX: its arguments by name are of no consequence for what is passed over
     81: () => push(storage(pop(), refuse)), // BINPERSID
     98() {
-      // BUILD sets attributes. Of a dictionary only `OrderedDict._metadata` occurs, and nobody here reads it.
+      // BUILD sets attributes. Of a dictionary only `OrderedDict._metadata` occurs, and it is not read here.
       const attributes = pop();
       const of = top();
       if (isKind(of, 'unread') && !of.tensor) return;

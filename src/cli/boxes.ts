@@ -27,7 +27,7 @@ export function checkBoxesFile({ boxes }: Options): void {
  * means: of several it is the latest, as with the original's `draw_bbox_on_latest_picture`, unless the caller chose one.
  *
  * @param paths the pictures that the answer may mean, the latest last
- * @param options.boxes where to; without, nobody asked, and a folder that cannot be written fails nothing
+ * @param options.boxes where to; without it a folder that cannot be written is no failure
  * @param open gives a picture in its own size: of the pictures of a question only what the model saw is kept
  * @returns whether the answer names a region
  * @throws InputError when the file that was asked for cannot be written

@@ -1,4 +1,4 @@
-/** How a process ends, whoever listens to it and whatever stops it. */
+/** How a process ends: with or without a reader, by itself or stopped by a signal. */
 import { DeviceError } from '../../tensor/error.ts';
 import { InputError } from '../error.ts';
 import { red, say } from './terminal.ts';
@@ -11,7 +11,7 @@ const GONE: readonly (string | undefined)[] = ['EPIPE', 'EOF', 'ECONNRESET'];
 const OUTPUT_FAILED = 2;
 
 /**
- * Lets neither the work nor the exit code depend on who listens: what nobody reads any more is not printed, and everything
+ * Lets neither the work nor the exit code depend on who listens: what has lost its reader is not printed, and everything
  * else goes on. Standard output that cannot be written, as on a full disk, is said once and ends with 2, if not with worse.
  */
 export function outliveListeners(): void {
@@ -24,7 +24,7 @@ export function outliveListeners(): void {
       if (exitCode === 0) process.exitCode = OUTPUT_FAILED;
     });
   });
-  process.stderr.on('error', () => undefined); // nobody is left to be told
+  process.stderr.on('error', () => undefined); // there is no reader left to be told
 }
 
 /** The first Ctrl-C ends the process at once: files that were half written go, and workers end with it. */

@@ -12,5 +12,5 @@ function fail(error: unknown): void {
 
 outliveListeners();
 endOnSignals();
-process.on('uncaughtException', fail); // and rejections that nobody waits for
+process.on('uncaughtException', fail); // and rejections that are not awaited
 runCommand(process.argv.slice(2)).catch(fail);

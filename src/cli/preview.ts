@@ -2,8 +2,8 @@
 import type { Picture } from '../input/picture/image.ts';
 
 /**
- * Whether a terminal shows 24-bit colours, as far as can be known: it is one, it says so (`COLORTERM`), and nobody asked
- * for no colours (`NO_COLOR`, see no-color.org).
+ * Whether a terminal shows 24-bit colours, as far as can be known: it is one, it says so (`COLORTERM`), and `NO_COLOR` is
+ * not set (see no-color.org).
  */
 export function canPreview(
   stream: { readonly isTTY?: boolean },

@@ -14,11 +14,11 @@ import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 export interface Sight {
   /**
    * @param caller in whose name it is done
-   * @param onStage told when `vision encoder` and `adapter` begin, if there is a picture that nobody has seen or is looking at yet
+   * @param onStage told when `vision encoder` and `adapter` begin, if there is a picture that was not seen and is not being looked at
    * @returns `[B·Q, C]`, the caller's to free
    */
   look(pictures: readonly Picture[], caller: Caller, onStage: (name: string) => void): Promise<Tensor>;
-  /** Forgets everything, now or when nobody needs it any more, and remembers nothing from now on. */
+  /** Forgets everything, now or when the last answer that needs it has ended, and remembers nothing from now on. */
   free(): void;
 }
 
@@ -28,7 +28,7 @@ export function createSight(model: Model, most = 16): Sight {
   const { image_size: size } = config.visual;
   /** From the picture that was shown longest ago to the last. */
   const seen = new Map<Picture, Tensor>();
-  /** What somebody is looking at; fulfilled when that has ended, well or not. */
+  /** Pictures that an answer is looking at; fulfilled when that has ended, well or not. */
   const looking = new Map<Picture, Promise<void>>();
   /** How many callers need a picture to be remembered until they have their features. */
   const needed = new Map<Picture, number>();
@@ -39,7 +39,7 @@ export function createSight(model: Model, most = 16): Sight {
       encodePatches(model, tensor(device, pixels(picture, size), [3 * size, size], { label: 'pixels' })),
     );
 
-  /** The features of pictures that nobody has seen. */
+  /** The features of pictures that were not seen yet. */
   async function see(
     pictures: readonly Picture[],
     caller: Caller,

@@ -7,7 +7,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 /**
  * Scaled dot-product attention, `softmax(q·kᵀ / divisor) · v` head by head (Vaswani et al. 2017, arXiv 1706.03762,
  * equation 1). Its taps stand below the name of the block: `attn.scores`, the probabilities, `attn.values`.
- * When nobody hears them, the three steps are one operation.
+ * Where no listener hears them, the three steps are one operation.
  *
  * @param q `[N, H·d]`
  * @param k `[M, H·d]`

@@ -29,7 +29,8 @@ export interface DecoderBlockWeights {
  * One decoder block: `x += attn(ln_1(x))`, then `x += mlp(ln_2(x))`.
  *
  * @param x `[T, D]`
- * @param cache its tensors are replaced by longer ones; absent where nothing is to be remembered: then the rows see each other alone
+ * @param cache its tensors are replaced by those that hold the new rows too, of the same size; absent where nothing is to be
+ *   remembered: then the rows see each other alone
  * @returns `[T, D]`
  */
 export function decoderBlock(

@@ -46,7 +46,7 @@ export async function clockFor(device: DeviceName): Promise<InstalledClock> {
   return { unavailable: `${device} has no clock of its own` };
 }
 
-/** In Node there is no WebGPU until somebody provides it. */
+/** In Node there is no WebGPU until a device provides it (`provideWebGpu`). */
 async function webGpuClockHere(adapter: 'any' | 'hardware'): Promise<InstalledClock> {
   let withdraw: () => void;
   try {

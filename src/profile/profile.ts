@@ -10,7 +10,7 @@ export interface Profile {
   readonly first: PassRecord;
   /** Every operation awaited by itself, with its activation's name. */
   readonly stepwise: PassRecord;
-  /** As it runs when nobody hears activations. */
+  /** As it runs when no activation is heard. */
   readonly fused: PassRecord;
   /** The same, but only its stages were timed. */
   readonly unwatched: PassRecord;

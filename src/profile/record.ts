@@ -13,7 +13,7 @@ export interface LaunchRecord {
   readonly op: string;
   /** The block it belongs to, such as `transformer.h.3`. */
   readonly path: string;
-  /** The activation that it makes; null for a step on the way to one, and where nobody listened. */
+  /** The activation that it makes; null for a step on the way to one, and where no activation was heard. */
   readonly tap: string | null;
   readonly inputs: readonly (readonly number[] | undefined)[];
   readonly shape: readonly number[];
@@ -51,8 +51,8 @@ export interface StageRecord extends Span {
 }
 
 /**
- * One forward pass: `stepwise`, every operation awaited by itself and every activation heard; `fused`, as it runs when nobody
- * hears activations: operations may be one where they were several; or `unwatched`, in the same way, but only its stages are
+ * One forward pass: `stepwise`, every operation awaited by itself and every activation heard; `fused`, as it runs when no
+ * activation is heard: operations may be one where they were several; or `unwatched`, in the same way, but only its stages are
  * timed: watching launches costs something too.
  */
 export interface PassRecord {
@@ -61,7 +61,7 @@ export interface PassRecord {
   readonly stages: readonly StageRecord[];
   readonly launches: readonly LaunchRecord[];
   readonly transfers: readonly TransferRecord[];
-  /** Where a device records what is launched, and nobody wants to know how long each operation takes. */
+  /** Where a device records what is launched, and operations are not timed one by one. */
   readonly lists: readonly ListRecord[];
 }
 

@@ -21,7 +21,7 @@ export interface StageProfile {
   stop(): void;
 }
 
-/** Watches every launch on a device until it is stopped. Whoever watched before goes on afterwards. */
+/** Watches every launch on a device until it is stopped. A listener from before goes on afterwards. */
 export function profileStages(device: Device): StageProfile {
   const launches = new Map<string, Launch[]>();
   let current: Launch[] = [];

@@ -38,7 +38,7 @@ const RESIDENT: ReadonlySet<string> = new Set(['webgpu', 'webgl2', 'headlessgl']
 const watched = new WeakSet<Device>();
 
 /**
- * Watches all that a device does, for whomever. Whoever heard its launches before goes on afterwards.
+ * Watches all that a device does. A listener that heard its launches before goes on afterwards.
  *
  * @throws DeviceError when it is being watched already
  */

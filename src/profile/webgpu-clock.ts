@@ -78,7 +78,7 @@ export async function webgpuClock(): Promise<InstalledClock> {
     });
   };
 
-  /** The timestamps of what comes next; undefined where they cannot be written, or nobody asks. */
+  /** The timestamps of what comes next; undefined where they cannot be written, or are not asked for. */
   function span(watched: Watched | undefined, activity: Activity): GPUComputePassTimestampWrites | undefined {
     if (!measuring || !watched) return undefined;
     const at = watched.spans.push(activity) - 1;

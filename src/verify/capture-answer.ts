@@ -7,7 +7,7 @@ import { adaptFeatures, createCache, encodePatches, freeCache, type Model } from
 import type { Take } from './capture.ts';
 import type { GoldenInputs } from './golden.ts';
 
-/** What nobody may hear, so that attention is the one operation that it is in an answer. */
+/** What must not be heard, so that attention is the one operation that it is in an answer. */
 export const WITHIN_ATTENTION = /\.attn\.(scores|probs|attn_dropout|values)$/;
 
 /**

@@ -182,7 +182,7 @@ async function readVocabulary(folder: string, { config }: Checkpoint): Promise<O
   return (id) => tokenizer.decode([id]);
 }
 
-/** Whether anything has this name: what it is, and whether it can be read, is for whoever opens it to say. */
+/** Whether anything has this name: what it is, and whether it can be read, shows when it is opened. */
 const exists = (path: string) =>
   lstat(path).then(
     () => true,

@@ -69,7 +69,7 @@ export const TOLERANCES: Tolerances = {
 const ONE_ROUNDING = 2 ** -48;
 
 /**
- * What single roundings may add whatever the device: reading a result is one, and an operation of one or two more has no
+ * What single roundings may add on every device: reading a result is one, and an operation of one or two more has no
  * sum in which they would even out. Where PyTorch was exact, nothing; beyond ten roundings, nothing to speak of.
  */
 const fewRoundings = (noise: number): number => (noise < 10 * ONE_ROUNDING ? 2 * Math.min(noise, ONE_ROUNDING) : 0);

@@ -39,7 +39,7 @@ export const LAYOUT = {
   units: 2,
   /** How many units are taken at once. */
   share: 3,
-  /** The next unit that nobody has taken. */
+  /** The next unit that no thread has taken. */
   next: 4,
   /** How many units are done. */
   done: 5,

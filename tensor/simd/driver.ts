@@ -127,7 +127,7 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
         try {
           bank.flush();
         } catch {
-          // Whoever reads or runs something in this bank is told.
+          // The next operation or read in this bank throws it again.
         }
       }
     },

@@ -86,7 +86,7 @@ export async function createTeam(
     throw failure;
   }
 
-  /** Makes room: everything runs, and nobody looks at the list any more. */
+  /** Makes room: everything runs, and no worker looks at the list any more. */
   function reuse(): void {
     flush();
     first = published;

@@ -14,8 +14,8 @@ function work(shared: Shared, makeWalker: typeof walker): void {
       Atomics.wait(words, layout.published, at);
       Atomics.sub(words, layout.asleep, 1);
     }
-    // It says that it is inside before it looks where the list begins, and whoever gives a place to another command waits until
-    // nobody is inside: so nobody ever reads two commands as one.
+    // It says that it is inside before it looks where the list begins, and the program gives no place to another
+    // command until no worker is inside: so no worker reads two commands as one.
     Atomics.add(words, layout.inside, 1);
     const first = Atomics.load(words, layout.first);
     if (((first - at) | 0) > 0) at = first;
@@ -36,7 +36,7 @@ export interface StartedWorker {
 /**
  * Starts a worker. It is made of its functions' texts, so that it needs no file of its own in a page and no loader in Node.
  *
- * @param lost called when it ends, for whatever reason
+ * @param lost called when it ends, for any reason
  */
 export async function startWorker(shared: Shared, lost: () => void): Promise<StartedWorker> {
   // The TypeScript loader wraps inner functions in a call of __name.

@@ -26,7 +26,7 @@ export interface Font {
 
 let loading: Promise<Font> | undefined;
 
-/** The font, read once, when it is first asked for (about 40 ms). A failure is not kept: whoever asks next tries again. */
+/** The font, read once, when it is first asked for (about 40 ms). A failure is not kept: the next call tries again. */
 export function loadFont(): Promise<Font> {
   loading ??= readGlyphs()
     .then(parseFont)

@@ -9,7 +9,7 @@ export type Box = readonly [topLeft: Point, bottomRight: Point];
 export type Quad = readonly [Point, Point, Point, Point];
 export type Shape = Box | Quad;
 
-/** What `<ref>…</ref>` names, and where it is: the shapes that follow. `ref` is null for shapes nobody named. */
+/** What `<ref>…</ref>` names, and where it is: the shapes that follow. `ref` is null for shapes without a name. */
 export type Region = { readonly ref: string | null; readonly shapes: readonly Shape[] };
 
 /** Something in an answer that is not as the model was taught; `at` is the index in the text. */
@@ -38,7 +38,7 @@ export function parseGrounding(text: string): { regions: Region[]; problems: Gro
     const [spelling, slash, kind] = tag;
     const at = tag.index;
     const start = at + spelling.length;
-    // Only separators may stand between a name and its shapes; after other words a shape is nobody's.
+    // Only separators may stand between a name and its shapes; after other words a shape has no name.
     if (/[^\s,;，；、]/.test(text.slice(from, at))) current = null;
     from = start;
     if (slash) {

@@ -1,4 +1,4 @@
-/** Lines, rectangles and filled outlines in the pixels of a picture. Whatever lies off the picture costs nothing. */
+/** Lines, rectangles and filled outlines in the pixels of a picture. What lies off the picture costs nothing. */
 
 import type { Picture } from '../picture/image.ts';
 import type { Contour } from './font.ts';

@@ -68,7 +68,7 @@ export function copyBits(bytes: Uint8Array, from: number): BitCopier {
     out &= 0xff;
   }
 
-  /** At least 16 bits at hand; past the end zeros, counted, so that whoever uses them is stopped. */
+  /** At least 16 bits at hand; past the end zeros, counted, so that a decoder that uses them is stopped. */
   function refill(): void {
     while (heldBits < 16) {
       const byte = bytes[from];

@@ -59,7 +59,7 @@ function holdsUnits(
   interval: number,
 ): boolean {
   const { start, restarts } = lastRestart(bytes, from);
-  if (interval === 0 && restarts > 0) return true; // a marker that nobody expects ends the scan
+  if (interval === 0 && restarts > 0) return true; // an unexpected marker ends the scan
   const left = units - restarts * interval;
   if (interval > 0 && left > interval) return false;
   const reader = readAhead(bytes, start);

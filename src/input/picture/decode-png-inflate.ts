@@ -1,4 +1,4 @@
-/** A zlib stream read in pieces of the reader's choice. What nobody asks for is never inflated: that disarms bombs. */
+/** A zlib stream read in pieces of the reader's choice. What is not asked for is never inflated: that disarms bombs. */
 export interface Inflated {
   /** The next `count` bytes if they are at hand; valid until the next call. */
   take(count: number): Uint8Array | undefined;

@@ -89,7 +89,7 @@ function formatOf(bytes: Uint8Array, name: string): Format {
   return format;
 }
 
-/** Whatever a decoder throws is about the file: decoders see nothing else. */
+/** What a decoder throws is about the file: decoders see nothing else. */
 function refusal(format: Format, name: string, cause: unknown): ImageError {
   const reason = cause instanceof Error ? cause.message : 'the pixel data are damaged';
   return new ImageError(name, `a ${format.name} file that cannot be decoded (${reason})`, remedy, { cause });

@@ -34,7 +34,7 @@ export interface PictureOptions {
 
 /**
  * Opens a picture. Only a path ever opens a file (in Node; a page has none), and nothing is fetched.
- * @throws ImageError for whatever is not a whole, sound picture within the limits
+ * @throws ImageError for anything but a whole, sound picture within the limits
  */
 export async function openPicture(source: PictureSource, options: PictureOptions = {}): Promise<Picture> {
   const limits = { ...defaultLimits, ...options.limits };

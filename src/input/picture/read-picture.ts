@@ -11,7 +11,7 @@ export async function readPicture(path: string, limits?: PictureLimits): Promise
 
 /** The bytes of a picture file. @throws ImageError when the path is no readable file, or too large */
 export async function readPictureFile(path: string): Promise<Uint8Array> {
-  // 'r' would wait forever at a pipe that nobody writes to: O_NONBLOCK does not, and changes nothing for files.
+  // 'r' would wait forever at a pipe without a writer: O_NONBLOCK does not, and changes nothing for files.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
     throw unreadable(path, cause);
   });

@@ -31,7 +31,7 @@ export type Prompt = { readonly ids: Int32Array; readonly images: readonly Promp
 export type PromptOptions = {
   /**
    * Recognise special tokens in text: all of them in a raw prompt, the nine of images and regions in a chat. Only for
-   * text that the caller wrote: with it, whoever wrote the text decides which images the prompt holds.
+   * text that the caller wrote: with it, the author of the text decides which images the prompt holds.
    */
   readonly allowSpecial?: boolean;
   /** The most ids that the prompt may have: more is a TextError. */

@@ -1,4 +1,4 @@
-/** Which special tokens a text may contain: what is not named is ordinary text, whatever it looks like. */
+/** Which special tokens a text may contain: what is not named is ordinary text, even if it looks like one. */
 export type SpecialUse = 'all' | 'image-tags' | 'grounding-tags' | 'none';
 
 /** The ids that follow the ranks of the vocabulary, 217 in all, and their spelling. */
@@ -64,7 +64,7 @@ export function specialTokens(rankCount: number): SpecialTokens {
 
 /**
  * Cuts a text at the special tokens in use: `[text, name, text, name, … text]`, texts at the even places (perhaps empty).
- * One linear pass: whatever has the shape of a special token holds no second `<`, so it can hide none.
+ * One linear pass: what has the shape of a special token holds no second `<`, so it can hide none.
  */
 export function splitAtSpecialTokens(text: string, use: SpecialUse): string[] {
   if (use === 'none') return [text];

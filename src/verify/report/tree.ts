@@ -111,7 +111,7 @@ function worstOf({ taps }: ModeVerdict, names: readonly string[]): JudgedTap | u
   return own.length === 0 ? undefined : own.reduce((a, b) => (rank(b) > rank(a) ? b : a));
 }
 
-/** What is over budget comes first, whatever its share: a flipped token has none. */
+/** What is over budget comes first; a flipped token has no share. */
 const rank = ({ share, excess }: JudgedTap): number => (excess ? 1e9 + Math.min(share, 1e300) : share);
 
 const value = ({ budget, share }: JudgedTap): string => `${scientific(budget.found)} ${percent(share).padStart(6)}`;
