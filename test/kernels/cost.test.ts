@@ -101,6 +101,8 @@ const EXTRA: Readonly<Record<string, Extra>> = {
       softmaxGradient(sizes, inputs) +
       values(sizes, inputs) +
       2 * keys(sizes, inputs),
+    // Of a query that sees nothing neither its row nor what flows back to it is read.
+    elements: ({ H, d }, inputs) => -2 * blind(inputs) * H * d,
   },
   // By rows, then all of them.
   sumOfSquares: { operations: ({ rows, columns }) => rows * blocks(columns) + rows + blocks(rows) },

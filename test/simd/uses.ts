@@ -178,7 +178,8 @@ function solve({ signature }: Op, at: readonly number[], shape: readonly number[
   const found = search({});
   if (!found) return undefined;
   const rest = dimensions.flat().flatMap(({ letters }) => letters);
-  return { ...Object.fromEntries(rest.map((letter) => [letter, OPEN[letter] ?? OPEN_OTHERWISE])), ...found };
+  const whole = inputs.some(({ dimensions }) => dimensions === undefined) ? { rows: 1 } : {}; // of a vector
+  return { ...whole, ...Object.fromEntries(rest.map((letter) => [letter, OPEN[letter] ?? OPEN_OTHERWISE])), ...found };
 }
 
 /** Launches it. @param others tensors of the others */
