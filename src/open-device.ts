@@ -1,14 +1,21 @@
+import { elements } from '../kernels/simd/elements.ts';
+import { recipes } from '../kernels/simd/index.ts';
 import { closeDevice, createDevice, type Device, type Numbers } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/error.ts';
 import { GPU_JS_MODES, type GpuJsMode, gpuJs } from '../tensor/gpu-js.ts';
 import { builtin } from '../tensor/node.ts';
 import { nullDriver } from '../tensor/null.ts';
 import { simd } from '../tensor/simd/driver.ts';
+import type { Recipes } from '../tensor/simd/recipe.ts';
 import { bytesText, firstLine } from '../tensor/text.ts';
 import { provideWebGpu } from '../tensor/webgpu-node.ts';
+import { recipes as roofs } from './profile/roof-recipes.ts';
 
 export const DEVICE_NAMES = ['auto', 'simd', ...GPU_JS_MODES, 'null'] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];
+
+/** What `simd` computes with: every operation of the model, and what its roofs are measured with. */
+export const RECIPES: Recipes = { operations: [...recipes, ...roofs], elements };
 
 /** Threads when nobody says how many: more than a few only cost memory at these sizes. */
 const MOST_DEFAULT_THREADS = 4;
@@ -39,12 +46,12 @@ export async function openDevice(
   largest: () => Promise<number> = async () => 0,
 ): Promise<OpenedDevice> {
   if (name === 'null') return { device: createDevice(nullDriver), note: undefined };
-  if (name === 'simd') return { device: createDevice(await simd(threads)), note: undefined };
+  if (name === 'simd') return { device: createDevice(await simd(RECIPES, threads)), note: undefined };
   if (name !== 'auto') return { device: await open(name, threads), note: undefined };
   const reasons: string[] = [];
   for (const attempt of [
     async () => trusted(await open('webgpu', threads, 'hardware'), largest),
-    async () => createDevice(await simd(threads)),
+    async () => createDevice(await simd(RECIPES, threads)),
     () => open('webasm', threads),
   ]) {
     try {

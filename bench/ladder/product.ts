@@ -1,7 +1,7 @@
-import { inOrder } from '../../kernels/simd/kernels.ts';
 import { ACTIVATION, product, SCRATCH, WORTH_WIDENING } from '../../kernels/simd/product.ts';
 import { PANEL } from '../../kernels/simd/weights.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
+import { inOrder } from '../../tensor/simd/kernels.ts';
 import type { Func } from '../../tensor/wasm/code.ts';
 import { createArena } from './arena.ts';
 import { panels } from './panels.ts';

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -93,3 +94,44 @@ export const clipFactor = func(
     code.run(v128.store32_lane(y, f32x4.pmin(f32x4.const(1), div(splat(most), norm)), 0));
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'firstMoment',
+    kernels: [firstMoment],
+    run(host, [m, gradient, factor], { rows, columns, beta, rest }, y) {
+      const places = { m: m.at, gradient: gradient.at, factor: factor.at, y: y.at };
+      host.run(firstMoment, { ...places, beta, rest }, rows * columns, 4 * rows * columns);
+    },
+  },
+  {
+    op: 'secondMoment',
+    kernels: [secondMoment],
+    run(host, [v, gradient, factor], { rows, columns, beta, rest }, y) {
+      const places = { v: v.at, gradient: gradient.at, factor: factor.at, y: y.at };
+      host.run(secondMoment, { ...places, beta, rest }, rows * columns, 5 * rows * columns);
+    },
+  },
+  {
+    op: 'adamStep',
+    kernels: [adamStep],
+    run(host, [weight, m, v], { rows, columns, keep, rate, correction, eps }, y) {
+      const places = { weight: weight.at, m: m.at, v: v.at, y: y.at };
+      host.run(adamStep, { ...places, keep, rate, correction, eps }, rows * columns, 10 * rows * columns);
+    },
+  },
+  {
+    op: 'sumOfSquares',
+    kernels: [squaresOfRows, total],
+    run(host, [x], { rows, columns }, y) {
+      const lines = host.temporary(4 * rows);
+      host.run(squaresOfRows, { x: x.at, y: lines, D: columns }, rows, 2 * rows * columns);
+      host.run(total, { x: lines, y: y.at, count: rows }, 1, rows);
+    },
+  },
+  {
+    op: 'clipFactor',
+    kernels: [clipFactor],
+    run: (host, [squares], { most }, y) => host.run(clipFactor, { squares: squares.at, y: y.at, most }, 1),
+  },
+];

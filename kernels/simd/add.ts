@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -16,3 +17,12 @@ export const add = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'add',
+    kernels: [add],
+    run: (host, [addend, x], { B, M, D }, y) =>
+      host.run(add, { x: x.at, addend: addend.at, y: y.at, M, D }, B * M, B * M * D),
+  },
+];

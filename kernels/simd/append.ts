@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory, select } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
@@ -24,3 +25,13 @@ export const append = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'append',
+    kernels: [append],
+    main: { input: 0, as: 'output' },
+    run: (host, [, rows, segments], { M, N, D, G }, y) =>
+      host.run(append, { cache: y.at, rows: rows.at, segments: segments.at, D, rowsRow: 4 * D, G }, M, N * D),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32, i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -32,3 +33,11 @@ export const argmax = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'argmax',
+    kernels: [argmax],
+    run: (host, [x], { N, V }, y) => host.run(argmax, { x: x.at, index: y.at, V, share: 1 / V }, N, N * V),
+  },
+];

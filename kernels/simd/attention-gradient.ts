@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { type Code, func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
@@ -9,7 +10,7 @@ import { TILE_ROWS, tile } from './tile.ts';
 import { PANEL } from './weights.ts';
 
 /** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */
-export const QUERY_BLOCK = 32;
+const QUERY_BLOCK = 32;
 
 const fourRows = tile('float32', TILE_ROWS, 1, 'down columns');
 const oneRow = tile('float32', 1, 1, 'down columns');
@@ -153,3 +154,23 @@ export const attentionKeys = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'attentionGradient',
+    kernels: [attentionGradient],
+    run(host, [q, k, v, span, dy], { H, N, M, d, C, divisor }, y) {
+      const scratch = host.temporary(4 * 2 * QUERY_BLOCK * C * H);
+      const places = { q: q.at, k: k.at, v: v.at, span: span.at, dy: dy.at, y: y.at, scratch };
+      host.run(attentionGradient, { ...places, row: 4 * H * d, N, M, d, C, divisor }, H, 10 * H * N * C * d);
+    },
+  },
+  {
+    op: 'attentionKeys',
+    kernels: [attentionKeys],
+    run(host, [span, probabilities, q], { H, N, M, d, C }, y) {
+      const places = { probabilities: probabilities.at, q: q.at, span: span.at, y: y.at };
+      host.run(attentionKeys, { ...places, row: 4 * H * d, N, M, d, C }, H, 2 * H * N * C * d);
+    },
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
@@ -62,3 +63,15 @@ export const attentionScores = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'attentionScores',
+    kernels: [attentionScores],
+    run(host, [q, k, span], { N, H, d, C, divisor }, y) {
+      const places = { q: q.at, k: k.at, span: span.at, scores: y.at };
+      const strides = { qRow: 4 * H * d, qHead: 4 * d, kRow: 4 * H * d, kHead: 4 * d };
+      host.run(attentionScores, { ...places, ...strides, N, d, C, divisor }, H * N, 2 * H * N * C * d);
+    },
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
@@ -112,3 +113,15 @@ const mix = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'attentionValues',
+    kernels: [attentionValues],
+    run(host, [span, probabilities, v], { N, H, d, C }, y) {
+      const places = { probabilities: probabilities.at, v: v.at, span: span.at, y: y.at };
+      const strides = { vRow: 4 * H * d, vHead: 4 * d, yRow: 4 * H * d, yHead: 4 * d };
+      host.run(attentionValues, { ...places, ...strides, N, d, C }, H * N, 2 * H * N * C * d);
+    },
+  },
+];

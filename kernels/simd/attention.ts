@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -5,6 +6,9 @@ import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
 import { QUERIES } from './queries.ts';
 import { softmax } from './softmax.ts';
+
+/** Each chunk has room for the scores of four queries. */
+const MOST_CHUNKS = 64;
 
 /**
  * `softmax(q·kᵀ / divisor) · v`, the three operations in one: four queries at a time go through all of it, so that
@@ -59,3 +63,29 @@ export const attention = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'attention',
+    kernels: [attention],
+    run(host, [q, k, v, span], { N, H, d, C, divisor }, y) {
+      // Chunks are as many that every thread finds work, and as few that their scores stay in the caches.
+      const chunk = QUERIES * Math.ceil((H * N) / (QUERIES * MOST_CHUNKS));
+      const chunks = Math.ceil((H * N) / chunk);
+      const scratch = host.temporary(4 * QUERIES * C * chunks);
+      const places = { q: q.at, k: k.at, v: v.at, span: span.at, y: y.at, scratch };
+      const [row, head] = [4 * H * d, 4 * d];
+      const strides = {
+        qRow: row,
+        kRow: row,
+        vRow: row,
+        yRow: row,
+        qHead: head,
+        kHead: head,
+        vHead: head,
+        yHead: head,
+      };
+      host.run(attention, { ...places, ...strides, N, d, C, H, chunk, divisor }, chunks, 4 * H * N * C * d);
+    },
+  },
+];

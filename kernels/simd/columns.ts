@@ -1,3 +1,6 @@
+import type { Host } from '../../tensor/simd/bank.ts';
+import type { Recipe } from '../../tensor/simd/recipe.ts';
+import type { Stored } from '../../tensor/simd/stored.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -62,3 +65,24 @@ export const placeColumns = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'columns',
+    kernels: [columns],
+    run: (host, [x], { N, C, start, width, stride, groups }, y) =>
+      host.run(columns, { x: x.at, y: y.at, C, first: start, width, stride, groups }, N, N * groups * width),
+  },
+  {
+    op: 'placeColumns',
+    kernels: [placeColumns],
+    run: (host, [x], { N, C, start, width, stride, groups }, y) =>
+      host.run(placeColumns, { x: x.at, y: y.at, C, first: start, width, stride, groups }, N, N * C),
+  },
+];
+
+/** Copies a matrix. */
+export function copyMatrix(host: Host, from: Stored, to: Stored): void {
+  const [N, C] = from.shape;
+  host.run(columns, { x: from.at, y: to.at, C, first: 0, width: C, stride: C, groups: 1 }, N, N * C);
+}

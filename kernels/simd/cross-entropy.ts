@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { type Code, func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
@@ -46,3 +47,18 @@ export const crossEntropyGradient = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'crossEntropy',
+    kernels: [crossEntropy],
+    run: (host, [z, labels], { N, V }, y) =>
+      host.run(crossEntropy, { z: z.at, labels: labels.at, loss: y.at, V }, N, 20 * N * V),
+  },
+  {
+    op: 'crossEntropyGradient',
+    kernels: [crossEntropyGradient],
+    run: (host, [z, labels, dy], { N, V }, y) =>
+      host.run(crossEntropyGradient, { z: z.at, labels: labels.at, dy: dy.at, dz: y.at, V }, N, 40 * N * V),
+  },
+];

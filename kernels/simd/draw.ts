@@ -1,11 +1,14 @@
+import type { Drawn } from '../../tensor/device.ts';
+import type { Host } from '../../tensor/simd/bank.ts';
+import type { Stored } from '../../tensor/simd/stored.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i16x8, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at } from './address.ts';
-import { forEachType, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weights.ts';
 
 /** Elements of a unit: as many as one vector holds in bfloat16. */
-export const DRAWN_AT_ONCE = 8;
+const DRAWN_AT_ONCE = 8;
 
 /** 2³² divided by the golden ratio, as an int32. */
 const GOLDEN_RATIO = 0x9e3779b1 | 0;
@@ -50,5 +53,13 @@ export const draw = forEachType((type: WeightType) =>
     },
   ),
 );
+
+/** For each element. */
+const OPERATIONS = 8;
+
+export function drawElements(host: Host, { length, seed, scale }: Drawn, to: Stored): void {
+  const kernel = draw[weightType(to)];
+  host.run(kernel, { y: to.at, seed, scale }, Math.ceil(length / DRAWN_AT_ONCE), OPERATIONS * length);
+}
 
 type Four = [number, number, number, number];

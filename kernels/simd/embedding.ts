@@ -1,7 +1,8 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { forEachType, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weights.ts';
 import { widen } from './widen.ts';
 
 /**
@@ -22,3 +23,13 @@ export const embedding = forEachType((type: WeightType) =>
     },
   ),
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'embedding',
+    kernels: Object.values(embedding),
+    main: { input: 0, as: 'rows' },
+    run: (host, [table, ids], { T, D }, y) =>
+      host.run(embedding[weightType(table)], { table: table.at, ids: ids.at, y: y.at, D }, T, T * D),
+  },
+];

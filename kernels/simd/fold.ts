@@ -1,7 +1,9 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i32 } from '../../tensor/wasm/instructions.ts';
 import { at } from './address.ts';
 import { forLanes } from './lanes.ts';
+import { zeros } from './zeros.ts';
 
 /** Terms that are added up before their sum joins the others', as in the kernels of GPU.js. */
 const SUM_BLOCK = 32;
@@ -32,3 +34,20 @@ export const fold = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'biasGradient',
+    kernels: [zeros, fold],
+    run(host, [x], { N, M, R, start }, y) {
+      if (M < R) host.run(zeros, { y: y.at }, R);
+      host.run(fold, { x: x.at, y: y.at + 4 * start, count: N, stride: 4 * M }, M, N * M);
+    },
+  },
+  {
+    op: 'foldRows',
+    kernels: [fold],
+    run: (host, [x], { B, M, D }, y) =>
+      host.run(fold, { x: x.at, y: y.at, count: B, stride: 4 * M * D }, M * D, B * M * D),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { type Code, func } from '../../tensor/wasm/code.ts';
 import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
@@ -35,3 +36,17 @@ export const geluGradient = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'gelu',
+    kernels: [gelu],
+    run: (host, [x], { N, D }, y) => host.run(gelu, { x: x.at, y: y.at }, N * D, 30 * N * D),
+  },
+  {
+    op: 'geluGradient',
+    kernels: [geluGradient],
+    run: (host, [x, output, dy], { N, D }, y) =>
+      host.run(geluGradient, { x: x.at, y: output.at, dy: dy.at, dx: y.at }, N * D, 20 * N * D),
+  },
+];

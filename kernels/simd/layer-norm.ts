@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -33,3 +34,12 @@ export const layerNorm = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'layerNorm',
+    kernels: [layerNorm],
+    run: (host, [x, weight, bias], { N, D, eps }, y) =>
+      host.run(layerNorm, { x: x.at, weight: weight.at, bias: bias.at, y: y.at, D, eps }, N, 8 * N * D),
+  },
+];

@@ -1,3 +1,7 @@
+import type { Sizes } from '../../tensor/signature.ts';
+import type { Host } from '../../tensor/simd/bank.ts';
+import type { Recipe } from '../../tensor/simd/recipe.ts';
+import type { Stored } from '../../tensor/simd/stored.ts';
 import { type Code, func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
@@ -113,3 +117,42 @@ export const normWeightGradient = func(
     });
   },
 );
+
+/** The moments of all rows, then the sums down the columns. */
+function weightGradient(
+  host: Host,
+  rows: typeof layerNormRows,
+  x: Stored,
+  dy: Stored,
+  { N, D, eps }: Sizes,
+  y: Stored,
+): void {
+  const moments = host.temporary(8 * N);
+  host.run(rows, { x: x.at, moments, D, eps }, N, 4 * N * D);
+  host.run(normWeightGradient, { x: x.at, dy: dy.at, moments, y: y.at, N, D }, D, 4 * N * D);
+}
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'layerNormGradient',
+    kernels: [layerNormGradient],
+    run: (host, [x, weight, dy], { N, D, eps }, y) =>
+      host.run(layerNormGradient, { x: x.at, weight: weight.at, dy: dy.at, dx: y.at, D, eps }, N, 17 * N * D),
+  },
+  {
+    op: 'layerNormWeightGradient',
+    kernels: [layerNormRows, normWeightGradient],
+    run: (host, [x, dy], sizes, y) => weightGradient(host, layerNormRows, x, dy, sizes, y),
+  },
+  {
+    op: 'rmsNormGradient',
+    kernels: [rmsNormGradient],
+    run: (host, [x, weight, dy], { N, D, eps }, y) =>
+      host.run(rmsNormGradient, { x: x.at, weight: weight.at, dy: dy.at, dx: y.at, D, eps }, N, 9 * N * D),
+  },
+  {
+    op: 'rmsNormWeightGradient',
+    kernels: [rmsNormRows, normWeightGradient],
+    run: (host, [x, dy], sizes, y) => weightGradient(host, rmsNormRows, x, dy, sizes, y),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -30,3 +31,12 @@ export const patches = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'patches',
+    kernels: [patches],
+    run: (host, [pixels], { B, grid, patch }, y) =>
+      host.run(patches, { pixels: pixels.at, y: y.at, grid, patch }, B * grid * grid, 3 * B * (grid * patch) ** 2),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { type Code, func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, memory, select } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
@@ -90,3 +91,18 @@ export const resizeGridGradient = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'resizeGrid',
+    kernels: [resizeGrid],
+    run: (host, [x], { from, to, D }, y) =>
+      host.run(resizeGrid, { x: x.at, y: y.at, from, to, D }, to * to, 40 * to * to * D),
+  },
+  {
+    op: 'resizeGridGradient',
+    kernels: [resizeGridGradient],
+    run: (host, [dy], { from, to, D }, y) =>
+      host.run(resizeGridGradient, { dy: dy.at, dx: y.at, from, to, D }, from * from, 40 * to * to * D),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -22,3 +23,12 @@ export const rmsNorm = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'rmsNorm',
+    kernels: [rmsNorm],
+    run: (host, [x, weight], { N, D, eps }, y) =>
+      host.run(rmsNorm, { x: x.at, weight: weight.at, y: y.at, D, eps }, N, 4 * N * D),
+  },
+];

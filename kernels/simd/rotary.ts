@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i32 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -42,3 +43,14 @@ export const rotary = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'rotary',
+    kernels: [rotary],
+    run(host, [cos, sin, x], { N, H, d }, y) {
+      const row = 4 * H * d;
+      host.run(rotary, { x: x.at, cos: cos.at, sin: sin.at, y: y.at, xRow: row, yRow: row, H, d }, N, 3 * N * H * d);
+    },
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -26,3 +27,16 @@ export const scaleRows = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'divide',
+    kernels: [divide],
+    run: (host, [x], { N, D, divisor }, y) => host.run(divide, { x: x.at, y: y.at, divisor }, N * D),
+  },
+  {
+    op: 'scaleRows',
+    kernels: [scaleRows],
+    run: (host, [x, factor], { N, D }, y) => host.run(scaleRows, { x: x.at, factor: factor.at, y: y.at, D }, N, N * D),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { emitExp } from './exp.ts';
@@ -42,3 +43,17 @@ export const siluGateGradient = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'siluGate',
+    kernels: [siluGate],
+    run: (host, [x, gate], { N, D }, y) => host.run(siluGate, { x: x.at, gate: gate.at, y: y.at }, N * D, 30 * N * D),
+  },
+  {
+    op: 'siluGateGradient',
+    kernels: [siluGateGradient],
+    run: (host, [x, gate, dy], { N, D }, y) =>
+      host.run(siluGateGradient, { x: x.at, gate: gate.at, dy: dy.at, dgate: y.at }, N * D, 30 * N * D),
+  },
+];

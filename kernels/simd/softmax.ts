@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
@@ -48,3 +49,20 @@ export const softmaxGradient = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'softmax',
+    kernels: [softmax],
+    run: (host, [span, x], { H, N, C }, y) =>
+      host.run(softmax, { x: x.at, span: span.at, y: y.at, N, C }, H * N, 20 * H * N * C),
+  },
+  {
+    op: 'softmaxGradient',
+    kernels: [softmaxGradient],
+    run(host, [span, output, dy], { H, N, C }, y) {
+      const places = { y: output.at, dy: dy.at, span: span.at, dx: y.at };
+      host.run(softmaxGradient, { ...places, N, C, divisor: 1 }, H * N, 4 * H * N * C);
+    },
+  },
+];

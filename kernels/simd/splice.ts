@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory, select } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
@@ -15,3 +16,12 @@ export const splice = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'splice',
+    kernels: [splice],
+    run: (host, [x, rows, source], { T, D }, y) =>
+      host.run(splice, { x: x.at, rows: rows.at, source: source.at, y: y.at, D }, T, T * D),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
@@ -39,3 +40,12 @@ export const sumRows = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'sumRows',
+    kernels: [sumRows],
+    run: (host, [order, span, x], { V, D, T }, y) =>
+      host.run(sumRows, { x: x.at, order: order.at, span: span.at, y: y.at, D }, V, (V + T) * D),
+  },
+];

@@ -1,3 +1,4 @@
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4 } from '../../tensor/wasm/instructions.ts';
 import { forLanes } from './lanes.ts';
@@ -10,3 +11,11 @@ export const sum = func(
     forLanes(code, start, end, ({ load, store }) => store(y, f32x4.add(load(a), load(b))));
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'sum',
+    kernels: [sum],
+    run: (host, [a, b], { rows, columns }, y) => host.run(sum, { a: a.at, b: b.at, y: y.at }, rows * columns),
+  },
+];

@@ -1,9 +1,13 @@
+import type { Stored } from '../../tensor/simd/stored.ts';
 import type { Func } from '../../tensor/wasm/code.ts';
 import { i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
 
 /** How weights lie in memory. Activations are always float32. */
 export type WeightType = 'float32' | 'bfloat16';
+
+/** In which of the two types a tensor of numbers is stored. */
+export const weightType = ({ type }: Stored): WeightType => (type === 'bfloat16' ? 'bfloat16' : 'float32');
 
 export const WEIGHT_BYTES: Readonly<Record<WeightType, number>> = { float32: 4, bfloat16: 2 };
 

@@ -1,12 +1,13 @@
-import { inOrder, KERNELS } from '../../kernels/simd/kernels.ts';
 import type { OnKernel } from '../device.ts';
 import type { Func, Parameters } from '../wasm/code.ts';
 import { createHeap, type Heap } from './heap.ts';
+import { inOrder } from './kernels.ts';
 import { createTeam } from './team.ts';
 
-/** What a twin works with. */
+/** What a recipe works with. */
 export interface Host {
-  readonly heap: Heap;
+  /** For what outlives the operation. */
+  readonly heap: Pick<Heap, 'allocate' | 'free'>;
   /** The operation that is running. */
   readonly op: string;
   /**
@@ -22,13 +23,8 @@ export interface Host {
     units: number,
     operations?: number,
   ): void;
-  /** So many bytes until they are released, or the operation ends. */
+  /** So many bytes until the operation ends. */
   temporary(bytes: number): number;
-  release(offset: number): void;
-  /** Elements in the memory, after all that was recorded has run. The view is good until something is allocated. */
-  floats(at: number, count: number): Float32Array;
-  integers(at: number, count: number): Int32Array;
-  bytes(at: number, count: number): Uint8Array;
 }
 
 /**
@@ -37,6 +33,11 @@ export interface Host {
  */
 export interface Bank {
   readonly host: Host;
+  readonly heap: Heap;
+  /** Elements in the memory, after all that was recorded has run. The view is good until something is allocated. */
+  floats(at: number, count: number): Float32Array;
+  integers(at: number, count: number): Int32Array;
+  bytes(at: number, count: number): Uint8Array;
   /** Records one operation: what it took temporarily is given back. Kernels that `listener` hears run one by one. */
   during<Result>(op: string, listener: OnKernel | undefined, work: (host: Host) => Result): Result;
   /** Runs all that was recorded. @throws DeviceError when it failed, now and from then on */
@@ -44,21 +45,19 @@ export interface Bank {
   close(): Promise<void>;
 }
 
-/** @param mostPages of 64 KiB */
+/**
+ * @param module whose exports are kernels
+ * @param mostPages of 64 KiB
+ */
 export async function createBank(
   module: WebAssembly.Module,
   { threads, shared, mostPages }: { threads: number; shared: boolean; mostPages: number },
 ): Promise<Bank> {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: mostPages, shared });
   const heap = createHeap(memory, mostPages);
-  const team = await createTeam(
-    module,
-    memory,
-    KERNELS.map(({ name }) => name),
-    threads,
-  );
+  const team = await createTeam(module, memory, threads);
   // One host serves all operations, one at a time: made anew for each, it would cost more than a small kernel.
-  const temporaries = new Set<number>();
+  const temporaries: number[] = [];
   let op = '';
   let listener: OnKernel | undefined;
   const host: Host = {
@@ -77,16 +76,9 @@ export async function createBank(
     },
     temporary(bytes) {
       const offset = heap.allocate(bytes);
-      temporaries.add(offset);
+      temporaries.push(offset);
       return offset;
     },
-    release(offset) {
-      temporaries.delete(offset);
-      heap.free(offset);
-    },
-    floats: (at, count) => new Float32Array(settled(), at, count),
-    integers: (at, count) => new Int32Array(settled(), at, count),
-    bytes: (at, count) => new Uint8Array(settled(), at, count),
   };
   function settled(): ArrayBuffer {
     team.flush();
@@ -94,13 +86,17 @@ export async function createBank(
   }
   return {
     host,
+    heap,
+    floats: (at, count) => new Float32Array(settled(), at, count),
+    integers: (at, count) => new Int32Array(settled(), at, count),
+    bytes: (at, count) => new Uint8Array(settled(), at, count),
     during(name, heard, work) {
       [op, listener] = [name, heard];
       try {
         return work(host);
       } finally {
         for (const offset of temporaries) heap.free(offset);
-        temporaries.clear();
+        temporaries.length = 0;
         listener = undefined;
       }
     },

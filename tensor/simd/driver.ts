@@ -1,17 +1,14 @@
-import { DRAWN_AT_ONCE, draw } from '../../kernels/simd/draw.ts';
-import { compileKernels } from '../../kernels/simd/kernels.ts';
-import { WEIGHT_BYTES } from '../../kernels/simd/weights.ts';
 import { after } from '../after.ts';
 import type { Driver, HostData } from '../device.ts';
-import { widenBfloat16 } from '../dtype.ts';
+import { ELEMENT_BYTES, elementCount, widenBfloat16 } from '../dtype.ts';
 import { DeviceError } from '../error.ts';
 import type { Op } from '../op.ts';
-import { elements } from '../tensor.ts';
 import { features } from '../wasm/features.ts';
 import { type Bank, createBank } from './bank.ts';
 import { homeOf, prepared } from './inputs.ts';
-import { plain, type Stored, sizeOf } from './stored.ts';
-import { TWINS } from './twins.ts';
+import { compileKernels } from './kernels.ts';
+import { kernelsOf, type Recipes } from './recipe.ts';
+import { type Stored, sizeOf } from './stored.ts';
 
 /** A 32-bit memory ends at 4 GiB. */
 const MOST_PAGES = 65_536;
@@ -19,9 +16,6 @@ const PAGE = 65_536;
 
 /** What is uploaded may take so much of a bank: the rest is for activations, and for packing the largest weight, 1.2 GB. */
 const SHARE_FOR_UPLOADS = 0.6;
-
-/** For each element that is drawn. */
-const DRAW_OPERATIONS = 8;
 
 /** Where threads share memory: in Node, and in pages that are isolated from other origins. */
 const canShare = (): boolean =>
@@ -34,31 +28,34 @@ const canShare = (): boolean =>
  * copied there while it runs. Operations are recorded: a list of them runs when something is read or uploaded, or the list is
  * full.
  *
+ * @param recipes how each operation runs
  * @param mostPages that a memory may have; tests make it small
  * @throws DeviceError where WebAssembly has no SIMD
  */
-export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promise<Driver> {
+export async function simd(recipes: Recipes, wantedThreads: number, mostPages = MOST_PAGES): Promise<Driver> {
   const shared = canShare();
   const threads = shared ? wantedThreads : 1;
   const { simd: supported, relaxed } = features();
   if (!supported) throw new DeviceError('simd: this JavaScript engine has no WebAssembly SIMD; choose another device');
-  const module = compileKernels(shared, relaxed);
+  const module = compileKernels(kernelsOf(recipes), shared, relaxed);
+  const { elements } = recipes;
+  const operations = new Map(recipes.operations.map((recipe) => [recipe.op, recipe]));
   const open = () => createBank(module, { threads, shared, mostPages });
   const banks = [await open()];
 
   function allocate(bank: Bank, shape: readonly number[], type: Stored['type'], weight: boolean): Stored {
     const stored: Stored = { bank, at: 0, shape, type, weight, layout: 'rows', missed: undefined, packed: undefined };
-    stored.at = bank.host.heap.allocate(sizeOf(stored));
+    stored.at = bank.heap.allocate(sizeOf(stored));
     return stored;
   }
 
   function release({ bank, at }: Stored): void {
-    bank.host.heap.free(at);
+    bank.heap.free(at);
   }
 
   /** The first bank with room, or a new one. */
   function bankFor(bytes: number): Bank | Promise<Bank> {
-    const found = banks.find(({ host }) => host.heap.used + bytes <= SHARE_FOR_UPLOADS * mostPages * PAGE);
+    const found = banks.find(({ heap }) => heap.used + bytes <= SHARE_FOR_UPLOADS * mostPages * PAGE);
     if (found) return found;
     return open().then((opened) => {
       banks.push(opened);
@@ -86,25 +83,24 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
       }),
     // 0.24 ns an element on two threads, 2.3 s for the published model, where JavaScript takes 6.5 ns: all threads draw, in place, in
     // the list where everything runs, so that there is nothing left to overlap with arithmetic.
-    async draw({ length, seed, scale, bfloat16 }, shape) {
-      const type = bfloat16 && shape.length > 1 ? 'bfloat16' : 'float32';
-      const stored = allocate(await bankFor(length * WEIGHT_BYTES[type]), shape, type, true);
-      const units = Math.ceil(length / DRAWN_AT_ONCE);
-      stored.bank.during('draw', undefined, (host) =>
-        host.run(draw[type], { y: stored.at, seed, scale }, units, DRAW_OPERATIONS * length),
-      );
+    async draw(drawn, shape) {
+      const type = drawn.bfloat16 && shape.length > 1 ? 'bfloat16' : 'float32';
+      const stored = allocate(await bankFor(drawn.length * ELEMENT_BYTES[type]), shape, type, true);
+      stored.bank.during('draw', undefined, (host) => elements.draw(host, drawn, stored));
       return stored;
     },
     run(op: Op, inputs, sizes, shape, onKernel) {
-      const twin = Object.hasOwn(TWINS, op.name) ? TWINS[op.name] : undefined;
-      if (!twin) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
+      const recipe = operations.get(op.name);
+      if (!recipe) throw new DeviceError(`simd: there is no kernel for ${op.name}; choose another device`);
       const given = inputs as readonly Stored[];
       return after(
-        () => homeOf(op, given) ?? bankFor(4 * elements(shape)),
+        () => homeOf(recipe, given) ?? bankFor(4 * elementCount(shape)),
         (bank) => {
           const output = allocate(bank, shape, op.signature.output.dtype, false);
           try {
-            bank.during(op.name, onKernel, (host) => twin(host, prepared(op, given, bank, output), sizes, output));
+            bank.during(op.name, onKernel, (host) =>
+              recipe.run(host, prepared(op, recipe, elements, given, { bank, output }), sizes, output),
+            );
             return output;
           } catch (error) {
             release(output);
@@ -116,9 +112,9 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
     read: (storage) => {
       const stored = storage as Stored;
       return stored.bank.during('read', undefined, (host) => {
-        const { at, shape, type } = plain(host, stored);
-        const count = elements(shape);
-        return type === 'int32' ? host.integers(at, count).slice() : host.floats(at, count).slice();
+        const { at, shape, type } = elements.asWords(host, stored);
+        const count = elementCount(shape);
+        return type === 'int32' ? stored.bank.integers(at, count).slice() : stored.bank.floats(at, count).slice();
       });
     },
     free: (storage) => release(storage as Stored),
@@ -137,7 +133,7 @@ export async function simd(wantedThreads: number, mostPages = MOST_PAGES): Promi
   };
 }
 
-const bytesOf = (stored: Stored): Uint8Array => stored.bank.host.bytes(stored.at, sizeOf(stored));
+const bytesOf = (stored: Stored): Uint8Array => stored.bank.bytes(stored.at, sizeOf(stored));
 
 const typeOf = (data: HostData): Stored['type'] =>
   data instanceof Int32Array ? 'int32' : data instanceof Uint16Array ? 'bfloat16' : 'float32';

@@ -12,6 +12,7 @@ export interface Team {
    *
    * @param operations about how much there is to do
    * @param what it is for: errors say it
+   * @throws RangeError when the module has no such kernel
    * @throws DeviceError when this or an earlier command failed, or a worker was lost; from then on always
    */
   run(kernel: string, given: readonly number[], units: number, operations: number, what: string): void;
@@ -44,17 +45,16 @@ export interface TeamOptions {
  * Starts a team. Without a memory that can be shared, or with one thread, everything runs at once in the calling thread.
  *
  * @param module whose exports are kernels
- * @param names the exports, by number
  * @param options.start starts a worker; it calls `lost` when the worker has ended by itself
  */
 export async function createTeam(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  names: readonly string[],
   threads: number,
   { start = startWorker, grace = GRACE }: TeamOptions = {},
 ): Promise<Team> {
   if (threads === 1) return alone(module, memory);
+  const names = WebAssembly.Module.exports(module).map(({ name }) => name);
   const shared: Shared = { module, memory, names, ...createList() };
   const { words, values } = shared;
   const numbers = new Map(names.map((name, number) => [name, number]));
@@ -106,12 +106,14 @@ export async function createTeam(
     threads,
     run(kernel, given, units, operations, name) {
       if (failure) throw failure;
+      const number = numbers.get(kernel);
+      if (number === undefined) throw unknown(kernel, name);
       if (((published - first) | 0) === LAYOUT.length) reuse();
       const place = published & (LAYOUT.length - 1);
       const command = LAYOUT.commands + place * LAYOUT.stride;
       const share = shareOf(units, operations, threads);
       what[place] = name;
-      words[command + LAYOUT.kernel] = numbers.get(kernel)!;
+      words[command + LAYOUT.kernel] = number;
       words[command + LAYOUT.arguments] = given.length;
       words[command + LAYOUT.units] = units;
       words[command + LAYOUT.share] = share;
@@ -137,13 +139,17 @@ function alone(module: WebAssembly.Module, memory: WebAssembly.Memory): Team {
   const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
   return {
     threads: 1,
-    run: (kernel, given, units) => (exports as Exports)[kernel](...given, 0, units),
+    run(kernel, given, units, _, name) {
+      const compiled = (exports as Exports)[kernel];
+      if (!compiled) throw unknown(kernel, name);
+      compiled(...given, 0, units);
+    },
     flush: () => undefined,
     close: async () => undefined,
   };
 }
 
-type Exports = Readonly<Record<string, (...given: number[]) => void>>;
+type Exports = Readonly<Record<string, ((...given: number[]) => void) | undefined>>;
 
 /** How many units are taken at once. */
 function shareOf(units: number, operations: number, threads: number): number {
@@ -151,6 +157,8 @@ function shareOf(units: number, operations: number, threads: number): number {
   if (portions < 2) return units;
   return Math.floor(units / portions / ALIGNED) * ALIGNED || Math.ceil(units / portions);
 }
+
+const unknown = (kernel: string, what: string) => new RangeError(`simd: ${what} runs ${kernel}, which no recipe names`);
 
 /** A worker takes no part any more, and what it was computing is missing. */
 const lostWorker = (where: string) =>

@@ -10,6 +10,8 @@ export type Sizes = Readonly<Record<string, number>>;
 export interface Case {
   readonly op: OpName;
   readonly sizes: Readonly<Record<string, fc.Arbitrary<number>>>;
+  /** What it is given beside inputs of these sizes, in every way that differs in where their elements lie; nothing by default. */
+  attributes?(sizes: Sizes): readonly Sizes[];
   example(sizes: Sizes): Example;
 }
 

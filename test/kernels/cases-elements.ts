@@ -27,6 +27,7 @@ const addCase: Case = {
 const divideCase: Case = {
   op: 'divide',
   sizes: { N: small, D: size, d: between(1, 128) },
+  attributes: () => [{ divisor: 3 }],
   example({ N, D, d, seed }) {
     const x = draw(seed).floats([N, D]);
     return {
@@ -65,6 +66,7 @@ const mean = between(0, 2).map((i) => [0, 100, 100_000][i]);
 const layerNormCase: Case = {
   op: 'layerNorm',
   sizes: { N: small, D: size, mean },
+  attributes: () => [{ eps: 1e-6 }],
   example({ N, D, mean, seed }) {
     const { floats } = draw(seed);
     const [x, weight, bias] = [moved(floats([N, D]), mean), floats([D]), floats([D])];
@@ -89,6 +91,7 @@ const layerNormCase: Case = {
 const rmsNormCase: Case = {
   op: 'rmsNorm',
   sizes: { N: small, D: size, mean },
+  attributes: () => [{ eps: 1e-6 }],
   example({ N, D, mean, seed }) {
     const { floats } = draw(seed);
     const [x, weight] = [moved(floats([N, D]), mean), floats([D])];
@@ -163,6 +166,7 @@ export function keys(distance: number): number {
 const resizeGridCase: Case = {
   op: 'resizeGrid',
   sizes: { from: between(1, 17), to: between(1, 17), D: between(1, 9) },
+  attributes: () => [{ to: 3 }],
   example({ from, to, D, seed }) {
     const x = draw(seed).floats([from * from, D]);
     const clamp = (i: number) => Math.min(Math.max(i, 0), from - 1);
@@ -216,6 +220,7 @@ const BROKEN = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 const multiplyAddRoofCase: Case = {
   op: 'multiplyAddRoof',
   sizes: { N: small, D: size, turns: between(0, 40) },
+  attributes: () => [{ turns: 2 }],
   example({ N, D, turns, seed }) {
     const x = draw(seed).floats([N, D]);
     return {
@@ -231,6 +236,7 @@ const multiplyAddRoofCase: Case = {
 const memoryRoofCase: Case = {
   op: 'memoryRoof',
   sizes: { N: small, R: between(1, 3), D: between(1, 300), turns: between(1, 3) },
+  attributes: () => [{ turns: 2 }],
   example({ N, R, D, turns, seed }) {
     const x = draw(seed).floats([N * R, D]);
     return {

@@ -18,6 +18,10 @@ import { attentionSizes, spans } from './cases-matrix.ts';
 const weightGradientCase: Case = {
   op: 'weightGradient',
   sizes: { N: size, M: size, K: size, before: between(0, 5), after: between(0, 5) },
+  attributes: ({ M }) => [
+    { start: 0, R: M },
+    { start: 3, R: M + 5 },
+  ],
   example({ N, M, K, before, after, seed }) {
     const { floats } = draw(seed);
     const [a, b] = [floats([N, M]), floats([N, K])];
@@ -37,6 +41,10 @@ const weightGradientCase: Case = {
 const biasGradientCase: Case = {
   op: 'biasGradient',
   sizes: { N: size, M: size, before: between(0, 5), after: between(0, 5) },
+  attributes: ({ M }) => [
+    { start: 0, R: M },
+    { start: 3, R: M + 5 },
+  ],
   example({ N, M, before, after, seed }) {
     const x = draw(seed).floats([N, M]);
     const R = before + M + after;
@@ -105,6 +113,7 @@ const sumRowsCase: Case = {
 const placeColumnsCase: Case = {
   op: 'placeColumns',
   sizes: { N: small, start: between(0, 40), width: between(1, 40), gap: between(0, 40), groups: between(1, 4) },
+  attributes: ({ groups, width }) => [{ start: 1, stride: width + 1, C: groups * (width + 1) + 2 }],
   example({ N, start, width, gap, groups, seed }) {
     const source = draw(seed);
     const stride = width + gap;
@@ -127,6 +136,7 @@ const placeColumnsCase: Case = {
 const attentionKeysCase: Case = {
   op: 'attentionKeys',
   sizes: { ...attentionSizes, d: between(1, 40) },
+  attributes: ({ C }) => [{ M: C + 2 }],
   example({ H, d, seed, ...sizes }) {
     const source = draw(seed);
     const { span, N, M, C } = spans(sizes, source);
@@ -172,6 +182,7 @@ const softmaxGradientCase: Case = {
 const attentionGradientCase: Case = {
   op: 'attentionGradient',
   sizes: { ...attentionSizes, past: between(0, 12), present: between(1, 12), d: between(1, 40) },
+  attributes: ({ N, M }) => [{ C: 5, divisor: 1.5, R: N + 2 * M }],
   example({ H, d, seed, ...sizes }) {
     const source = draw(seed);
     const { span, N, M, C } = spans(sizes, source);
@@ -234,6 +245,7 @@ function moments(x: Given, row: number, D: number) {
 const layerNormGradientCase: Case = {
   op: 'layerNormGradient',
   sizes: { N: small, D: size },
+  attributes: () => [{ eps: 1e-6 }],
   example({ N, D, seed }) {
     const { floats } = draw(seed);
     const [x, weight, dy] = [floats([N, D]), floats([D]), floats([N, D])];
@@ -261,6 +273,7 @@ const layerNormGradientCase: Case = {
 const layerNormWeightGradientCase: Case = {
   op: 'layerNormWeightGradient',
   sizes: { N: size, D: size },
+  attributes: () => [{ eps: 1e-6 }],
   example({ N, D, seed }) {
     const { floats } = draw(seed);
     const [x, dy] = [floats([N, D]), floats([N, D])];
@@ -283,6 +296,7 @@ const inverseOf = (x: Given, row: number, D: number) =>
 const rmsNormGradientCase: Case = {
   op: 'rmsNormGradient',
   sizes: { N: small, D: size },
+  attributes: () => [{ eps: 1e-6 }],
   example({ N, D, seed }) {
     const { floats } = draw(seed);
     const [x, weight, dy] = [floats([N, D]), floats([D]), floats([N, D])];
@@ -307,6 +321,7 @@ const rmsNormGradientCase: Case = {
 const rmsNormWeightGradientCase: Case = {
   op: 'rmsNormWeightGradient',
   sizes: { N: size, D: size },
+  attributes: () => [{ eps: 1e-6 }],
   example({ N, D, seed }) {
     const { floats } = draw(seed);
     const [x, dy] = [floats([N, D]), floats([N, D])];
@@ -373,6 +388,7 @@ const siluGateGradientCase: Case = {
 const resizeGridGradientCase: Case = {
   op: 'resizeGridGradient',
   sizes: { from: between(1, 17), to: between(1, 17), D: between(1, 9) },
+  attributes: () => [{ from: 3 }],
   example({ from, to, D, seed }) {
     const dy = draw(seed).floats([to * to, D]);
     /** What each cell of a side gives to each of the result's. */

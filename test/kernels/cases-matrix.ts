@@ -9,6 +9,14 @@ import { between, type Case, type Draw, draw, flag, type Given, given, size, sma
 const linearCase: Case = {
   op: 'linear',
   sizes: { N: small, K: size, M: size, biased: flag, before: between(0, 5), after: between(0, 5) },
+  // All rows; from a multiple of 8 on to the end, and not to the end; from elsewhere on.
+  attributes: ({ R }) =>
+    [
+      { start: 0, M: R },
+      { start: 8, M: R - 8 },
+      { start: 0, M: R - 1 },
+      { start: 3, M: R - 4 },
+    ].filter(({ M }) => M > 0),
   example({ N, K, M, biased, before, after, seed }) {
     const { floats } = draw(seed);
     const R = before + M + after;
@@ -26,6 +34,8 @@ const linearCase: Case = {
 const matmulCase: Case = {
   op: 'matmul',
   sizes: { N: small, K: size, M: size, before: between(0, 5), after: between(0, 5) },
+  // All rows; the last ones.
+  attributes: ({ K, R }) => (K <= R ? [{ start: R - K }] : []),
   example({ N, K, M, before, after, seed }) {
     const { floats } = draw(seed);
     const [x, weight] = [floats([N, K]), floats([before + K + after, M])];
@@ -64,6 +74,7 @@ export function spans({ sequences, past, present, causal }: Readonly<Record<stri
 const attentionScoresCase: Case = {
   op: 'attentionScores',
   sizes: { ...attentionSizes, d: between(1, 40) },
+  attributes: () => [{ C: 5, divisor: 1.5 }],
   example({ H, d, seed, ...sizes }) {
     const source = draw(seed);
     const { span, N, M, C } = spans(sizes, source);
@@ -128,6 +139,7 @@ const attentionValuesCase: Case = {
 const attentionCase: Case = {
   op: 'attention',
   sizes: { ...attentionSizes, d: between(1, 40) },
+  attributes: () => [{ C: 5, divisor: 1.5 }],
   example({ H, d, seed, ...sizes }) {
     const source = draw(seed);
     const { span, N, M, C } = spans(sizes, source);
@@ -153,6 +165,7 @@ const rotaryCase: Case = {
   op: 'rotary',
   // Rotary tables have the same angles in both halves; the operation does not ask for it, its gradient does.
   sizes: { N: small, H: between(1, 4), half: between(1, 40), shared: flag },
+  attributes: ({ d }) => (d % 2 === 0 ? [{}] : []),
   example({ N, H, half, shared, seed }) {
     const { floats } = draw(seed);
     const d = 2 * half;

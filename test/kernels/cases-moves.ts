@@ -81,6 +81,7 @@ const appendCase: Case = {
 const columnsCase: Case = {
   op: 'columns',
   sizes: { N: small, start: between(0, 40), width: between(1, 40), gap: between(0, 40), groups: between(1, 4) },
+  attributes: () => [{ start: 1, width: 2, stride: 3, groups: 2 }],
   example({ N, start, width, gap, groups, seed }) {
     const source = draw(seed);
     const stride = width + gap;

@@ -14,6 +14,7 @@ const factorOf = ({ floats }: Draw): Given => squares(floats([1, 1]));
 const firstMomentCase: Case = {
   op: 'firstMoment',
   sizes: shapeSizes,
+  attributes: () => [{ beta: 0.9, rest: 0.1 }],
   example(sizes) {
     const source = draw(sizes.seed);
     const [m, gradient, factor] = [source.floats(shapeOf(sizes)), source.floats(shapeOf(sizes)), factorOf(source)];
@@ -30,6 +31,7 @@ const firstMomentCase: Case = {
 const secondMomentCase: Case = {
   op: 'secondMoment',
   sizes: shapeSizes,
+  attributes: () => [{ beta: 0.9, rest: 0.1 }],
   example(sizes) {
     const source = draw(sizes.seed);
     const [gradient, factor] = [source.floats(shapeOf(sizes)), factorOf(source)];
@@ -49,6 +51,7 @@ const secondMomentCase: Case = {
 const adamStepCase: Case = {
   op: 'adamStep',
   sizes: { ...shapeSizes, step: between(1, 300) },
+  attributes: () => [{ keep: 0.9, rate: 0.1, correction: 0.5, eps: 1e-6 }],
   example(sizes) {
     const { floats } = draw(sizes.seed);
     const shape = shapeOf(sizes);
@@ -86,6 +89,7 @@ const sumOfSquaresCase: Case = {
 const clipFactorCase: Case = {
   op: 'clipFactor',
   sizes: { magnitude: between(0, 4).map((i) => [0, 1e-6, 1, 100, 1e12][i]) },
+  attributes: () => [{ most: 1 }],
   example({ magnitude, seed }) {
     const squares = given([1, 1], Float32Array.of(Math.abs(draw(seed).floats([1, 1], magnitude).data[0])));
     return {

@@ -1,5 +1,8 @@
-import { compileKernels, instantiateKernels, type Run } from '../../kernels/simd/kernels.ts';
+import { RECIPES } from '../../src/open-device.ts';
 import type { HostData } from '../../tensor/device.ts';
+import { compileKernels } from '../../tensor/simd/kernels.ts';
+import { kernelsOf } from '../../tensor/simd/recipe.ts';
+import { instantiate, type Run } from './instantiate.ts';
 
 const PAGE = 65536;
 const GUARD = 64;
@@ -12,7 +15,7 @@ export interface Guarded {
   allocate(bytes: number): number;
   put(data: HostData | Uint16Array): number;
   write(address: number, data: Uint8Array): void;
-  bytes(address: number, count: number): Uint8Array;
+  bytes(address: number, count: number): Uint8Array<ArrayBuffer>;
   floats(address: number, count: number): Float32Array;
   /** Frees everything, and fails where guard bytes were written over. */
   clear(): void;
@@ -25,11 +28,11 @@ const modules = new Map<boolean, WebAssembly.Module>();
  * @param start where allocations begin: what lies before is never touched, and so takes no memory
  */
 export function guarded(relaxed = false, pages = 64, start = 0): Guarded {
-  const module = modules.get(relaxed) ?? compileKernels(false, relaxed);
+  const module = modules.get(relaxed) ?? compileKernels(kernelsOf(RECIPES), false, relaxed);
   modules.set(relaxed, module);
   const end = start + pages * PAGE;
   const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: Math.ceil(end / PAGE) });
-  const run = instantiateKernels(module, memory);
+  const run = instantiate(module, memory);
   const all = new Uint8Array(memory.buffer);
   const allocations: [from: number, to: number][] = [];
   let free = start;
@@ -57,14 +60,14 @@ export function guarded(relaxed = false, pages = 64, start = 0): Guarded {
     bytes,
     floats: (address, count) => new Float32Array(bytes(address, 4 * count).buffer),
     clear() {
+      const held = [...allocations.splice(0), [free, free]];
+      free = start;
       let expected = start;
-      for (const [from, to] of [...allocations, [free, free]]) {
+      for (const [from, to] of held) {
         const touched = all.subarray(expected, from).findIndex((byte) => byte !== GUARD_BYTE);
         if (touched >= 0) throw new RangeError(`a kernel wrote ${expected + touched}, between allocations`);
         expected = to;
       }
-      allocations.length = 0;
-      free = start;
     },
   };
 }

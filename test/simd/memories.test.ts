@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { linear } from '../../kernels/linear.ts';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, encodeImages, freeModel, loadModel, logits } from '../../src/model/qwen-vl.ts';
+import { RECIPES } from '../../src/open-device.ts';
 import { closeDevice, createDevice, type HostData } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -14,7 +15,7 @@ const SMALL = 36;
 
 /** Scores after a prompt with an image, then after one more token. */
 async function pass({ checkpoint }: OpenedCase, pages?: number): Promise<{ scores: HostData[]; weights: number }> {
-  const device = createDevice(await simd(2, pages));
+  const device = createDevice(await simd(RECIPES, 2, pages));
   const model = loadModel(device, checkpoint.config, checkpoint.load);
   const { image_size: size, n_queries: queries } = checkpoint.config.visual;
   const ids = Int32Array.from({ length: queries + 9 }, (_, i) => (i * 37 + 5) % 180);
@@ -48,7 +49,7 @@ test('a model that lies in several memories gives the same bytes as in one', asy
 });
 
 test('what no memory can hold is an error that says what to do', async () => {
-  const device = createDevice(await simd(1, 4));
+  const device = createDevice(await simd(RECIPES, 1, 4));
   const make = (rows: number) => tensor(device, new Float32Array(rows * 64), [rows, 64]);
   await expect(read(make(2000))).rejects.toThrow(DeviceError);
   const y = scope(() => ({ y: read(linear(make(64), make(64))) })).y; // the device goes on

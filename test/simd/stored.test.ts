@@ -2,15 +2,16 @@ import { expect, test } from 'vitest';
 import { columns } from '../../kernels/columns.ts';
 import { embedding } from '../../kernels/embedding.ts';
 import { linear, matmul } from '../../kernels/linear.ts';
-import { compileKernels } from '../../kernels/simd/kernels.ts';
-import { openDevice } from '../../src/open-device.ts';
+import { recipes } from '../../kernels/simd/linear.ts';
+import { openDevice, RECIPES } from '../../src/open-device.ts';
 import { closeDevice, createDevice, type Device, type Launch } from '../../tensor/device.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { createBank } from '../../tensor/simd/bank.ts';
 import { simd } from '../../tensor/simd/driver.ts';
+import { compileKernels } from '../../tensor/simd/kernels.ts';
+import { kernelsOf } from '../../tensor/simd/recipe.ts';
 import type { Stored } from '../../tensor/simd/stored.ts';
-import { TWINS } from '../../tensor/simd/twins.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { draw } from '../kernels/case.ts';
 import { opOf } from '../tensor/fake-driver.ts';
@@ -18,7 +19,7 @@ import { opOf } from '../tensor/fake-driver.ts';
 const floats = (shape: readonly number[], seed = 1) => draw(seed).floats(shape).data as Float32Array;
 
 /** The kernels of each operation that is launched from now on. */
-function kernelsOf(device: Device): () => Promise<string[]> {
+function ranOn(device: Device): () => Promise<string[]> {
   const launches: Launch[] = [];
   device.onLaunch = (launch) => {
     launch.kernels = [];
@@ -32,7 +33,7 @@ function kernelsOf(device: Device): () => Promise<string[]> {
 
 test('a weight is packed once and stays so; what an operation made is packed for each product', async () => {
   const { device } = await openDevice('simd', 1);
-  const ran = kernelsOf(device);
+  const ran = ranOn(device);
   const x = tensor(device, floats([3, 16]), [3, 16]);
   const weight = tensor(device, floats([16, 16]), [16, 16]);
   const made = columns(tensor(device, floats([16, 16]), [16, 16]), { start: 0, width: 16 });
@@ -66,8 +67,13 @@ test('a weight is packed once and stays so; what an operation made is packed for
 
 test.each(['float32', 'bfloat16'] as const)('%s: packing takes no memory in the end', async (type) => {
   const [N, R, K] = [5, 24, 40];
-  const bank = await createBank(compileKernels(false), { threads: 1, shared: false, mostPages: 16 });
-  const { heap } = bank.host;
+  const bank = await createBank(compileKernels(kernelsOf(RECIPES), false), {
+    threads: 1,
+    shared: false,
+    mostPages: 16,
+  });
+  const { heap } = bank;
+  const [linear, matmul] = ['linear', 'matmul'].map((name) => recipes.find(({ op }) => op === name)!);
   const store = (shape: number[], weight: boolean, of: Stored['type'] = 'float32'): Stored => ({
     ...{ bank, shape, type: of, weight, layout: 'rows', missed: undefined, packed: undefined },
     at: heap.allocate(shape[0] * shape[1] * (of === 'bfloat16' ? 2 : 4)),
@@ -81,11 +87,11 @@ test.each(['float32', 'bfloat16'] as const)('%s: packing takes no memory in the 
   const before = heap.used;
   for (const right of [weight, activation, weight, activation]) {
     for (const start of [0, 8, 3]) {
-      bank.during('linear', undefined, (host) => TWINS.linear(host, [x, right], { N, K, M: R - start, R, start }, y));
+      bank.during('linear', undefined, (host) => linear.run(host, [x, right], { N, K, M: R - start, R, start }, y));
       expect(heap.used).toBe(before);
     }
     bank.during('matmul', undefined, (host) => {
-      TWINS.matmul(host, [{ ...x, shape: [N, R] }, right], { N, K: R, M: K }, { ...y, shape: [N, K] });
+      matmul.run(host, [{ ...x, shape: [N, R] }, right], { N, K: R, M: K }, { ...y, shape: [N, K] });
     });
     expect(heap.used).toBe(before);
   }
@@ -94,7 +100,7 @@ test.each(['float32', 'bfloat16'] as const)('%s: packing takes no memory in the 
 });
 
 test('where there is no room for both uses of a weight the error names them, and the device goes on', async () => {
-  const device = createDevice(await simd(1, 52)); // 3.4 MB
+  const device = createDevice(await simd(RECIPES, 1, 52)); // 3.4 MB
   const [x, values] = [floats([1, 512]), floats([512, 512])];
   const weight = tensor(device, values, [512, 512]); // 1 MB
   linear(tensor(device, x, [1, 512]), weight);
@@ -124,8 +130,8 @@ test.each(['float32', 'bfloat16'] as const)('%s: panels in one memory are rows i
     const [ofRows, ofColumns] = [linear(first, second), matmul(tensor(device, floats([3, 10]), [3, 10]), first)];
     return Promise.all([read(ofRows), read(ofColumns), read(first)]);
   };
-  const one = createDevice(await simd(1));
-  const several = createDevice(await simd(1, 8)); // 0.5 MB each
+  const one = createDevice(await simd(RECIPES, 1));
+  const several = createDevice(await simd(RECIPES, 1, 8)); // 0.5 MB each
   const expected = await results(one, () => []);
   expect(await results(several, () => [tensor(several, floats([1200, 64]), [1200, 64])])).toEqual(expected);
   await closeDevice(one);
@@ -133,7 +139,7 @@ test.each(['float32', 'bfloat16'] as const)('%s: panels in one memory are rows i
 });
 
 test('a storage of another type than an operation takes is an error', async () => {
-  const driver = await simd(1);
+  const driver = await simd(RECIPES, 1);
   const storage = await driver.upload(() => Int32Array.of(1, 2), [1, 2]);
   const run = async () => driver.run(opOf('gelu'), [storage], { N: 1, D: 2 }, [1, 2]);
   await expect(run).rejects.toThrow(new DeviceError('simd: gelu takes x as float32, and it holds int32'));

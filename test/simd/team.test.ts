@@ -1,22 +1,25 @@
 import { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileKernels, KERNELS } from '../../kernels/simd/kernels.ts';
+import { recipes } from '../../kernels/simd/scale.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { LAYOUT } from '../../tensor/simd/commands.ts';
+import { compileKernels } from '../../tensor/simd/kernels.ts';
 import { createTeam, type TeamOptions } from '../../tensor/simd/team.ts';
 import { type StartedWorker, startWorker } from '../../tensor/simd/worker.ts';
 
 const PAGE = 65_536;
-const names = KERNELS.map(({ name }) => name);
-const module = compileKernels(true);
+const module = compileKernels(
+  recipes.flatMap(({ kernels }) => kernels),
+  true,
+);
 
 /** A team with a memory of floats, from offset 64 on. */
 async function open(threads: number, pages: number, options?: TeamOptions) {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   return {
     floats: new Float32Array(memory.buffer),
-    team: await createTeam(module, memory, names, threads, options),
+    team: await createTeam(module, memory, threads, options),
   };
 }
 
@@ -94,6 +97,12 @@ describe('a list of commands', () => {
     expect(Atomics.load(seen, 0)).toBe(LAYOUT.length);
     await team.close();
   });
+});
+
+test.each([1, 2])('a kernel that the module does not hold is named, on %i threads', async (threads) => {
+  const { team } = await open(threads, 1);
+  expect(() => team.run('unlisted', [64], 1, 1, 'gelu')).toThrow('simd: gelu runs unlisted, which no recipe names');
+  await team.close();
 });
 
 describe('is an error, not a hang, now and from then on:', () => {

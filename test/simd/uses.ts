@@ -5,7 +5,7 @@ import { launch, type Op } from '../../tensor/op.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Sizes } from '../../tensor/signature.ts';
 import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
-import { draw, sizesOf } from '../kernels/case.ts';
+import { type Case, draw, sizesOf } from '../kernels/case.ts';
 import { cases } from '../kernels/cases.ts';
 
 /** One way to use a tensor: an operation, at which of its inputs the tensor stands, and what stands at the others. */
@@ -19,76 +19,13 @@ export interface Use {
   readonly consumes: boolean;
 }
 
-/** What each operation is given beside its inputs, in every way that makes a difference. A new operation has to be added. */
-const ATTRIBUTES: Readonly<Record<string, (sizes: Sizes) => readonly Sizes[]>> = {
-  add: () => [{}],
-  adamStep: () => [{ keep: 0.9, rate: 0.1, correction: 0.5, eps: 1e-6 }],
-  attentionGradient: ({ N, M }) => [{ C: 5, divisor: 1.5, R: N + 2 * M }],
-  attentionKeys: ({ C }) => [{ M: C + 2 }],
-  biasGradient: ({ M }) => [
-    { start: 0, R: M },
-    { start: 3, R: M + 5 },
-  ],
-  clipFactor: () => [{ most: 1 }],
-  crossEntropy: () => [{}],
-  crossEntropyGradient: () => [{}],
-  firstMoment: () => [{ beta: 0.9, rest: 0.1 }],
-  foldRows: () => [{}],
-  geluGradient: () => [{}],
-  layerNormGradient: () => [{ eps: 1e-6 }],
-  layerNormWeightGradient: () => [{ eps: 1e-6 }],
-  placeColumns: ({ groups, width }) => [{ start: 1, stride: width + 1, C: groups * (width + 1) + 2 }],
-  resizeGridGradient: () => [{ from: 3 }],
-  rmsNormGradient: () => [{ eps: 1e-6 }],
-  rmsNormWeightGradient: () => [{ eps: 1e-6 }],
-  secondMoment: () => [{ beta: 0.9, rest: 0.1 }],
-  siluGateGradient: () => [{}],
-  softmaxGradient: () => [{}],
-  sum: () => [{}],
-  sumOfSquares: () => [{}],
-  sumRows: () => [{}],
-  weightGradient: ({ M }) => [
-    { start: 0, R: M },
-    { start: 3, R: M + 5 },
-  ],
-  append: () => [{}],
-  argmax: () => [{}],
-  attention: () => [{ C: 5, divisor: 1.5 }],
-  attentionScores: () => [{ C: 5, divisor: 1.5 }],
-  attentionValues: () => [{}],
-  columns: () => [{ start: 1, width: 2, stride: 3, groups: 2 }],
-  divide: () => [{ divisor: 3 }],
-  embedding: () => [{}],
-  gelu: () => [{}],
-  layerNorm: () => [{ eps: 1e-6 }],
-  // All rows; from a multiple of 8 on to the end, and not to the end; from elsewhere on.
-  linear: ({ R }) =>
-    [
-      { start: 0, M: R },
-      { start: 8, M: R - 8 },
-      { start: 0, M: R - 1 },
-      { start: 3, M: R - 4 },
-    ].filter(({ M }) => M > 0),
-  // All rows; the last ones.
-  matmul: ({ K, R }) => (K <= R ? [{ start: R - K }] : []),
-  memoryRoof: () => [{ turns: 2 }],
-  multiplyAddRoof: () => [{ turns: 2 }],
-  patches: () => [{}],
-  resizeGrid: () => [{ to: 3 }],
-  rmsNorm: () => [{ eps: 1e-6 }],
-  rotary: ({ d }) => (d % 2 === 0 ? [{}] : []),
-  scaleRows: () => [{}],
-  siluGate: () => [{}],
-  softmax: () => [{}],
-  splice: () => [{}],
-  zeros: () => [],
-};
-
 /** What counts and points, by its name in the signatures; some rows see nothing. */
 const INTEGERS: Readonly<Record<string, (sizes: Sizes) => readonly number[]>> = {
   ids: ({ T, V }) => Array.from({ length: T }, (_, i) => (7 * i + 3) % V),
   source: ({ T, R }) => Array.from({ length: T }, (_, i) => (i % 3) - 1).map((row) => Math.min(row, R - 1)),
-  span: ({ N, C, M = C }) => Array.from({ length: N }, (_, i) => [i % M, Math.min(i % (C + 1), M - (i % M))]).flat(),
+  // Of keys, or of the rows that are listed.
+  span: ({ N, V = N, C, T = C, M = T }) =>
+    Array.from({ length: V }, (_, i) => [i % M, Math.min(i % (T + 1), M - (i % M))]).flat(),
   labels: ({ N, V }) => Array.from({ length: N }, (_, i) => (7 * i + 3) % V),
   order: ({ T, N }) => Array.from({ length: T }, (_, i) => (5 * i + 1) % N),
   segments: ({ M, N }) => [0, N - 1, 1, M - 1, 0, 1],
@@ -98,27 +35,33 @@ const INTEGERS: Readonly<Record<string, (sizes: Sizes) => readonly number[]>> = 
 const OPEN: Sizes = { G: 2, C: 5, R: 11 };
 const OPEN_OTHERWISE = 6;
 
-/** The operations that have cases, which are all there are (kernels.test.ts), and the names of their sizes. */
-export async function operations(): Promise<readonly { readonly op: Op; readonly names: readonly string[] }[]> {
-  const found: { op: Op; names: string[] }[] = [];
-  const run: Driver['run'] = (op, _, sizes) => void found.push({ op, names: Object.keys(sizes).sort() });
+/** An operation that has a case, as all have (kernels.test.ts). */
+export interface Operation extends Required<Pick<Case, 'attributes'>> {
+  readonly op: Op;
+  /** Of its sizes. */
+  readonly names: readonly string[];
+}
+
+export async function operations(): Promise<readonly Operation[]> {
+  const found: Operation[] = [];
+  let attributes: Operation['attributes'];
+  const run: Driver['run'] = (op, _, sizes) => void found.push({ op, names: Object.keys(sizes).sort(), attributes });
   const device = createDevice({ ...nullDriver, run });
   for (const each of cases) {
     const [sizes] = fc.sample(sizesOf(each), { numRuns: 1, seed: 1 });
     const { inputs, run } = each.example(sizes);
+    attributes = each.attributes ?? (() => [{}]);
     scope(() => {
       const given = Object.entries(inputs).map(([name, { data, shape }]) => [name, tensor(device, data, shape)]);
       run(Object.fromEntries(given), device);
     });
+    await device.queue.idle();
   }
-  await device.queue.idle();
   return found;
 }
 
 /** Every way in which an operation takes a tensor of this shape: at each of its inputs, and at several at once. */
-export function usesOf(op: Op, shape: readonly number[]): Use[] {
-  const attributes = ATTRIBUTES[op.name];
-  if (!attributes) throw new RangeError(`${op.name} is not in ATTRIBUTES: say what it is given beside its inputs`);
+export function usesOf({ op, attributes }: Operation, shape: readonly number[]): Use[] {
   const { inputs } = op.signature;
   const places = inputs.flatMap(({ dtype }, index) => (dtype === 'float32' ? [index] : []));
   const subsets = Array.from({ length: 2 ** places.length - 1 }, (_, i) =>
@@ -178,8 +121,8 @@ function solve({ signature }: Op, at: readonly number[], shape: readonly number[
   const found = search({});
   if (!found) return undefined;
   const rest = dimensions.flat().flatMap(({ letters }) => letters);
-  const whole = inputs.some(({ dimensions }) => dimensions === undefined) ? { rows: 1 } : {}; // of a vector
-  return { ...whole, ...Object.fromEntries(rest.map((letter) => [letter, OPEN[letter] ?? OPEN_OTHERWISE])), ...found };
+  const alike = inputs.every((input) => input.dimensions) ? {} : { rows: 1 }; // of any shape; a vector is one row
+  return { ...alike, ...Object.fromEntries(rest.map((letter) => [letter, OPEN[letter] ?? OPEN_OTHERWISE])), ...found };
 }
 
 /** Launches it. @param others tensors of the others */

@@ -1,8 +1,9 @@
+import { at, words } from '../../kernels/simd/address.ts';
+import { forLanes, sumAcross } from '../../kernels/simd/lanes.ts';
+import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Value } from '../../tensor/wasm/values.ts';
-import { at, words } from './address.ts';
-import { forLanes, sumAcross } from './lanes.ts';
 
 /** Sums under way: more than one multiplication and addition take cycles, and no more than there are registers. */
 const CHAINS = 12;
@@ -58,3 +59,18 @@ export const memoryRoof = func(
     });
   },
 );
+
+export const recipes: readonly Recipe[] = [
+  {
+    op: 'multiplyAddRoof',
+    kernels: [multiplyAddRoof],
+    run: (host, [x], { N, D, turns }, y) =>
+      host.run(multiplyAddRoof, { x: x.at, y: y.at, turns }, N * D, 24 * N * D * turns),
+  },
+  {
+    op: 'memoryRoof',
+    kernels: [memoryRoof],
+    run: (host, [x], { N, R, D, turns }, y) =>
+      host.run(memoryRoof, { x: x.at, y: y.at, D: R * D, turns }, N, N * R * D * turns),
+  },
+];

@@ -1,0 +1,92 @@
+import type { Host } from '../../tensor/simd/bank.ts';
+import type { Recipe } from '../../tensor/simd/recipe.ts';
+import type { Layout, Stored } from '../../tensor/simd/stored.ts';
+import { asRows, LAYOUT_KERNELS, panels } from './layouts.ts';
+import { ACTIVATION, product, SCRATCH, transposedProduct, WORTH_WIDENING } from './product.ts';
+import { PANEL, WEIGHT_BYTES, type WeightType, weightType } from './weights.ts';
+import { zeros } from './zeros.ts';
+
+const linear: Recipe = {
+  op: 'linear',
+  kernels: [...LAYOUT_KERNELS, ...Object.values(product)],
+  main: { input: 1, as: 'matrix' },
+  run(host, [x, weight, bias], { N, K, M, start }, y) {
+    const w = panelsOfRows(host, weight, start, M);
+    const type = weightType(weight);
+    multiply(host, { x: x.at, w, type, bias: bias ? bias.at + 4 * start : 0, y: y.at, rows: N, N: M, K });
+  },
+};
+
+const matmul: Recipe = {
+  op: 'matmul',
+  kernels: [...LAYOUT_KERNELS, ...Object.values(product)],
+  main: { input: 1, as: 'matrix' },
+  run(host, [x, weight], { N, K, M, start }, y) {
+    const w = K === weight.shape[0] ? panels(host, weight, 'panels of columns') : panelsOfPart(host, weight, start, K);
+    multiply(host, { x: x.at, w, type: weightType(weight), bias: 0, y: y.at, rows: N, N: M, K });
+  },
+};
+
+/** `aᵀ · b`: b is packed as the right operand of a product whose left one is read down its columns. */
+const weightGradient: Recipe = {
+  op: 'weightGradient',
+  kernels: [...LAYOUT_KERNELS, transposedProduct, zeros],
+  run(host, [a, b], { N, M, K, R, start }, y) {
+    const w = panels(host, { ...b, weight: false }, 'panels of columns');
+    if (M < R) host.run(zeros, { y: y.at }, R * K);
+    const units = Math.ceil(K / PANEL);
+    const rest = { scratch: 0, bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: M };
+    const given = { x: a.at, xStep: 4 * M, w, y: y.at + 4 * K * start, N: K, K: N, ...rest };
+    host.run(transposedProduct, given, units, 2 * N * M * K);
+  },
+};
+
+export const recipes: readonly Recipe[] = [linear, matmul, weightGradient];
+
+/**
+ * The panels of `count` rows from row `start` on. In the panels of a whole weight those of a part are found that begins at a
+ * multiple of PANEL: a product does not look at what follows its last column. Any other part is packed apart.
+ */
+function panelsOfRows(host: Host, weight: Stored, start: number, count: number): number {
+  const bytesOfRow = weight.shape[1] * WEIGHT_BYTES[weightType(weight)];
+  const whole = weight.weight || weight.layout === 'panels of rows';
+  if (whole && start % PANEL === 0) return panels(host, weight, 'panels of rows') + start * bytesOfRow;
+  return panelsOfPart(host, weight, start, count, 'panels of rows');
+}
+
+/** Those of some rows of a weight, until the operation ends. */
+function panelsOfPart(
+  host: Host,
+  weight: Stored,
+  start: number,
+  count: number,
+  layout: Exclude<Layout, 'rows'> = 'panels of columns',
+): number {
+  const rows = asRows(host, weight);
+  const [, columns] = weight.shape;
+  const at = rows.at + start * columns * WEIGHT_BYTES[weightType(weight)];
+  return panels(host, { ...rows, at, shape: [count, columns], weight: false }, layout);
+}
+
+interface Product {
+  readonly x: number;
+  /** Packed. */
+  readonly w: number;
+  readonly type: WeightType;
+  readonly bias: number;
+  readonly y: number;
+  readonly rows: number;
+  /** Columns of y. */
+  readonly N: number;
+  readonly K: number;
+}
+
+/** `y[rows, N] = x[rows, K] · wᵀ + bias`. */
+function multiply(host: Host, { rows, type, ...places }: Product): void {
+  const { N, K } = places;
+  const units = Math.ceil(N / PANEL);
+  const kernel = type === 'bfloat16' && rows >= WORTH_WIDENING ? 'widened' : type;
+  const scratch = kernel === 'widened' ? host.temporary(SCRATCH * units) : 0;
+  const given = { ...places, scratch, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: rows };
+  host.run(product[kernel], given, units, 2 * rows * N * K);
+}
