@@ -28,8 +28,10 @@ export function requireSeen(
  * @param most what is counted for spans whose numbers only the device has: every column, and every row of keys
  * @returns how many keys the query rows see, all rows together, and how many rows of keys anybody sees
  */
-export function seenBy(span: Tensor, most: { pairs: number; keys: number }): { pairs: number; keys: number } {
-  const { known } = span;
+export function seenBy(
+  { known }: Pick<Tensor, 'known'>,
+  most: { pairs: number; keys: number },
+): { pairs: number; keys: number } {
   if (!known) return most;
   const rows = Array.from({ length: known.length / 2 }, (_, i) => ({ first: known[2 * i], count: known[2 * i + 1] }));
   const pairs = rows.reduce((sum, { count }) => sum + count, 0);
