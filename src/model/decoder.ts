@@ -10,7 +10,8 @@ import { keep } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { attend } from './attention.ts';
-import type { BlockCache, DecoderPass } from './cache.ts';
+import type { BlockCache } from './cache.ts';
+import type { DecoderPass } from './decoder-pass.ts';
 
 /** The weights of one decoder block, named from `transformer.h.i.` on. */
 export interface DecoderBlockWeights {

@@ -1,7 +1,8 @@
 import { embedding } from '../../../kernels/embedding.ts';
 import { tap } from '../../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../../tensor/tensor.ts';
-import { createCache, decoderPass, freeCache } from '../../model/cache.ts';
+import { createCache, freeCache } from '../../model/cache.ts';
+import { decoderPass } from '../../model/decoder-pass.ts';
 import { imageRows } from '../../model/placed-images.ts';
 import {
   embedPatches,
