@@ -4,8 +4,8 @@ import { layerNorm } from '../../kernels/layer-norm.ts';
 import { linear } from '../../kernels/linear.ts';
 import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import { ADAPTER_HEAD_SIZE } from '../architecture/config.ts';
 import { attend, groupSpan } from './attention.ts';
-import { ADAPTER_HEAD_SIZE } from './config.ts';
 import { LAYER_NORM_EPS } from './vision.ts';
 
 /** The adapter's weights, named from `transformer.visual.attn_pool.` on. */

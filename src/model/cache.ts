@@ -2,7 +2,7 @@ import { zeros } from '../../kernels/zeros.ts';
 import type { Device } from '../../tensor/device.ts';
 import { keep } from '../../tensor/scope.ts';
 import { freeAll, type Tensor } from '../../tensor/tensor.ts';
-import type { Config } from './config.ts';
+import type { Config } from '../architecture/config.ts';
 
 /** Keys (after rotary) and values of one block for every position so far: `[capacity, H·d]` each. */
 export interface BlockCache {

@@ -1,9 +1,9 @@
 import type { Device } from '../../tensor/device.ts';
 import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import type { Config } from '../architecture/config.ts';
 import { causalSpan } from './attention.ts';
 import type { Cache } from './cache.ts';
-import type { Config } from './config.ts';
 import { logNFactors, ntkAlpha, rotaryRows } from './rotary-table.ts';
 
 /** What all blocks of one forward pass share: tables for the new rows, those of all sequences one below the other. */

@@ -9,16 +9,16 @@ import type { Device, Drawn, HostData } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { type Config, patchGrid } from '../architecture/config.ts';
+import { isVision, type Residence, weightShapes } from '../architecture/weight-shapes.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
 import { groupSpan } from './attention.ts';
 import type { BlockCache, Cache } from './cache.ts';
-import { type Config, patchGrid } from './config.ts';
 import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
 import { type DecoderPass, decoderPass, trainingPass } from './decoder-pass.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
 import type { PlacedImages } from './placed-images.ts';
 import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
-import { isVision, type Residence, weightShapes } from './weights.ts';
 
 export { type Cache, createCache, freeCache } from './cache.ts';
 
