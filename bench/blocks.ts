@@ -148,7 +148,7 @@ function visionCase(device: Device, config: Config): Block {
     run: () => visionBlock(x, weights, span, heads, patches),
     products: [
       ...works,
-      () => attentionScores(x, x, span, { heads, columns: patches, divisor: 1 }),
+      () => attentionScores(x, x, span, { heads, mostKeys: patches, divisor: 1 }),
       () => attentionValues(scores, x, span),
     ],
     free: () => release(model, weights, [x, span, scores, ...inputs]),
@@ -192,9 +192,9 @@ function decoderCase(
   const pass = keep(decoderPass(model, cache, [rows]));
   const x = input(device, rows, D);
   const { works, inputs, elements } = layers(device, weights, rows);
-  const columns = pass.columns;
-  const scores = input(device, heads * rows, columns);
-  const attention = { heads, columns, divisor: Math.sqrt(d) };
+  const { mostKeys } = pass;
+  const scores = input(device, heads * rows, mostKeys);
+  const attention = { heads, mostKeys, divisor: Math.sqrt(d) };
   return {
     name,
     limit: rows === 1 ? 'memory' : 'arithmetic',

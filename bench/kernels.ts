@@ -43,8 +43,8 @@ const counted = (length: number, number: (i: number) => number = (i) => i): Tabl
   data: Int32Array.from({ length }, (_, i) => number(i)),
   shape: [length],
 });
-const vision = { heads: VISION_HEADS, columns: L, divisor: 1 };
-const decoder = { heads: HEADS, columns: T, divisor: Math.sqrt(d) };
+const vision = { heads: VISION_HEADS, mostKeys: L, divisor: 1 };
+const decoder = { heads: HEADS, mostKeys: T, divisor: Math.sqrt(d) };
 
 const CASES: readonly Case[] = [
   {

@@ -20,7 +20,7 @@ import { requireSeen, seenBy } from './span.ts';
  * @param k `[M, H·d]`
  * @param v `[M, H·d]`
  * @param span `[N, 2]` int32: see `attentionScores`
- * @param columns C, at least the largest number of keys that a row sees
+ * @param mostKeys C, at least the largest number of keys that a row sees
  * @returns `[N, H·d]`
  */
 export function attention(
@@ -28,9 +28,9 @@ export function attention(
   k: Tensor,
   v: Tensor,
   span: Tensor,
-  { heads, columns, divisor }: { heads: number; columns: number; divisor: number },
+  { heads, mostKeys, divisor }: { heads: number; mostKeys: number; divisor: number },
 ): Tensor {
-  return launch(attentionOp, [q, k, v, span], { H: heads, C: columns, divisor });
+  return launch(attentionOp, [q, k, v, span], { H: heads, C: mostKeys, divisor });
 }
 
 /**
@@ -46,10 +46,10 @@ export function attentionGradient(
   v: Tensor,
   span: Tensor,
   dy: Tensor,
-  { heads, columns, divisor }: { heads: number; columns: number; divisor: number },
+  { heads, mostKeys, divisor }: { heads: number; mostKeys: number; divisor: number },
 ): Tensor {
   const R = q.shape[0] + 2 * k.shape[0];
-  return launch(attentionGradientOp, [q, k, v, span, dy], { H: heads, C: columns, divisor, R });
+  return launch(attentionGradientOp, [q, k, v, span, dy], { H: heads, C: mostKeys, divisor, R });
 }
 
 const attentionOp: Op = {
@@ -69,7 +69,7 @@ const attentionOp: Op = {
   gradient(dy, { inputs: [q, k, v, span], sizes: { N, M, H, C, divisor } }) {
     let together: Tensor | undefined;
     const part = (first: number, count: number) => () => {
-      together ??= attentionGradient(q!, k!, v!, span!, dy, { heads: H, columns: C, divisor });
+      together ??= attentionGradient(q!, k!, v!, span!, dy, { heads: H, mostKeys: C, divisor });
       return embedding(
         together,
         tensor(

@@ -1,22 +1,22 @@
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * Checks what a row sees, as far as the host knows it: at most `columns` keys, of `keys` rows.
+ * Checks what a row sees, as far as the host knows it: at most `mostKeys` keys, of `keys` rows.
  *
  * @throws RangeError naming the operation and the row
  */
 export function requireSeen(
   op: string,
   span: Tensor | undefined,
-  columns: number,
+  mostKeys: number,
   keys = Number.POSITIVE_INFINITY,
 ): void {
   const { known } = span ?? {};
   for (let i = 0; known && i < known.length; i += 2) {
     const [first, count] = [known[i], known[i + 1]];
-    if (count === 0 || (first >= 0 && count > 0 && count <= columns && first + count <= keys)) continue;
+    if (count === 0 || (first >= 0 && count > 0 && count <= mostKeys && first + count <= keys)) continue;
     throw new RangeError(
-      `${op}: row ${i / 2} sees ${count} keys from row ${first} on, expected at most ${columns} of ${keys} rows`,
+      `${op}: row ${i / 2} sees ${count} keys from row ${first} on, expected at most ${mostKeys} of ${keys} rows`,
     );
   }
 }

@@ -54,7 +54,7 @@ export function adapter(x: Tensor, w: AdapterWeights, keyPositions: Tensor): Ten
   const repeat = new Int32Array(B * Q).map((_, row) => row % Q);
   const repeated = tap('attn.q', embedding(q, tensor(x.device, repeat, [B * Q]))); // [B·Q, C]
   const span = tensor(x.device, groupSpan(B, Q, L), [B * Q, 2]);
-  const values = attend(repeated, k, v, span, { heads, columns: L, divisor: Math.sqrt(ADAPTER_HEAD_SIZE) });
+  const values = attend(repeated, k, v, span, { heads, mostKeys: L, divisor: Math.sqrt(ADAPTER_HEAD_SIZE) });
   const out = tap('attn', linear(values, w['attn.out_proj.weight'], w['attn.out_proj.bias']));
   return tap('', out); // [B·Q, C]
 }

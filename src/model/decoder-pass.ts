@@ -18,7 +18,7 @@ export interface DecoderPass {
   /** `[T, 2]`: each row sees its own sequence's positions up to its own. */
   readonly span: Tensor;
   /** The largest number of keys that a row may see. */
-  readonly columns: number;
+  readonly mostKeys: number;
   /** Nothing was cached before: spans count new rows, not rows of the cache. */
   readonly fresh: boolean;
   /** `[G, 3]`: where the new rows of each sequence go, see `append`; absent where there is no cache. */
@@ -69,7 +69,7 @@ export function decoderPass(
   });
   return {
     ...tables({ device, config }, parts),
-    columns: Math.max(...active.map(({ sequence, T }) => (fresh ? T : sequence.capacity))),
+    mostKeys: Math.max(...active.map(({ sequence, T }) => (fresh ? T : sequence.capacity))),
     fresh,
     segments: tensor(device, segments, [active.length, 3], { label: 'cache segments' }),
   };
@@ -87,7 +87,7 @@ export function trainingPass(
   const parts = lengths.map((T): NewRows => ({ start: 0, T, alpha: 1, logN: false }));
   return {
     ...tables({ device, config }, parts),
-    columns: Math.max(...lengths),
+    mostKeys: Math.max(...lengths),
     fresh: true,
     segments: undefined,
   };
@@ -97,7 +97,7 @@ export function trainingPass(
 function tables(
   { device, config }: { readonly device: Device; readonly config: Config },
   sequences: readonly NewRows[],
-): Omit<DecoderPass, 'columns' | 'fresh' | 'segments'> {
+): Omit<DecoderPass, 'mostKeys' | 'fresh' | 'segments'> {
   const { kv_channels: d, seq_length: seqLength, rotary_emb_base: base } = config;
   const total = sequences.reduce((sum, { T }) => sum + T, 0);
   const cos = new Float32Array(total * d);

@@ -153,7 +153,7 @@ test('spans that only the device knows count every column', async () => {
   const x = tensor(device, new Float32Array(8), [2, 4]);
   for (const data of [Int32Array.of(0, 1, 0, 1), () => Int32Array.of(0, 1, 0, 1)]) {
     const span = tensor(device, data, [2, 2], { dtype: 'int32' });
-    free(attention(x, x, x, span, { heads: 2, columns: 2, divisor: 1 }));
+    free(attention(x, x, x, span, { heads: 2, mostKeys: 2, divisor: 1 }));
   }
   expect(launches.map(({ operations, bytes }) => ({ operations, bytes }))).toEqual([
     { operations: 2 * 2 * 14, bytes: 4 * (16 + 2 * 4 + 4) },

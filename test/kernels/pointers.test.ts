@@ -11,7 +11,7 @@ import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 
 const device = createDevice(nullDriver);
-const head = { heads: 2, columns: 3, divisor: 1 };
+const head = { heads: 2, mostKeys: 3, divisor: 1 };
 const floats = (...shape: number[]) => tensor(device, new Float32Array(shape.reduce((a, b) => a * b)), shape);
 
 /** Operations with a table of whole numbers: tables that fit, and some that do not, with what is said of them. */
