@@ -52,11 +52,11 @@ const seen = ({ span }: Example['inputs']): number[] =>
 /** How many query rows see nothing. */
 const blind = (inputs: Example['inputs']): number => seen(inputs).filter((count) => count === 0).length;
 
-/** One block a score, as far as rows see; what they do not see is divided too. */
 /** How many rows have each id. */
 const countsOf = (ids: Example['inputs'][string], V: number): number[] =>
   Array.from({ length: V }, (_, v) => ids.data.filter((id) => id === v).length);
 
+/** One block a score, as far as rows see; what they do not see is divided too. */
 const scores: Extra['operations'] = ({ H, N, C, d }, inputs) => {
   const pairs = sum(seen(inputs));
   return H * (pairs * blocks(d) + N * C - pairs);
@@ -92,7 +92,7 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   },
   softmaxGradient: { operations: softmaxGradient },
   attentionKeys: { operations: keys },
-  // Scores twice, the second time divided by 1; what flows to keys and to values alike.
+  // Scores twice, the second time divided by 1; what flows to keys and to values alike. Of a query that sees nothing neither q nor dy is read.
   attentionGradient: {
     operations: (sizes, inputs) =>
       2 * scores(sizes, inputs) +
@@ -101,6 +101,7 @@ const EXTRA: Readonly<Record<string, Extra>> = {
       softmaxGradient(sizes, inputs) +
       values(sizes, inputs) +
       2 * keys(sizes, inputs),
+    elements: ({ H, d }, inputs) => -2 * blind(inputs) * H * d,
   },
   // By rows, then all of them.
   sumOfSquares: { operations: ({ rows, columns }) => rows * blocks(columns) + rows + blocks(rows) },
