@@ -2,7 +2,7 @@ import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { attentionKeysOp, attentionScoresOp, attentionValuesOp } from './attention-products.ts';
-import { embedding } from './embedding.ts';
+import { gatherRows } from './gather-rows.ts';
 import { softmaxGradientOp, softmaxOp } from './softmax.ts';
 import { requireSeen, seenBy } from './span.ts';
 
@@ -70,7 +70,7 @@ const attentionOp: Op = {
     let together: Tensor | undefined;
     const part = (first: number, count: number) => () => {
       together ??= attentionGradient(q!, k!, v!, span!, dy, { heads: H, mostKeys: C, divisor });
-      return embedding(
+      return gatherRows(
         together,
         tensor(
           dy.device,

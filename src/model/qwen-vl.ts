@@ -1,5 +1,5 @@
 import { add } from '../../kernels/add.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
 import { linear, matmul } from '../../kernels/linear.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
@@ -208,7 +208,7 @@ export function decode(
 /** The sequence that the decoder begins with: `[T, C]`. */
 export const embedTokens = ({ device, weights }: Model, ids: Int32Array, images: PlacedImages | undefined): Tensor =>
   block('transformer', weights['transformer.wte.weight'], (wte) => {
-    const embedded = tap('wte', embedding(wte, tensor(device, ids, [ids.length], { label: 'token ids' })));
+    const embedded = tap('wte', gatherRows(wte, tensor(device, ids, [ids.length], { label: 'token ids' })));
     tap('drop', embedded); // the original's dropout module sees the sequence before its images
     const placed = images ? place(embedded, images) : embedded;
     return tap('spliced', placed);

@@ -1,4 +1,4 @@
-import { embedding } from '../../../kernels/embedding.ts';
+import { gatherRows } from '../../../kernels/gather-rows.ts';
 import { tap } from '../../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../../tensor/tensor.ts';
 import { createCache, freeCache } from '../../model/cache.ts';
@@ -73,7 +73,7 @@ export function passSteps(model: Model, ids: Int32Array): Step[] {
     {
       name: 'lm_head',
       owns: oneOf('lm_head.last'),
-      run: (x) => tap('lm_head.last', logits(model, embedding(x, tensor(device, lastRow, [1])))),
+      run: (x) => tap('lm_head.last', logits(model, gatherRows(x, tensor(device, lastRow, [1])))),
     },
   ];
 }
