@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { attentionScores, attentionValues } from '../kernels/attention-products.ts';
 import { linear } from '../kernels/linear.ts';
+import { type Config, parseConfig, patchGrid } from '../src/architecture/config.ts';
 import { proceduralCheckpoint, proceduralInput } from '../src/checkpoint/procedural.ts';
 import { adapter } from '../src/model/adapter.ts';
 import { groupSpan } from '../src/model/attention.ts';
-import { createCache, decoderPass, freeCache } from '../src/model/cache.ts';
-import { type Config, parseConfig, patchGrid } from '../src/model/config.ts';
+import { createCache, freeCache } from '../src/model/cache.ts';
 import { decoderBlock } from '../src/model/decoder.ts';
+import { decoderPass } from '../src/model/decoder-pass.ts';
 import { freeModel, loadModel, type Model } from '../src/model/qwen-vl.ts';
 import { visionBlock } from '../src/model/vision.ts';
 import { openFullSize } from '../src/verify/full-size/full-size-case.ts';
@@ -147,7 +148,7 @@ function visionCase(device: Device, config: Config): Block {
     run: () => visionBlock(x, weights, span, heads, patches),
     products: [
       ...works,
-      () => attentionScores(x, x, span, { heads, columns: patches, divisor: 1 }),
+      () => attentionScores(x, x, span, { heads, mostKeys: patches, divisor: 1 }),
       () => attentionValues(scores, x, span),
     ],
     free: () => release(model, weights, [x, span, scores, ...inputs]),
@@ -191,9 +192,9 @@ function decoderCase(
   const pass = keep(decoderPass(model, cache, [rows]));
   const x = input(device, rows, D);
   const { works, inputs, elements } = layers(device, weights, rows);
-  const columns = pass.columns;
-  const scores = input(device, heads * rows, columns);
-  const attention = { heads, columns, divisor: Math.sqrt(d) };
+  const { mostKeys } = pass;
+  const scores = input(device, heads * rows, mostKeys);
+  const attention = { heads, mostKeys, divisor: Math.sqrt(d) };
   return {
     name,
     limit: rows === 1 ? 'memory' : 'arithmetic',

@@ -2,7 +2,7 @@ import { add } from '../kernels/add.ts';
 import { argmax } from '../kernels/argmax.ts';
 import { attentionScores, attentionValues } from '../kernels/attention-products.ts';
 import { columns } from '../kernels/columns.ts';
-import { embedding } from '../kernels/embedding.ts';
+import { gatherRows } from '../kernels/gather-rows.ts';
 import { gelu } from '../kernels/gelu.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { patches } from '../kernels/patches.ts';
@@ -43,8 +43,8 @@ const counted = (length: number, number: (i: number) => number = (i) => i): Tabl
   data: Int32Array.from({ length }, (_, i) => number(i)),
   shape: [length],
 });
-const vision = { heads: VISION_HEADS, columns: L, divisor: 1 };
-const decoder = { heads: HEADS, columns: T, divisor: Math.sqrt(d) };
+const vision = { heads: VISION_HEADS, mostKeys: L, divisor: 1 };
+const decoder = { heads: HEADS, mostKeys: T, divisor: Math.sqrt(d) };
 
 const CASES: readonly Case[] = [
   {
@@ -116,7 +116,7 @@ const CASES: readonly Case[] = [
     inputs: [[L, 3 * W]],
     run: (x) => columns(x, { start: 0, width: 104, stride: 312, groups: VISION_HEADS }),
   },
-  { name: 'embedding', limit: 'memory', inputs: [[8192, D], counted(T, (i) => (i * 97) % 8192)], run: embedding },
+  { name: 'gatherRows', limit: 'memory', inputs: [[8192, D], counted(T, (i) => (i * 97) % 8192)], run: gatherRows },
   { name: 'splice', limit: 'memory', inputs: [[T, D], [256, D], counted(T, (i) => (i < 256 ? i : -1))], run: splice },
   { name: 'patches', limit: 'memory', inputs: [[3 * 448, 448]], run: (pixels) => patches(pixels, 32, 14) },
   { name: 'resizeGrid', limit: 'memory', inputs: [[256, W]], run: (x) => resizeGrid(x, 16, 32) },

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { endOnSignals, outliveListeners } from '../src/cli/ending.ts';
 import { save } from '../src/cli/files.ts';
-import { fuseMultiplyAdds } from '../src/cli/fused.ts';
+import { fuseMultiplyAdds } from '../src/cli/multiply-add.ts';
 import { checkOutput } from '../src/cli/outputs.ts';
 import { InputError } from '../src/error.ts';
 import { openDevice } from '../src/open-device.ts';

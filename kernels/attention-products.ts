@@ -19,16 +19,16 @@ import { requireSeen, seenBy } from './span.ts';
  * @param q `[N, H·d]`
  * @param k `[M, H·d]`
  * @param span `[N, 2]` int32
- * @param columns C, the width of the result: at least the largest number of keys that a row sees
+ * @param mostKeys C, the width of the result: at least the largest number of keys that a row sees
  * @returns `[H·N, C]`, head by head
  */
 export function attentionScores(
   q: Tensor,
   k: Tensor,
   span: Tensor,
-  { heads, columns, divisor }: { heads: number; columns: number; divisor: number },
+  { heads, mostKeys, divisor }: { heads: number; mostKeys: number; divisor: number },
 ): Tensor {
-  return launch(attentionScoresOp, [q, k, span], { H: heads, C: columns, divisor });
+  return launch(attentionScoresOp, [q, k, span], { H: heads, C: mostKeys, divisor });
 }
 
 /**
@@ -108,7 +108,7 @@ export const attentionValuesOp: Op = {
   kernels: (run, [span, probabilities, v], { N, H, d }) => run(mix, [N, H * d], probabilities, v, span, N, d),
   gradient: (dy, { inputs: [span, probabilities, v], sizes: { H, C, M } }) => [
     undefined,
-    () => attentionScores(dy, v!, span!, { heads: H, columns: C, divisor: 1 }),
+    () => attentionScores(dy, v!, span!, { heads: H, mostKeys: C, divisor: 1 }),
     () => attentionKeys(probabilities!, dy, span!, M),
   ],
 };

@@ -2,7 +2,7 @@ import { launch, type Matrix, type Op, type Thread } from '../tensor/op.ts';
 import { parseSignature } from '../tensor/signature.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { attentionKeysOp, attentionScoresOp, attentionValuesOp } from './attention-products.ts';
-import { embedding } from './embedding.ts';
+import { gatherRows } from './gather-rows.ts';
 import { softmaxGradientOp, softmaxOp } from './softmax.ts';
 import { requireSeen, seenBy } from './span.ts';
 
@@ -20,7 +20,7 @@ import { requireSeen, seenBy } from './span.ts';
  * @param k `[M, H·d]`
  * @param v `[M, H·d]`
  * @param span `[N, 2]` int32: see `attentionScores`
- * @param columns C, at least the largest number of keys that a row sees
+ * @param mostKeys C, at least the largest number of keys that a row sees
  * @returns `[N, H·d]`
  */
 export function attention(
@@ -28,9 +28,9 @@ export function attention(
   k: Tensor,
   v: Tensor,
   span: Tensor,
-  { heads, columns, divisor }: { heads: number; columns: number; divisor: number },
+  { heads, mostKeys, divisor }: { heads: number; mostKeys: number; divisor: number },
 ): Tensor {
-  return launch(attentionOp, [q, k, v, span], { H: heads, C: columns, divisor });
+  return launch(attentionOp, [q, k, v, span], { H: heads, C: mostKeys, divisor });
 }
 
 /**
@@ -46,10 +46,10 @@ export function attentionGradient(
   v: Tensor,
   span: Tensor,
   dy: Tensor,
-  { heads, columns, divisor }: { heads: number; columns: number; divisor: number },
+  { heads, mostKeys, divisor }: { heads: number; mostKeys: number; divisor: number },
 ): Tensor {
   const R = q.shape[0] + 2 * k.shape[0];
-  return launch(attentionGradientOp, [q, k, v, span, dy], { H: heads, C: columns, divisor, R });
+  return launch(attentionGradientOp, [q, k, v, span, dy], { H: heads, C: mostKeys, divisor, R });
 }
 
 const attentionOp: Op = {
@@ -69,8 +69,8 @@ const attentionOp: Op = {
   gradient(dy, { inputs: [q, k, v, span], sizes: { N, M, H, C, divisor } }) {
     let together: Tensor | undefined;
     const part = (first: number, count: number) => () => {
-      together ??= attentionGradient(q!, k!, v!, span!, dy, { heads: H, columns: C, divisor });
-      return embedding(
+      together ??= attentionGradient(q!, k!, v!, span!, dy, { heads: H, mostKeys: C, divisor });
+      return gatherRows(
         together,
         tensor(
           dy.device,

@@ -1,22 +1,22 @@
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * Checks what a row sees, as far as the host knows it: at most `columns` keys, of `keys` rows.
+ * Checks what a row sees, as far as the host knows it: at most `mostKeys` keys, of `keys` rows.
  *
  * @throws RangeError naming the operation and the row
  */
 export function requireSeen(
   op: string,
   span: Tensor | undefined,
-  columns: number,
+  mostKeys: number,
   keys = Number.POSITIVE_INFINITY,
 ): void {
   const { known } = span ?? {};
   for (let i = 0; known && i < known.length; i += 2) {
     const [first, count] = [known[i], known[i + 1]];
-    if (count === 0 || (first >= 0 && count > 0 && count <= columns && first + count <= keys)) continue;
+    if (count === 0 || (first >= 0 && count > 0 && count <= mostKeys && first + count <= keys)) continue;
     throw new RangeError(
-      `${op}: row ${i / 2} sees ${count} keys from row ${first} on, expected at most ${columns} of ${keys} rows`,
+      `${op}: row ${i / 2} sees ${count} keys from row ${first} on, expected at most ${mostKeys} of ${keys} rows`,
     );
   }
 }
@@ -28,8 +28,10 @@ export function requireSeen(
  * @param most what is counted for spans whose numbers only the device has: every column, and every row of keys
  * @returns how many keys the query rows see, all rows together, and how many rows of keys anybody sees
  */
-export function seenBy(span: Tensor, most: { pairs: number; keys: number }): { pairs: number; keys: number } {
-  const { known } = span;
+export function seenBy(
+  { known }: Pick<Tensor, 'known'>,
+  most: { pairs: number; keys: number },
+): { pairs: number; keys: number } {
   if (!known) return most;
   const rows = Array.from({ length: known.length / 2 }, (_, i) => ({ first: known[2 * i], count: known[2 * i + 1] }));
   const pairs = rows.reduce((sum, { count }) => sum + count, 0);

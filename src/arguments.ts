@@ -1,6 +1,6 @@
 import { InputError } from './error.ts';
 import { isObject } from './fields.ts';
-import type { Picture } from './input/picture/image.ts';
+import type { Picture } from './input/picture/picture.ts';
 import { taskFormats } from './input/prompt/tasks.ts';
 import { DEVICE_NAMES } from './open-device.ts';
 import { quote } from './quote.ts';

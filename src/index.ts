@@ -24,7 +24,7 @@ import { type MemoryOptions, openSystem, type System } from './generate/system.t
 import * as draw from './input/boxes/draw.ts';
 import * as svg from './input/boxes/draw-svg.ts';
 import * as grounding from './input/boxes/grounding.ts';
-import type { Picture } from './input/picture/image.ts';
+import type { Picture } from './input/picture/picture.ts';
 import {
   openPictures,
   openPicture as openSource,
@@ -36,7 +36,7 @@ import type { Model } from './model/qwen-vl.ts';
 import { type DeviceName, openDevice } from './open-device.ts';
 
 export type { AnswerOptions, AnswerPiece } from './generate/answer.ts';
-export type { Picture } from './input/picture/image.ts';
+export type { Picture } from './input/picture/picture.ts';
 export { taskFormats } from './input/prompt/tasks.ts';
 
 /** See src/input: `openPicture` is in picture-source.ts, the others are in draw.ts, draw-svg.ts, grounding.ts and tasks.ts. */

@@ -1,8 +1,7 @@
 import { DeviceError } from './error.ts';
-import type { Op } from './op.ts';
+import type { Computation } from './kernel.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { Sizes } from './signature.ts';
-import type { Tensor } from './tensor.ts';
 
 /** Told of each kernel of an operation when it has run: the kernel's name, when it began (`performance.now()`), and for how long. */
 export type OnKernel = (name: string, start: number, milliseconds: number) => void;
@@ -45,7 +44,7 @@ export interface Driver {
   /** Makes elements where they are wanted; drivers that have no such thing are given them. */
   draw?(drawn: Drawn, shape: readonly number[]): unknown | Promise<unknown>;
   run(
-    op: Op,
+    op: Computation,
     inputs: readonly (unknown | undefined)[],
     sizes: Sizes,
     shape: readonly number[],
@@ -98,6 +97,38 @@ export interface Transfer {
   readonly milliseconds: number;
   /** How much of that it took to get the data in the first place, such as from a file. */
   readonly loading: number;
+}
+
+/** What gives a tensor its elements, when the queue gets there. */
+export type Load = () => HostData | Drawn | Promise<HostData | Drawn>;
+
+/** Where a tensor's data is: still coming, there, or never to come; `absent` waits for a block that needs it. */
+export type Slot =
+  | { state: 'absent'; load: Load }
+  | { state: 'pending' }
+  | { state: 'ready'; storage: unknown }
+  | { state: 'failed'; error: unknown }
+  | { state: 'freed' };
+
+/**
+ * An immutable, contiguous, row-major array on a device. The shape is known at once; the data may still be on its way.
+ * A weight keeps its file's dtype on disk; here everything is float32, or int32 for what counts and points.
+ */
+export interface Tensor {
+  readonly device: Device;
+  readonly shape: readonly number[];
+  readonly dtype: 'float32' | 'int32';
+  /** Who made it: an operation, or a weight's name. Errors say it. */
+  readonly label: string;
+  /** What counts and points, as long as the host has it: the numbers of an int32 tensor that came as such. Costs depend on them. */
+  readonly known: Int32Array | undefined;
+  /** For the engine alone: operations and drivers go through `launch`, `read` and `free`. */
+  readonly internal: {
+    slot: Slot;
+    freedBy: string | undefined;
+    /** Who takes it over when its scope ends, instead of its being freed: a tape that needs it on the way back. */
+    heir: Set<Tensor> | undefined;
+  };
 }
 
 /** A driver with its queue, the tensors alive on it, and who watches what it does. */

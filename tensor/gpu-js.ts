@@ -2,7 +2,7 @@ import gpujs, { type GPU as Gpu, type IKernelRunShortcut } from 'gpu.js';
 import type { Driver, HostData, Numbers } from './device.ts';
 import { widenBfloat16 } from './dtype.ts';
 import { DeviceError } from './error.ts';
-import { type Handle, isParallel, type Kernel, type Op, type Run, type Thread } from './op.ts';
+import { type Computation, type Handle, isParallel, type Kernel, type Run, type Thread } from './kernel.ts';
 import type { Resident } from './resident.ts';
 import { glResident, whyNoHeadlessGl } from './resident-gl.ts';
 import { webGpuResident } from './resident-webgpu.ts';
@@ -145,7 +145,7 @@ export async function gpuJs(mode: GpuJsMode, threads: number): Promise<Driver> {
       const flat = matrix(values, columns);
       return resident ? execute({ kernel: copy, shape: [rows, columns], inputs: [flat] }) : flat;
     },
-    async run(op: Op, inputs, sizes: Sizes, _shape, onKernel) {
+    async run(op: Computation, inputs, sizes: Sizes, _shape, onKernel) {
       const steps: Step[] = [];
       const run: Run = (kernel, shape, ...given) => {
         steps.push({ kernel, shape, inputs: given });

@@ -1,4 +1,5 @@
-import { keep, scope, track } from './scope.ts';
+import { track } from './owner.ts';
+import { keep, scope } from './scope.ts';
 import { under } from './tap.ts';
 import { createTape, endTape, type Recorded, type Rerun, type Tape, withTape } from './tape.ts';
 import { elements, free, type Tensor, tensor } from './tensor.ts';

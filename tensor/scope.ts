@@ -1,11 +1,5 @@
+import { scopes } from './owner.ts';
 import { freeAll, type Tensor } from './tensor.ts';
-
-const scopes: Set<Tensor>[] = [];
-
-/** The innermost scope owns a tensor that was just made. For the engine. */
-export function track(made: Tensor): void {
-  scopes.at(-1)?.add(made);
-}
 
 /** A result that is not a promise: what was made while waiting would be owned by nobody. */
 export type Synchronous<Result> = Result extends Promise<unknown> ? never : Result;

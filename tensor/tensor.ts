@@ -1,40 +1,10 @@
 import { after } from './after.ts';
-import type { Device, Drawn, Driver, HostData } from './device.ts';
+import type { Device, Drawn, Driver, HostData, Load, Tensor } from './device.ts';
 import { DeviceError, ShapeError, UseAfterFreeError } from './error.ts';
+import { track } from './owner.ts';
 import type { Job } from './queue.ts';
-import { track } from './scope.ts';
 
-/** What gives a tensor its elements, when the queue gets there. */
-export type Load = () => HostData | Drawn | Promise<HostData | Drawn>;
-
-/** Where a tensor's data is: still coming, there, or never to come; `absent` waits for a block that needs it. */
-export type Slot =
-  | { state: 'absent'; load: Load }
-  | { state: 'pending' }
-  | { state: 'ready'; storage: unknown }
-  | { state: 'failed'; error: unknown }
-  | { state: 'freed' };
-
-/**
- * An immutable, contiguous, row-major array on a device. The shape is known at once; the data may still be on its way.
- * A weight keeps its file's dtype on disk; here everything is float32, or int32 for what counts and points.
- */
-export interface Tensor {
-  readonly device: Device;
-  readonly shape: readonly number[];
-  readonly dtype: 'float32' | 'int32';
-  /** Who made it: an operation, or a weight's name. Errors say it. */
-  readonly label: string;
-  /** What counts and points, as long as the host has it: the numbers of an int32 tensor that came as such. Costs depend on them. */
-  readonly known: Int32Array | undefined;
-  /** For the engine alone: operations and drivers go through `launch`, `read` and `free`. */
-  readonly internal: {
-    slot: Slot;
-    freedBy: string | undefined;
-    /** Who takes it over when its scope ends, instead of its being freed: a tape that needs it on the way back. */
-    heir: Set<Tensor> | undefined;
-  };
-}
+export type { Tensor } from './device.ts';
 
 export function elements(shape: readonly number[]): number {
   let product = 1;

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { mlpWidth, parseConfig, patchGrid, visionMlpWidth } from '../src/architecture/config.ts';
+import { weightShapes } from '../src/architecture/weight-shapes.ts';
 import { CheckpointError } from '../src/error.ts';
-import { mlpWidth, parseConfig, patchGrid, visionMlpWidth } from '../src/model/config.ts';
-import { weightShapes } from '../src/model/weights.ts';
 import { survives } from './checkpoint/hostile.ts';
 
 const readJson = (file: string) => JSON.parse(readFileSync(new URL(`../golden/${file}`, import.meta.url), 'utf8'));

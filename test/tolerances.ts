@@ -39,7 +39,7 @@ export const tolerances = {
   append: { cpu: exact, webasm: exact, shader: exact },
   argmax: { cpu: exact, webasm: exact, shader: exact },
   columns: { cpu: exact, webasm: exact, shader: exact },
-  embedding: { cpu: exact, webasm: exact, shader: exact },
+  gatherRows: { cpu: exact, webasm: exact, shader: exact },
   patches: { cpu: exact, webasm: exact, shader: exact },
   splice: { cpu: exact, webasm: exact, shader: exact },
   zeros: { cpu: exact, webasm: exact, shader: exact },

@@ -1,4 +1,5 @@
-import { clockFor, type DeviceTimes, type GpuClock } from '../../src/profile/device-clock.ts';
+import { clockFor } from '../../src/profile/device-clock.ts';
+import type { DeviceTimes, GpuClock } from '../../src/profile/device-times.ts';
 import type { Device } from '../../tensor/device.ts';
 import { summary, type Timing } from '../measure.ts';
 import { weightData, xData } from '../product-data.ts';

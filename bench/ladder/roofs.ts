@@ -5,7 +5,7 @@ import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { features } from '../../tensor/wasm/features.ts';
 import { settled } from '../bench.ts';
 import { timed } from '../measure.ts';
-import { withFused } from './fused.ts';
+import { withFused } from './multiply-add.ts';
 import type { Instructions, Rung } from './rung.ts';
 
 type Threads = Rung['threads'];

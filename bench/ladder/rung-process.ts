@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { FUSED_ARGUMENTS } from './fused.ts';
+import { FUSED_ARGUMENTS } from './multiply-add.ts';
 import type { Rung } from './rung.ts';
 
 /** `x[M, K] · w[N, K]ᵀ`, with `M` rows of x. */

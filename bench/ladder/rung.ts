@@ -1,4 +1,4 @@
-import type { DeviceTimes } from '../../src/profile/device-clock.ts';
+import type { DeviceTimes } from '../../src/profile/device-times.ts';
 import type { Timing } from '../measure.ts';
 
 /** What a rung computes: `y[M, N] = x[M, K] · w[N, K]ᵀ`, with weights as PyTorch stores them. */

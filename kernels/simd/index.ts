@@ -9,8 +9,8 @@ import { recipes as attentionScores } from './attention-scores.ts';
 import { recipes as attentionValues } from './attention-values.ts';
 import { recipes as columns } from './columns.ts';
 import { recipes as crossEntropy } from './cross-entropy.ts';
-import { recipes as embedding } from './embedding.ts';
 import { recipes as fold } from './fold.ts';
+import { recipes as gatherRows } from './gather-rows.ts';
 import { recipes as gelu } from './gelu.ts';
 import { recipes as layerNorm } from './layer-norm.ts';
 import { recipes as linear } from './linear.ts';
@@ -39,7 +39,7 @@ export const recipes: readonly Recipe[] = [
   attentionValues,
   columns,
   crossEntropy,
-  embedding,
+  gatherRows,
   fold,
   gelu,
   layerNorm,

@@ -1,7 +1,7 @@
 import type { FileType } from '../../tensor/dtype.ts';
+import type { Config } from '../architecture/config.ts';
+import { isBuffer, weightShapes } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
-import type { Config } from '../model/config.ts';
-import { isBuffer, weightShapes } from '../model/weights.ts';
 import { quote, quoteSome, some } from '../quote.ts';
 import { type GenerationConfig, PUBLISHED_GENERATION } from './generation.ts';
 import { readFloat32, type StoredTensor } from './stored-tensor.ts';

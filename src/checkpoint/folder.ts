@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Config, parseConfig } from '../architecture/config.ts';
 import { parseJson } from '../fields.ts';
-import { type Config, parseConfig } from '../model/config.ts';
 import { LARGEST_TABLE } from './byte-source.ts';
 import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
 import { asCheckpointError, type FileSource, readSmallFile } from './file-source.ts';

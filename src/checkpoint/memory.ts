@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import type { Driver } from '../../tensor/device.ts';
 import { elementCount } from '../../tensor/dtype.ts';
-import { isVision, type Residence, weightShapes } from '../model/weights.ts';
+import { isVision, type Residence, weightShapes } from '../architecture/weight-shapes.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { openConfig } from './folder.ts';
 

@@ -1,9 +1,9 @@
 import type { Drawn, HostData } from '../../tensor/device.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
+import type { Config } from '../architecture/config.ts';
+import { weightShapes } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
-import type { Config } from '../model/config.ts';
-import { sineCosinePositions } from '../model/positions.ts';
-import { weightShapes } from '../model/weights.ts';
+import { sineCosinePositions } from './positions.ts';
 
 /**
  * Weights that need no file: every element is a hash of its index and its tensor's name, scaled so that activations keep their

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { isBuffer } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
 import { isObject } from '../fields.ts';
-import { isBuffer } from '../model/weights.ts';
 import { quote, quoteSome } from '../quote.ts';
 import { type ByteSource, LARGEST_TABLE } from './byte-source.ts';
 import { type FileSource, openFile } from './file-source.ts';

@@ -3,7 +3,7 @@ import { closeDevice, finished } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem, type System } from '../generate/system.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
 import { picturesFor } from './pictures.ts';

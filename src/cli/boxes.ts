@@ -3,7 +3,7 @@ import { InputError } from '../error.ts';
 import { drawRegions, encodePng } from '../input/boxes/draw.ts';
 import { regionsToSvg } from '../input/boxes/draw-svg.ts';
 import { parseGrounding, type Region } from '../input/boxes/grounding.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import { complain } from './ending.ts';
 import { save } from './files.ts';
 import type { Options } from './options.ts';

@@ -1,5 +1,5 @@
 import type { Question } from '../generate/answer.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import type { Content } from '../input/prompt/prompt.ts';
 
 /** What the user calls a picture, and what the model sees of it. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { ImageError } from '../error.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import { openPicture, openPictures, type PictureSource } from '../input/picture/picture-source.ts';
 import { quote } from '../quote.ts';
 import { type Options, SHIPPED_MODEL } from './options.ts';

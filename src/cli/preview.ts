@@ -1,5 +1,5 @@
 /** Pictures in a terminal: each character is an upper half block "▀", whose two colours are two pixels. */
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 
 /**
  * Whether a terminal shows 24-bit colours, as far as can be known: it is one, it says so (`COLORTERM`), and `NO_COLOR` is

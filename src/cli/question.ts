@@ -1,5 +1,5 @@
 import type { System } from '../generate/system.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import { pixels } from '../input/picture/resize.ts';
 import { chatPrompt, rawPrompt } from '../input/prompt/prompt.ts';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { parseConfig } from '../architecture/config.ts';
 import { readSmallFile } from '../checkpoint/file-source.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { parseJson } from '../fields.ts';
 import { createTokenizer, type Tokenizer } from '../input/text/tokenizer.ts';
-import { parseConfig } from '../model/config.ts';
 import type { InputRun } from '../verify/inputs/input-report.ts';
 import { findPictureGolden, verifyPictures } from '../verify/inputs/picture-golden.ts';
 import { isPromptGolden, promptWay, verifyPrompts } from '../verify/inputs/prompt-golden.ts';

@@ -113,11 +113,11 @@ async function openNamed(name: string, options: Options): Promise<Device> {
 
 async function measured(each: Case, device: Device, selection: Selection): Promise<Run> {
   const label = `${each.name} × ${device.name}`;
-  const stages = estimator();
+  const remaining = estimator();
   const run = await runGolden(each, device, {
     ...selection,
-    onStage(name, share) {
-      const line = dim(`  ${label}  ${name.padEnd(24)} ${(100 * share).toFixed(0).padStart(3)} %${stages(share)}`);
+    onStep(name, share) {
+      const line = dim(`  ${label}  ${name.padEnd(24)} ${(100 * share).toFixed(0).padStart(3)} %${remaining(share)}`);
       if (process.stderr.isTTY) sayPassing(line);
       else say(line);
     },

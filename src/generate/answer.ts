@@ -1,7 +1,7 @@
 import { createCaller } from '../../tensor/caller.ts';
 import { free } from '../../tensor/tensor.ts';
 import { InputError, TextError } from '../error.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import {
   type Content,
   chatPrompt,

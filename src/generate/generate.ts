@@ -1,5 +1,5 @@
 import { argmax } from '../../kernels/argmax.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { type Caller, createCaller } from '../../tensor/caller.ts';
 import type { HostData } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -129,6 +129,6 @@ export function nextScores(model: Model, fed: readonly Int32Array[], cache: Cach
     const last = new Int32Array(lengths.length);
     for (const [i, length] of lengths.entries()) last[i] = (last[i - 1] ?? -1) + length;
     // Only the last row of a sequence has a next token: scoring the others would cost most of a prefill's time.
-    return logits(model, embedding(hidden, tensor(model.device, last, [last.length])));
+    return logits(model, gatherRows(hidden, tensor(model.device, last, [last.length])));
   });
 }

@@ -2,7 +2,7 @@ import type { Caller } from '../../tensor/caller.ts';
 import { finished } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { free, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
-import type { Picture } from '../input/picture/image.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import { pixels } from '../input/picture/resize.ts';
 import { joinImages } from '../model/placed-images.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';

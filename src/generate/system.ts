@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Device, Driver } from '../../tensor/device.ts';
+import type { Residence } from '../architecture/weight-shapes.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
 import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError, InputError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/text/tokenizer.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
-import type { Residence } from '../model/weights.ts';
 
 /** A checkpoint that is ready to answer: its model on a device and its tokenizer. */
 export interface System {

@@ -1,11 +1,11 @@
 import { add } from '../../kernels/add.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
 import { linear } from '../../kernels/linear.ts';
 import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import { ADAPTER_HEAD_SIZE } from '../architecture/config.ts';
 import { attend, groupSpan } from './attention.ts';
-import { ADAPTER_HEAD_SIZE } from './config.ts';
 import { LAYER_NORM_EPS } from './vision.ts';
 
 /** The adapter's weights, named from `transformer.visual.attn_pool.` on. */
@@ -52,9 +52,9 @@ export function adapter(x: Tensor, w: AdapterWeights, keyPositions: Tensor): Ten
 
   // The queries are the same for every image: their rows are repeated.
   const repeat = new Int32Array(B * Q).map((_, row) => row % Q);
-  const repeated = tap('attn.q', embedding(q, tensor(x.device, repeat, [B * Q]))); // [B·Q, C]
+  const repeated = tap('attn.q', gatherRows(q, tensor(x.device, repeat, [B * Q]))); // [B·Q, C]
   const span = tensor(x.device, groupSpan(B, Q, L), [B * Q, 2]);
-  const values = attend(repeated, k, v, span, { heads, columns: L, divisor: Math.sqrt(ADAPTER_HEAD_SIZE) });
+  const values = attend(repeated, k, v, span, { heads, mostKeys: L, divisor: Math.sqrt(ADAPTER_HEAD_SIZE) });
   const out = tap('attn', linear(values, w['attn.out_proj.weight'], w['attn.out_proj.bias']));
   return tap('', out); // [B·Q, C]
 }

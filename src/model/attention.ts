@@ -13,7 +13,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
  * @param k `[M, H·d]`
  * @param v `[M, H·d]`
  * @param span `[N, 2]` int32: which keys each query row sees
- * @param columns the largest number of keys that a row sees
+ * @param mostKeys the largest number of keys that a row sees
  * @param names what the taps are called: the decoder's probabilities have a PyTorch module, so they carry its name
  * @returns `[N, H·d]`
  */
@@ -24,14 +24,14 @@ export function attend(
   span: Tensor,
   {
     heads,
-    columns,
+    mostKeys,
     divisor,
     probabilities = 'attn.probs',
-  }: { heads: number; columns: number; divisor: number; probabilities?: string },
+  }: { heads: number; mostKeys: number; divisor: number; probabilities?: string },
 ): Tensor {
   if (!isHeard('attn.scores', probabilities, 'attn.values'))
-    return attention(q, k, v, span, { heads, columns, divisor }); // [N, H·d]
-  const scores = tap('attn.scores', attentionScores(q, k, span, { heads, columns, divisor })); // [H·N, C]
+    return attention(q, k, v, span, { heads, mostKeys, divisor }); // [N, H·d]
+  const scores = tap('attn.scores', attentionScores(q, k, span, { heads, mostKeys, divisor })); // [H·N, C]
   const probs = tap(probabilities, softmax(scores, span)); // [H·N, C]
   return tap('attn.values', attentionValues(probs, v, span)); // [N, H·d]
 }

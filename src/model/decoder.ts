@@ -10,7 +10,8 @@ import { keep } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { attend } from './attention.ts';
-import type { BlockCache, DecoderPass } from './cache.ts';
+import type { BlockCache } from './cache.ts';
+import type { DecoderPass } from './decoder-pass.ts';
 
 /** The weights of one decoder block, named from `transformer.h.i.` on. */
 export interface DecoderBlockWeights {
@@ -46,7 +47,7 @@ export function decoderBlock(
 }
 
 function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache | undefined, pass: DecoderPass): Tensor {
-  const { heads, cos, sin, logN, span, segments, fresh, columns: mostKeys } = pass;
+  const { heads, cos, sin, logN, span, segments, fresh, mostKeys } = pass;
   const d = cos.shape[1];
   const width = heads * d;
   const qkv = tap('attn.c_attn', linear(x, w['attn.c_attn.weight'], w['attn.c_attn.bias'])); // [T, 3·H·d]
@@ -64,7 +65,7 @@ function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache |
   const [keys, values] = cache && !fresh ? [cache.key, cache.value] : [key, v];
   const mixed = attend(query, keys, values, span, {
     heads,
-    columns: mostKeys,
+    mostKeys,
     divisor: Math.sqrt(d),
     probabilities: 'attn.attn_dropout',
   }); // [T, H·d]

@@ -2,7 +2,7 @@ import { append } from '../../kernels/append.ts';
 import { zeros } from '../../kernels/zeros.ts';
 import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
-import type { Config } from './config.ts';
+import type { Config } from '../architecture/config.ts';
 
 /** Image features and where they go: `source[i]` is the row of `features` that replaces token i's embedding, or −1. */
 export interface PlacedImages {

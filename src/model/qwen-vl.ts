@@ -1,8 +1,7 @@
 import { add } from '../../kernels/add.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
 import { linear, matmul } from '../../kernels/linear.ts';
-
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { splice } from '../../kernels/splice.ts';
 import { zeros } from '../../kernels/zeros.ts';
@@ -10,15 +9,16 @@ import type { Device, Drawn, HostData } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { type Config, patchGrid } from '../architecture/config.ts';
+import { isVision, type Residence, weightShapes } from '../architecture/weight-shapes.ts';
 import { type AdapterWeights, adapter } from './adapter.ts';
 import { groupSpan } from './attention.ts';
-import { type BlockCache, type Cache, type DecoderPass, decoderPass, trainingPass } from './cache.ts';
-import { type Config, patchGrid } from './config.ts';
+import type { BlockCache, Cache } from './cache.ts';
 import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
+import { type DecoderPass, decoderPass, trainingPass } from './decoder-pass.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
 import type { PlacedImages } from './placed-images.ts';
 import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
-import { isVision, type Residence, weightShapes } from './weights.ts';
 
 export { type Cache, createCache, freeCache } from './cache.ts';
 
@@ -208,7 +208,7 @@ export function decode(
 /** The sequence that the decoder begins with: `[T, C]`. */
 export const embedTokens = ({ device, weights }: Model, ids: Int32Array, images: PlacedImages | undefined): Tensor =>
   block('transformer', weights['transformer.wte.weight'], (wte) => {
-    const embedded = tap('wte', embedding(wte, tensor(device, ids, [ids.length], { label: 'token ids' })));
+    const embedded = tap('wte', gatherRows(wte, tensor(device, ids, [ids.length], { label: 'token ids' })));
     tap('drop', embedded); // the original's dropout module sees the sequence before its images
     const placed = images ? place(embedded, images) : embedded;
     return tap('spliced', placed);

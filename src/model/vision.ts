@@ -50,7 +50,7 @@ function visionAttention(x: Tensor, w: VisionBlockWeights, span: Tensor, heads: 
   const [q, k, v] = [0, d, 2 * d].map((start) => columns(qkv, { start, width: d, stride: 3 * d, groups: heads }));
   // Quirk: the query is divided by √d before the product, and not the product after.
   const scaled = tap('attn.q_scaled', divide(q, Math.sqrt(d)));
-  const values = attend(scaled, k, v, span, { heads, columns: patches, divisor: 1 }); // [B·L, D]
+  const values = attend(scaled, k, v, span, { heads, mostKeys: patches, divisor: 1 }); // [B·L, D]
   const out = tap('attn.out_proj', linear(values, w['attn.out_proj.weight'], w['attn.out_proj.bias']));
   return tap('attn', out);
 }

@@ -1,4 +1,4 @@
-import { type Activity, type InstalledClock, type Timed, timesOf } from './device-clock.ts';
+import { type Activity, type InstalledClock, type Timed, timesOf } from './device-times.ts';
 
 const FEATURE = 'timestamp-query';
 

@@ -1,5 +1,5 @@
+import type { Config } from '../architecture/config.ts';
 import { InputError } from '../error.ts';
-import type { Config } from '../model/config.ts';
 
 /** A conversation as the model sees it. */
 export interface Sequence {

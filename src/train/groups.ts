@@ -1,5 +1,5 @@
-import type { Config } from '../model/config.ts';
-import { weightShapes } from '../model/weights.ts';
+import type { Config } from '../architecture/config.ts';
+import { weightShapes } from '../architecture/weight-shapes.ts';
 
 /** How an optimiser treats a weight. */
 export interface Treatment {

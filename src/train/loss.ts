@@ -1,6 +1,6 @@
 import { foldRows } from '../../kernels/add.ts';
 import { crossEntropy } from '../../kernels/cross-entropy.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { divide } from '../../kernels/scale.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
@@ -28,7 +28,7 @@ export function batchLoss(model: Model, { sequences, pixels, images }: Batch): T
     const source = imageRows(ids, config);
     const hidden = decode(model, ids, undefined, { features, source });
     const { rows, labels } = supervised(sequences);
-    const scores = logits(model, embedding(hidden, tensor(device, rows, [rows.length])));
+    const scores = logits(model, gatherRows(hidden, tensor(device, rows, [rows.length])));
     const surprise = tap('token_loss', crossEntropy(scores, tensor(device, labels, [labels.length]))); // [N, 1]
     return tap('loss', divide(foldRows(surprise, 1), labels.length));
   });

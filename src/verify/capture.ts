@@ -1,4 +1,4 @@
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { scope } from '../../tensor/scope.ts';
 import { type Listener, path, withListener } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
@@ -40,7 +40,7 @@ export function capture(model: Model, inputs: GoldenInputs, { take, forced, plan
         const hidden = decode(model, ids, cache, features && { features, source: imageRows([ids], model.config) });
         const scores = logits(model, hidden);
         take('logits', scores);
-        take('lm_head.last', embedding(scores, tensor(model.device, Int32Array.of(ids.length - 1), [1])));
+        take('lm_head.last', gatherRows(scores, tensor(model.device, Int32Array.of(ids.length - 1), [1])));
       }),
     );
     takeCache(cache, ids.length, take);
@@ -64,7 +64,7 @@ function takeCache(cache: Cache, length: number, take: Take): void {
   scope<void>(() => {
     for (const part of ['key', 'value'] as const) {
       const whole = cache.blocks[0][part];
-      take(`cache.0.${part}`, embedding(whole, tensor(whole.device, rows, [length])));
+      take(`cache.0.${part}`, gatherRows(whole, tensor(whole.device, rows, [length])));
     }
   });
 }

@@ -1,8 +1,8 @@
 import type { HostData } from '../../tensor/device.ts';
 import type { Listener } from '../../tensor/tap.ts';
 import { elements, read } from '../../tensor/tensor.ts';
+import type { Config } from '../architecture/config.ts';
 import { CheckpointError } from '../error.ts';
-import type { Config } from '../model/config.ts';
 import { imageRows } from '../model/placed-images.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { quoteSome } from '../quote.ts';

@@ -1,4 +1,4 @@
-import { ADAPTER_HEAD_SIZE, type Config, patchGrid } from '../model/config.ts';
+import { ADAPTER_HEAD_SIZE, type Config, patchGrid } from '../architecture/config.ts';
 import { quote } from '../quote.ts';
 import { type Axis, layoutOf } from './layout.ts';
 

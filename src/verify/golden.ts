@@ -8,8 +8,6 @@ import { toLine } from './line.ts';
 import { type Metrics, measure, nmse } from './metrics.ts';
 import { measureScores, type ScoreMetrics } from './scores.ts';
 
-export { compareGolden, type TapMeasurement } from './compare.ts';
-
 /** Activations that the original computed, wherever they are kept: whole, or only as fingerprints. */
 export interface Golden {
   readonly name: string;

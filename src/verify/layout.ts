@@ -1,5 +1,5 @@
 import { elements } from '../../tensor/tensor.ts';
-import { type Config, patchGrid } from '../model/config.ts';
+import { type Config, patchGrid } from '../architecture/config.ts';
 
 /** What an axis of an activation counts. */
 export type Axis =

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { parseConfig } from '../architecture/config.ts';
 import { type Checkpoint, checkpointFrom } from '../checkpoint/checkpoint.ts';
 import { asCheckpointError, type FileSource, openFile, readSmallFile } from '../checkpoint/file-source.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
@@ -9,7 +10,6 @@ import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
 import { parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/text/tokenizer.ts';
-import { parseConfig } from '../model/config.ts';
 import { readFingerprints } from './full-size/stored-fingerprints.ts';
 import { type Golden, openGolden } from './golden.ts';
 import { toLine } from './line.ts';

@@ -14,7 +14,7 @@ export interface RunOptions {
   readonly wanted: (name: string) => boolean;
   readonly onProgress?: (mode: Mode, done: number, total: number) => void;
   /** Of a pass at full size, see `FullSizeOptions`. */
-  readonly onStage?: (name: string, share: number) => void;
+  readonly onStep?: (name: string, share: number) => void;
   readonly resume?: string | undefined;
   /** See `openSystem`. */
   readonly memory?: number | undefined;

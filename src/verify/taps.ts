@@ -1,7 +1,7 @@
 import { closeDevice, createDevice, type Launch } from '../../tensor/device.ts';
 import { nullDriver } from '../../tensor/null.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import type { Config } from '../model/config.ts';
+import type { Config } from '../architecture/config.ts';
 import { loadModel } from '../model/qwen-vl.ts';
 import { capture } from './capture.ts';
 import type { GoldenInputs } from './golden.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/architecture/config.ts';
 import { parseGenerationConfig, unsupportedSettings } from '../../src/checkpoint/generation.ts';
 import { CheckpointError } from '../../src/error.ts';
-import { parseConfig } from '../../src/model/config.ts';
 import { golden } from './model-folder.ts';
 
 const parse = (json: unknown) => parseGenerationConfig(json, 'generation_config.json');

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/architecture/config.ts';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
 import { openSafetensors, writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { type HostTensor, readFloat32, readFloat64 } from '../../src/checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../../src/error.ts';
-import { parseConfig } from '../../src/model/config.ts';
 import { ELEMENT_BYTES, type FileType } from '../../tensor/dtype.ts';
 import { damaged, survives } from './hostile.ts';
 

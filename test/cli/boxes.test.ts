@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, type MockInstance, test, vi } from 'vitest';
 import { drawBoxes } from '../../src/cli/boxes.ts';
 import { InputError } from '../../src/error.ts';
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 
 const ANSWER = '<ref>it</ref><box>(100,100),(800,800)</box>';

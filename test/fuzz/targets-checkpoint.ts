@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { parseConfig } from '../../src/architecture/config.ts';
+import { weightShapes } from '../../src/architecture/weight-shapes.ts';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { parseGenerationConfig, unsupportedSettings } from '../../src/checkpoint/generation.ts';
@@ -6,8 +8,6 @@ import { openSafetensors, writeSafetensors } from '../../src/checkpoint/safetens
 import { type HostTensor, isShape, readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';
 import { openTorchArchive } from '../../src/checkpoint/torch-archive.ts';
 import { readStateDict } from '../../src/checkpoint/unpickler.ts';
-import { parseConfig } from '../../src/model/config.ts';
-import { weightShapes } from '../../src/model/weights.ts';
 import { pickleStateDict, type Saved, torchArchive } from '../checkpoint/torch-writer.ts';
 import { golden, goldenText, inFolder, link } from './files.ts';
 import { mutateBytes } from './mutate-bytes.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSight, type Sight } from '../../src/generate/sight.ts';
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { createCaller } from '../../tensor/caller.ts';

@@ -1,9 +1,10 @@
+import { parseConfig } from '../../src/architecture/config.ts';
 import { type ByteSource, memorySource } from '../../src/checkpoint/byte-source.ts';
 import { checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { parseConfig } from '../../src/model/config.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
-import { compareGolden, openGolden, type TapMeasurement } from '../../src/verify/golden.ts';
+import { compareGolden, type TapMeasurement } from '../../src/verify/compare.ts';
+import { openGolden } from '../../src/verify/golden.ts';
 import type { Device } from '../../tensor/device.ts';
 
 const fetched = async (path: string): Promise<ByteSource> =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TapMeasurement } from '../../src/verify/golden.ts';
+import type { TapMeasurement } from '../../src/verify/compare.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { describeInBrowser } from '../browser/harness.ts';
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { parseConfig } from '../../src/architecture/config.ts';
 import { type Checkpoint, checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
 import { type FileSource, openFile } from '../../src/checkpoint/file-source.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { parseConfig } from '../../src/model/config.ts';
 import { type Golden, openGolden } from '../../src/verify/golden.ts';
 
 /** Every golden of whole forward passes that the repository ships, and how many activations it must name. */

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
-import { compareGolden, type TapMeasurement } from '../../src/verify/golden.ts';
+import { compareGolden, type TapMeasurement } from '../../src/verify/compare.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { DEVICES } from '../devices.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resizeGrid } from '../../kernels/resize-grid.ts';
 import { type FileSource, openFile } from '../../src/checkpoint/file-source.ts';
+import { sineCosinePositions } from '../../src/checkpoint/positions.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';
-import { sineCosinePositions } from '../../src/model/positions.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { free, read, tensor } from '../../tensor/tensor.ts';

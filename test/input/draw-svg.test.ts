@@ -5,7 +5,7 @@ import { escapeXml, regionsToSvg } from '../../src/input/boxes/draw-svg.ts';
 import { loadFont } from '../../src/input/boxes/font.ts';
 import type { Region } from '../../src/input/boxes/grounding.ts';
 import { printable } from '../../src/input/boxes/label.ts';
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 import { openPicture } from '../../src/input/picture/picture-source.ts';
 
 const picture: Picture = {

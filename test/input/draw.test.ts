@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { boxCorners, palette } from '../../src/input/boxes/annotation.ts';
 import { drawOutlines, encodePng } from '../../src/input/boxes/draw.ts';
-import { decodePicture, type Picture } from '../../src/input/picture/image.ts';
+import { decodePicture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 
 function plain(width: number, height: number, colour: readonly number[]): Picture {
   return { width, height, data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]) };

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type Contour, loadFont, parseFont } from '../../src/input/boxes/font.ts';
 import { moved, printable, writeLine } from '../../src/input/boxes/label.ts';
 import { fillContours } from '../../src/input/boxes/raster.ts';
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 
 const font = await loadFont();
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 import { pixels, resize } from '../../src/input/picture/resize.ts';
 import { goldenBytes, pictures } from './image-golden.ts';
 

@@ -210,7 +210,7 @@ const attentionGradientCase: Case = {
     );
     return {
       inputs: { q, k, v, span, dy },
-      run: ({ q, k, v, span, dy }) => attentionGradient(q, k, v, span, dy, { heads: H, columns: C, divisor }),
+      run: ({ q, k, v, span, dy }) => attentionGradient(q, k, v, span, dy, { heads: H, mostKeys: C, divisor }),
       shape: [N + 2 * M, H * d],
       element(row, column): Expected {
         const own = pairs[Math.trunc(column / d)];

@@ -82,7 +82,7 @@ const attentionScoresCase: Case = {
     const divisor = Math.sqrt(d);
     return {
       inputs: { q, k, span },
-      run: ({ q, k, span }) => attentionScores(q, k, span, { heads: H, columns: C, divisor }),
+      run: ({ q, k, span }) => attentionScores(q, k, span, { heads: H, mostKeys: C, divisor }),
       shape: [H * N, C],
       element(row, j) {
         const [head, i] = [Math.trunc(row / N), row % N];
@@ -149,7 +149,7 @@ const attentionCase: Case = {
       Math.exp(sum(d, (e) => (q.at(i, head * d + e) * k.at(key, head * d + e)) / divisor).value);
     return {
       inputs: { q, k, v, span },
-      run: ({ q, k, v, span }) => attention(q, k, v, span, { heads: H, columns: C, divisor }),
+      run: ({ q, k, v, span }) => attention(q, k, v, span, { heads: H, mostKeys: C, divisor }),
       shape: [N, H * d],
       element(i, column) {
         const head = Math.trunc(column / d);

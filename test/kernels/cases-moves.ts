@@ -1,13 +1,13 @@
 import { append } from '../../kernels/append.ts';
 import { columns } from '../../kernels/columns.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { patches } from '../../kernels/patches.ts';
 import { splice } from '../../kernels/splice.ts';
 import { zeros } from '../../kernels/zeros.ts';
 import { between, type Case, draw, exactly, given, size, small } from './case.ts';
 
 const embeddingCase: Case = {
-  op: 'embedding',
+  op: 'gatherRows',
   sizes: { V: size, D: size, T: size },
   example({ V, D, T, seed }) {
     const { floats, integers } = draw(seed);
@@ -15,7 +15,7 @@ const embeddingCase: Case = {
     ids.data[T - 1] = V - 1;
     return {
       inputs: { table, ids },
-      run: ({ table, ids }) => embedding(table, ids),
+      run: ({ table, ids }) => gatherRows(table, ids),
       shape: [T, D],
       element: (row, column) => exactly(table.at(ids.at(0, row), column)),
     };

@@ -52,11 +52,11 @@ const seen = ({ span }: Example['inputs']): number[] =>
 /** How many query rows see nothing. */
 const blind = (inputs: Example['inputs']): number => seen(inputs).filter((count) => count === 0).length;
 
-/** One block a score, as far as rows see; what they do not see is divided too. */
 /** How many rows have each id. */
 const countsOf = (ids: Example['inputs'][string], V: number): number[] =>
   Array.from({ length: V }, (_, v) => ids.data.filter((id) => id === v).length);
 
+/** One block a score, as far as rows see; what they do not see is divided too. */
 const scores: Extra['operations'] = ({ H, N, C, d }, inputs) => {
   const pairs = sum(seen(inputs));
   return H * (pairs * blocks(d) + N * C - pairs);
@@ -92,7 +92,7 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   },
   softmaxGradient: { operations: softmaxGradient },
   attentionKeys: { operations: keys },
-  // Scores twice, the second time divided by 1; what flows to keys and to values alike.
+  // Scores twice, the second time divided by 1; what flows to keys and to values alike. Of a query that sees nothing neither q nor dy is read.
   attentionGradient: {
     operations: (sizes, inputs) =>
       2 * scores(sizes, inputs) +
@@ -155,7 +155,7 @@ test('spans that only the device knows count every column', async () => {
   const x = tensor(device, new Float32Array(8), [2, 4]);
   for (const data of [Int32Array.of(0, 1, 0, 1), () => Int32Array.of(0, 1, 0, 1)]) {
     const span = tensor(device, data, [2, 2], { dtype: 'int32' });
-    free(attention(x, x, x, span, { heads: 2, columns: 2, divisor: 1 }));
+    free(attention(x, x, x, span, { heads: 2, mostKeys: 2, divisor: 1 }));
   }
   expect(launches.map(({ operations, bytes }) => ({ operations, bytes }))).toEqual([
     { operations: 2 * 2 * 14, bytes: 4 * (16 + 2 * 4 + 4) },

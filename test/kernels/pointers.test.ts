@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { append } from '../../kernels/append.ts';
 import { attention } from '../../kernels/attention.ts';
 import { attentionScores, attentionValues } from '../../kernels/attention-products.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { softmax } from '../../kernels/softmax.ts';
 import { splice } from '../../kernels/splice.ts';
 import { createDevice } from '../../tensor/device.ts';
@@ -11,7 +11,7 @@ import { scope } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 
 const device = createDevice(nullDriver);
-const head = { heads: 2, columns: 3, divisor: 1 };
+const head = { heads: 2, mostKeys: 3, divisor: 1 };
 const floats = (...shape: number[]) => tensor(device, new Float32Array(shape.reduce((a, b) => a * b)), shape);
 
 /** Operations with a table of whole numbers: tables that fit, and some that do not, with what is said of them. */
@@ -23,13 +23,13 @@ const TABLES: readonly [
   rest: readonly (readonly [table: readonly number[], said: string])[],
 ][] = [
   [
-    'embedding',
-    (ids) => embedding(floats(5, 2), ids),
+    'gatherRows',
+    (ids) => gatherRows(floats(5, 2), ids),
     0,
     [0, 4],
     [
-      [[0, 5], 'embedding: id 5 of a table with 5 rows'],
-      [[-1, 0], 'embedding: id -1 of a table with 5 rows'],
+      [[0, 5], 'gatherRows: id 5 of a table with 5 rows'],
+      [[-1, 0], 'gatherRows: id -1 of a table with 5 rows'],
     ],
   ],
   [

@@ -1,5 +1,5 @@
 import { add } from '../../kernels/add.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { linear } from '../../kernels/linear.ts';
 import type { Device } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -58,7 +58,7 @@ const crossings: Readonly<Record<string, Crossing>> = {
   'a table': {
     run(device) {
       const ids = Int32Array.from({ length: 5 }, (_, i) => TABLE[0] - 5 + i);
-      return embedding(tensor(device, filled(TABLE[0] * TABLE[1]), TABLE), tensor(device, ids, [5]));
+      return gatherRows(tensor(device, filled(TABLE[0] * TABLE[1]), TABLE), tensor(device, ids, [5]));
     },
     expected: (index) => pattern((TABLE[0] - 5) * TABLE[1] + index),
   },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import type { Residence } from '../../src/architecture/weight-shapes.ts';
 import { createCache, freeCache } from '../../src/model/cache.ts';
 import { decode, encodeImages, freeModel, loadModel, logits, type Model } from '../../src/model/qwen-vl.ts';
-import type { Residence } from '../../src/model/weights.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device, type HostData } from '../../tensor/device.ts';
 import { scope } from '../../tensor/scope.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../../src/model/config.ts';
+import type { Config } from '../../src/architecture/config.ts';
 import { loadModel, type Model } from '../../src/model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from '../../src/verify/compare.ts';
 import type { Golden, GoldenInputs } from '../../src/verify/golden.ts';

@@ -61,7 +61,7 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     says: 'The next token is chosen by the scores of the last row but one.',
     how: {
       operations: ({ hidden_size: C, vocab_size: V }) => ({
-        embedding: (op, run, [table, ids], sizes) =>
+        gatherRows: (op, run, [table, ids], sizes) =>
           op.kernels(
             run,
             [

@@ -1,8 +1,8 @@
 import { add } from '../../kernels/add.ts';
 import { attentionValues } from '../../kernels/attention-products.ts';
 import { linear } from '../../kernels/linear.ts';
+import { sineCosinePositions } from '../../src/checkpoint/positions.ts';
 import { groupSpan } from '../../src/model/attention.ts';
-import { sineCosinePositions } from '../../src/model/positions.ts';
 import type { Handle, Run } from '../../tensor/op.ts';
 import type { Sizes } from '../../tensor/signature.ts';
 import { tensor } from '../../tensor/tensor.ts';

@@ -1,4 +1,4 @@
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 import type { PictureWay } from '../../src/verify/inputs/picture-golden.ts';
 import type { PictureFault } from './input-fault.ts';
 import { pixelsBy, type Recipe, RIGHT, resizeBy } from './wrong-resize.ts';

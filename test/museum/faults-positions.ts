@@ -1,5 +1,5 @@
 import { scaleRows } from '../../kernels/scale.ts';
-import type { Config } from '../../src/model/config.ts';
+import type { Config } from '../../src/architecture/config.ts';
 import { logNFactors, ntkAlpha, type Rotary, type RotaryTable, rotaryTable } from '../../src/model/rotary-table.ts';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
 import type { Driver } from '../../tensor/device.ts';

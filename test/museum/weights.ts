@@ -1,4 +1,4 @@
-import type { Config } from '../../src/model/config.ts';
+import type { Config } from '../../src/architecture/config.ts';
 import type { Load, Switch } from './fault.ts';
 
 /** Changes the elements of the weights whose name fits. The given array belongs to others: what changes is a copy. */

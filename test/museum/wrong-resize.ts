@@ -1,4 +1,4 @@
-import type { Picture } from '../../src/input/picture/image.ts';
+import type { Picture } from '../../src/input/picture/picture.ts';
 
 /** PIL's bicubic resize and CLIP's normalisation, plainly, with a switch for everything that is easily got wrong. */
 export interface Recipe {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { clockFor, type Timed, timesOf } from '../../src/profile/device-clock.ts';
+import { clockFor } from '../../src/profile/device-clock.ts';
+import { type Timed, timesOf } from '../../src/profile/device-times.ts';
 import { describeInBrowser } from '../browser/harness.ts';
 import type { BrowserPage } from '../browser/open-page.ts';
 import type { Clocked, Profiled } from './clock-page.ts';

@@ -1,7 +1,7 @@
+import { parseConfig } from '../../src/architecture/config.ts';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { parseConfig } from '../../src/model/config.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { type DeviceName, openDevice } from '../../src/open-device.ts';
 import { clockFor } from '../../src/profile/device-clock.ts';

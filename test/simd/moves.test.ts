@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { append } from '../../kernels/simd/append.ts';
-import { embedding } from '../../kernels/simd/embedding.ts';
+import { gatherRows } from '../../kernels/simd/gather-rows.ts';
 import { rotary } from '../../kernels/simd/rotary.ts';
 import { widenRange } from '../../kernels/simd/widen.ts';
 import { RECIPES } from '../../src/open-device.ts';
@@ -27,8 +27,8 @@ test.each([
   const ids = Int32Array.of(4, 0, 4);
   const y = memory.allocate(4 * ids.length * D);
   const given = { table: memory.put(table), ids: memory.put(ids), y, D };
-  memory.run(embedding.bfloat16, { ...given, start: 1, end: 3 });
-  memory.run(embedding.bfloat16, { ...given, start: 0, end: 1 });
+  memory.run(gatherRows.bfloat16, { ...given, start: 1, end: 3 });
+  memory.run(gatherRows.bfloat16, { ...given, start: 0, end: 1 });
   const wide = new Uint8Array(widenBfloat16(table).buffer);
   for (const [i, id] of ids.entries()) {
     expect(memory.bytes(y + 4 * i * D, 4 * D)).toEqual(wide.slice(4 * id * D, 4 * (id + 1) * D));
@@ -95,7 +95,7 @@ test('kernels run on shared memory; a kernel it does not hold is named', () => {
   const run = instantiate(compileKernels(kernelsOf(RECIPES), true, false), shared);
   const ids = new Int32Array(shared.buffer, 0, 1);
   new Uint16Array(shared.buffer, 8, 1)[0] = 0x3f80;
-  run(embedding.bfloat16, { table: 8, ids: 0, y: 16, D: 1, start: 0, end: ids.length });
+  run(gatherRows.bfloat16, { table: 8, ids: 0, y: 16, D: 1, start: 0, end: ids.length });
   expect(new Float32Array(shared.buffer, 16, 1)[0]).toBe(1);
   expect(() =>
     run(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { columns } from '../../kernels/columns.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { linear, matmul } from '../../kernels/linear.ts';
 import { recipes } from '../../kernels/simd/linear.ts';
 import { openDevice, RECIPES } from '../../src/open-device.ts';
@@ -104,15 +104,15 @@ test('where there is no room for both uses of a weight the error names them, and
   const [x, values] = [floats([1, 512]), floats([512, 512])];
   const weight = tensor(device, values, [512, 512]); // 1 MB
   linear(tensor(device, x, [1, 512]), weight);
-  const most = embedding(tensor(device, x, [1, 512]), tensor(device, new Int32Array(600), [600]));
-  const use = () => read(embedding(weight, tensor(device, Int32Array.of(77), [1])));
+  const most = gatherRows(tensor(device, x, [1, 512]), tensor(device, new Int32Array(600), [600]));
+  const use = () => read(gatherRows(weight, tensor(device, Int32Array.of(77), [1])));
   const failed: Error = await use().then(
     () => new Error('there was room'),
     ({ cause }) => cause,
   );
   expect(failed).toBeInstanceOf(DeviceError);
   expect(failed.message).toContain(
-    'embedding takes the rows of [512,512], of which linear has made panels of rows, and there is no room for both',
+    'gatherRows takes the rows of [512,512], of which linear has made panels of rows, and there is no room for both',
   );
   free(most);
   expect(await use()).toEqual(values.subarray(77 * 512, 78 * 512));

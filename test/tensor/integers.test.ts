@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { argmax } from '../../kernels/argmax.ts';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { splice } from '../../kernels/splice.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { closeDevice } from '../../tensor/device.ts';
@@ -65,7 +65,7 @@ test.each([
   ['simd', 'bfloat16'],
   ['cpu', 'float32'],
   ['webasm', 'float32'],
-] as const)('%s: embedding and splice take rows beyond 2^24 elements, %s', async (name, type) => {
+] as const)('%s: gatherRows and splice take rows beyond 2^24 elements, %s', async (name, type) => {
   const { device } = await openDevice(name, 1);
   const rows = type === 'float32' ? new Float32Array(V * D) : new Uint16Array(V * D);
   for (const [mark, row] of MARKED.entries()) {
@@ -79,7 +79,7 @@ test.each([
   const table = tensor(device, rows, [V, D]);
   const ids = tensor(device, Int32Array.from(MARKED), [MARKED.length]);
   const none = tensor(device, new Float32Array(MARKED.length * D), [MARKED.length, D]);
-  expect(await read(embedding(table, ids))).toEqual(floats);
+  expect(await read(gatherRows(table, ids))).toEqual(floats);
   expect(await read(splice(none, table, ids))).toEqual(floats);
   await closeDevice(device);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseConfig } from '../../src/model/config.ts';
+import { parseConfig } from '../../src/architecture/config.ts';
 import { type Batch, requireBatch } from '../../src/train/batch.ts';
 
 const config = parseConfig(JSON.parse(readFileSync('golden/quirks/model-e.config.json', 'utf8')), 'config.json');

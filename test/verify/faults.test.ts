@@ -102,7 +102,7 @@ test('the suspects are the operations that made the activation, in their order, 
   ]);
   expect(operationsOf('transformer.h.1.attn.c_proj')).toEqual(['columns', 'attentionValues', 'linear']);
   expect(operationsOf('transformer.h.1.attn')).toEqual([]); // another name of the same
-  expect(operationsOf('cache.0.value')).toEqual(['zeros', 'columns', 'append', 'embedding']);
+  expect(operationsOf('cache.0.value')).toEqual(['zeros', 'columns', 'append', 'gatherRows']);
 
   const fused = await compareGolden(model, opened.golden, { mode: 'fused' });
   expect(

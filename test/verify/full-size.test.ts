@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Config, parseConfig } from '../../src/architecture/config.ts';
 import { proceduralCheckpoint, proceduralInput } from '../../src/checkpoint/procedural.ts';
 import { CheckpointError } from '../../src/error.ts';
-import { type Config, parseConfig } from '../../src/model/config.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { capture } from '../../src/verify/capture.ts';
@@ -15,10 +15,10 @@ import {
   parseFingerprints,
   statistics,
 } from '../../src/verify/full-size/fingerprint.ts';
-import { type Progress, runStages } from '../../src/verify/full-size/full-size.ts';
+import { type Progress, runSteps } from '../../src/verify/full-size/full-size.ts';
 import { openFullSize } from '../../src/verify/full-size/full-size-case.ts';
 import { loadProgress, saveProgress } from '../../src/verify/full-size/saved-progress.ts';
-import { passStages } from '../../src/verify/full-size/stages.ts';
+import { passSteps } from '../../src/verify/full-size/steps.ts';
 import { nmse } from '../../src/verify/metrics.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { read } from '../../tensor/tensor.ts';
@@ -85,7 +85,7 @@ describe('a fingerprint', () => {
   });
 });
 
-describe('a pass stage by stage', () => {
+describe('a pass step by step', () => {
   let device: Device;
   let config: Config;
   beforeAll(async () => {
@@ -129,7 +129,7 @@ describe('a pass stage by stage', () => {
     const fingerprints = await wholePass();
     expect(fingerprints.size).toBeGreaterThan(50);
     const model = loadModel(device, config, proceduralCheckpoint(config), { resident: 'none' });
-    const stagesOf = (of: typeof model) => passStages(of, prompt());
+    const stepsOf = (of: typeof model) => passSteps(of, prompt());
     const shares: number[] = [];
     const path = join(folder, 'progress');
     const what = { golden: 'abc', device: 'cpu' };
@@ -138,15 +138,15 @@ describe('a pass stage by stage', () => {
       if (progress.done === 4) throw new Error('interrupted');
     };
     const options = { fingerprints, wanted: everything };
-    await expect(runStages(model, stagesOf, { ...options, onProgress: stop })).rejects.toThrow('interrupted');
+    await expect(runSteps(model, stepsOf, { ...options, onProgress: stop })).rejects.toThrow('interrupted');
     const from = await loadProgress(path, what);
     expect(from?.done).toBe(4);
-    const taps = await runStages(model, stagesOf, { ...options, from, onStage: (_, share) => void shares.push(share) });
+    const taps = await runSteps(model, stepsOf, { ...options, from, onStep: (_, share) => void shares.push(share) });
 
     expect(taps.map(({ name }) => name).sort()).toEqual([...fingerprints.keys()].sort());
-    // Between stages activations are float32; whole, the pass keeps float64.
+    // Between steps activations are float32; whole, the pass keeps float64.
     for (const { metrics } of taps) expect(metrics.nmse).toBeLessThan(1e-12);
-    expect(shares).toHaveLength(stagesOf(model).length - 4);
+    expect(shares).toHaveLength(stepsOf(model).length - 4);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
     freeModel(model);
     await device.queue.idle();
@@ -157,10 +157,10 @@ describe('a pass stage by stage', () => {
     const fingerprints = await wholePass();
     const model = loadModel(device, config, proceduralCheckpoint(config), { resident: 'none' });
     const ran: string[] = [];
-    const taps = await runStages(model, (of) => passStages(of, prompt()), {
+    const taps = await runSteps(model, (of) => passSteps(of, prompt()), {
       fingerprints,
       wanted: (name) => name.startsWith('transformer.visual.transformer.resblocks.0'),
-      onStage: ({ name }) => void ran.push(name),
+      onStep: ({ name }) => void ran.push(name),
     });
     expect(ran).toEqual(['patch embedding', 'vision block 0']);
     expect(taps.length).toBeGreaterThan(5);

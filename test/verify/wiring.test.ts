@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { embedding } from '../../kernels/embedding.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
 import { answer } from '../../src/generate/answer.ts';
 import { openSystem } from '../../src/generate/system.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
@@ -75,7 +75,7 @@ test('features of the second picture one row low, where they are put together, a
     const joined = joinImages(features);
     const Q = features[0].shape[0];
     const rows = Int32Array.from({ length: joined.shape[0] }, (_, row) => (row > Q ? row - 1 : row));
-    return embedding(joined, tensor(joined.device, rows, [rows.length]));
+    return gatherRows(joined, tensor(joined.device, rows, [rows.length]));
   });
   const { entry, modes } = await verify();
   expect(entry?.name).toBe('transformer.h.0.ln_1');

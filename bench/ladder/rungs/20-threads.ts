@@ -1,5 +1,5 @@
 import { prepareLinear } from '../device.ts';
-import { FUSED_BY_FLAG } from '../fused.ts';
+import { FUSED_BY_FLAG } from '../multiply-add.ts';
 import type { Rung } from '../rung.ts';
 
 // #region kernel

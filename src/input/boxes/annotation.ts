@@ -1,6 +1,6 @@
 /** What the model points at, laid out on a picture: which lines, in which colours, with which tags where. */
 
-import type { Size } from '../picture/image.ts';
+import type { Size } from '../picture/picture.ts';
 import type { Contour, Font } from './font.ts';
 import { type Region, type Shape, shapeToPixels } from './grounding.ts';
 import { moved, printable, writeLine } from './label.ts';

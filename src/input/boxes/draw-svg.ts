@@ -1,7 +1,7 @@
 /** What the model points at, as SVG: the picture embedded, lines and tags as paths above it. */
 
 import { encodeBase64 } from '../picture/base64.ts';
-import type { Picture } from '../picture/image.ts';
+import type { Picture } from '../picture/picture.ts';
 import { colourOf, measuresOf, outlinesOf, placeTags } from './annotation.ts';
 import { encodePng } from './draw.ts';
 import { type Contour, loadFont } from './font.ts';

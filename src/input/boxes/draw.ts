@@ -1,6 +1,6 @@
 /** What the model points at, drawn onto the picture. */
 import { encode } from 'fast-png';
-import type { Picture } from '../picture/image.ts';
+import type { Picture } from '../picture/picture.ts';
 import { colourOf, measuresOf, type Outline, outlinesOf, placeTags } from './annotation.ts';
 import { type Font, loadFont } from './font.ts';
 import type { Region } from './grounding.ts';

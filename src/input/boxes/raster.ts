@@ -1,6 +1,6 @@
 /** Lines, rectangles and filled outlines in the pixels of a picture. What lies off the picture costs nothing. */
 
-import type { Picture } from '../picture/image.ts';
+import type { Picture } from '../picture/picture.ts';
 import type { Contour } from './font.ts';
 
 export type Rgb = readonly [red: number, green: number, blue: number];

@@ -1,5 +1,5 @@
 /** The first frame of a GIF (version 89a) to RGB. */
-import type { Size } from './image.ts';
+import type { Size } from './picture.ts';
 
 /** Codes have 12 bits at most, so one code stands for at most this many pixels; and it takes at least 3 bits. */
 const codes = 4096;

@@ -1,5 +1,5 @@
 /** The segments of a JPEG file (T.81 annex B) and its frame header. */
-import type { Size } from './image.ts';
+import type { Size } from './picture.ts';
 
 export interface JpegSegment {
   /** Second byte of the marker: 0xc4 Huffman tables, 0xda start of a scan, 0xd9 end of the picture, … */

@@ -4,7 +4,7 @@ import { withPlainHeader } from './decode-jpeg-header.ts';
 import { type JpegFrame, readFrame, segmentsOf } from './decode-jpeg-segments.ts';
 import { selectComponents } from './decode-jpeg-select.ts';
 import { runLibjpeg } from './decode-wasm.ts';
-import type { Size } from './image.ts';
+import type { Size } from './picture.ts';
 
 /** A progressive picture has about ten scans. Each walks all blocks anew, so thousands would be a way to hang. */
 const maximumScans = 100;

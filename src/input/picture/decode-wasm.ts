@@ -3,7 +3,7 @@ import libjpegTurbo from '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs';
 import mozjpeg from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
 import libwebp from '@jsquash/webp/codec/dec/webp_dec.js';
 import { inNode } from '../environment.ts';
-import type { Size } from './image.ts';
+import type { Size } from './picture.ts';
 
 /**
  * A JPEG of one or three components by libjpeg-turbo 3; EXIF orientation is ignored.

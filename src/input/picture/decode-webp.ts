@@ -1,6 +1,6 @@
 /** WebP (RFC 9649), lossy and lossless, to RGB: a still picture, or the first frame of an animation on its canvas. */
 import { runLibwebp } from './decode-wasm.ts';
-import type { Size } from './image.ts';
+import type { Size } from './picture.ts';
 
 /** The canvas as the first chunk declares it. @throws Error on a file that is cut, or that libwebp would refuse to take apart. */
 export function sizeOfWebp(bytes: Uint8Array): Size {

@@ -35,17 +35,7 @@ import { decodeGif, sizeOfGif } from './decode-gif.ts';
 import { decodeJpeg, sizeOfJpeg } from './decode-jpeg.ts';
 import { decodePng, sizeOfPng } from './decode-png.ts';
 import { decodeWebp, sizeOfWebp } from './decode-webp.ts';
-
-export interface Size {
-  width: number;
-  height: number;
-}
-
-/** An RGB picture. */
-export interface Picture extends Size {
-  /** Bytes [height, width, 3], rows from top to bottom. */
-  data: Uint8Array;
-}
+import type { Picture, Size } from './picture.ts';
 
 export interface PictureLimits {
   /** Largest width × height that is decoded. */

@@ -7,11 +7,10 @@ import {
   decodePicture,
   defaultLimits,
   maximumTotalPixels,
-  type Picture,
   type PictureLimits,
-  type Size,
   sizeOfPicture,
 } from './image.ts';
+import type { Picture, Size } from './picture.ts';
 import { resize } from './resize.ts';
 
 /** Pixels that are decoded already, rows from top to bottom; an `ImageData` with `channels: 4` is one. */

@@ -2,7 +2,8 @@
 import { constants, open } from 'node:fs/promises';
 import { ImageError } from '../../error.ts';
 import { quote } from '../../quote.ts';
-import { decodePicture, maximumFileBytes, type Picture, type PictureLimits } from './image.ts';
+import { decodePicture, maximumFileBytes, type PictureLimits } from './image.ts';
+import type { Picture } from './picture.ts';
 
 /** Reads and decodes a picture. @throws ImageError when the path is no readable file, too large, or no sound picture. */
 export async function readPicture(path: string, limits?: PictureLimits): Promise<Picture> {

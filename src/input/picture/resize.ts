@@ -1,5 +1,5 @@
 /** From a picture to what the vision encoder sees: PIL's bicubic resize, and the normalisation of CLIP. */
-import type { Picture } from './image.ts';
+import type { Picture } from './picture.ts';
 
 /** CLIP's mean and standard deviation of red, green and blue. */
 const mean = [0.48145466, 0.4578275, 0.40821073];

@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../../../tensor/device.ts';
+import { parseConfig } from '../../architecture/config.ts';
 import { readSmallFile } from '../../checkpoint/file-source.ts';
 import { proceduralCheckpoint } from '../../checkpoint/procedural.ts';
 import { CheckpointError } from '../../error.ts';
 import { isObject, parseJson } from '../../fields.ts';
-import { parseConfig } from '../../model/config.ts';
 import { freeModel, loadModel, type Model } from '../../model/qwen-vl.ts';
 import type { TapMeasurement } from '../compare.ts';
 import { list, whole } from '../decoder.ts';
 import { toLine } from '../line.ts';
 import { type Fingerprint, parseFingerprints } from './fingerprint.ts';
-import { runStages } from './full-size.ts';
+import { runSteps } from './full-size.ts';
 import { forgetProgress, loadProgress, saveProgress } from './saved-progress.ts';
-import { passStages, type Stage, wideStages } from './stages.ts';
+import { passSteps, type Step, wideSteps } from './steps.ts';
 
 /** Fingerprints of the published configuration with procedural weights. */
 export interface FullSizeCase {
@@ -26,10 +26,10 @@ export interface FullSizeCase {
 
 export interface FullSizeOptions {
   readonly wanted: (name: string) => boolean;
-  /** Where progress is kept from stage to stage, and taken up again if it is there. */
+  /** Where progress is kept from step to step, and taken up again if it is there. */
   readonly resume?: string | undefined;
-  /** Told before each stage, with the share of all operations that is done. */
-  readonly onStage?: (name: string, share: number) => void;
+  /** Told before each step, with the share of all operations that is done. */
+  readonly onStep?: (name: string, share: number) => void;
 }
 
 const CONFIG = fileURLToPath(new URL('../../../golden/published/config.json', import.meta.url));
@@ -46,25 +46,25 @@ export async function openFullSize(path: string): Promise<FullSizeCase> {
   const json = parseJson(bytes, path);
   const taps = isObject(json) ? json.taps : undefined;
   const fingerprints = parseFingerprints(taps, path);
-  const stagesOf = stagesFor(taps as Readonly<Record<string, unknown>>, fingerprints, path);
+  const stepsOf = stepsFor(taps as Readonly<Record<string, unknown>>, fingerprints, path);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const name = basename(path, '.json');
   return {
     name,
     kind: 'random',
     provenance: { file: toLine(basename(path)), sha256, weights: 'procedural', ...producer(json) },
-    async measure(device, { wanted, resume, onStage }) {
+    async measure(device, { wanted, resume, onStep }) {
       const config = parseConfig(parseJson(await readSmallFile(CONFIG, LARGEST_FILE), CONFIG), CONFIG);
       const model = loadModel(device, config, proceduralCheckpoint(config, device.driver.bfloat16), {
         resident: 'none',
       });
       const what = { golden: sha256, device: device.name };
       try {
-        const measured = await runStages(model, stagesOf, {
+        const measured = await runSteps(model, stepsOf, {
           fingerprints,
           wanted,
           from: resume === undefined ? undefined : await loadProgress(resume, what),
-          onStage: ({ name }, share) => onStage?.(name, share),
+          onStep: ({ name }, share) => onStep?.(name, share),
           ...(resume === undefined ? {} : { onProgress: (progress) => saveProgress(resume, what, progress) }),
         });
         if (resume !== undefined) await forgetProgress(resume);
@@ -78,17 +78,17 @@ export async function openFullSize(path: string): Promise<FullSizeCase> {
 }
 
 /** A whole pass has a prompt; without one it is single layers. */
-function stagesFor(
+function stepsFor(
   taps: Readonly<Record<string, unknown>>,
   fingerprints: ReadonlyMap<string, Fingerprint>,
   where: string,
-): (model: Model) => readonly Stage[] {
+): (model: Model) => readonly Step[] {
   const input = taps._input;
   if (isObject(input)) {
     const ids = Int32Array.from(list(whole(0, 2 ** 31 - 1), MOST_IDS)(input.ids, `${where}: _input.ids`));
-    return (model) => passStages(model, ids);
+    return (model) => passSteps(model, ids);
   }
-  if ([...fingerprints.keys()].some((name) => name.startsWith('prefill.'))) return wideStages;
+  if ([...fingerprints.keys()].some((name) => name.startsWith('prefill.'))) return wideSteps;
   throw new CheckpointError(where, 'it has no prompt, nor single layers', 'use a file of golden/full-size');
 }
 

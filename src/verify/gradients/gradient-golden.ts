@@ -1,10 +1,10 @@
+import type { Config } from '../../architecture/config.ts';
+import { weightShapes } from '../../architecture/weight-shapes.ts';
 import type { ByteSource } from '../../checkpoint/byte-source.ts';
 import { fnv1a } from '../../checkpoint/procedural.ts';
 import { openSafetensors, type SafetensorsFile } from '../../checkpoint/safetensors.ts';
 import { readFloat32, readFloat64, type StoredTensor } from '../../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../../error.ts';
-import type { Config } from '../../model/config.ts';
-import { weightShapes } from '../../model/weights.ts';
 import { quote } from '../../quote.ts';
 import type { Batch, Sequence } from '../../train/batch.ts';
 import { supervised } from '../../train/loss.ts';

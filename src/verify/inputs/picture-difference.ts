@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Picture, Size } from '../../input/picture/image.ts';
+import type { Picture, Size } from '../../input/picture/picture.ts';
 import type { InputDifference } from './input-report.ts';
 
 /** By the SHA-256 of its bytes alone. */

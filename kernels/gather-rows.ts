@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { sumRows } from './sum-rows.ts';
 
 /**
- * `y[i] = table[ids[i]]`: a token's row of the embedding table.
+ * `y[i] = table[ids[i]]`: rows of a table by their numbers, as the embeddings of tokens or the last row of each prompt.
  *
  * ```
  * dtable[v] = Σ dy[i] over the rows i whose id is v
@@ -14,16 +14,16 @@ import { sumRows } from './sum-rows.ts';
  * @param ids `[T]` int32, each in [0, V)
  * @returns `[T, D]`
  */
-export function embedding(table: Tensor, ids: Tensor): Tensor {
+export function gatherRows(table: Tensor, ids: Tensor): Tensor {
   return launch(op, [table, ids]);
 }
 
 const op: Op = {
-  name: 'embedding',
+  name: 'gatherRows',
   signature: parseSignature('table[V,D], ids[T]:i32 -> y[T,D]'),
   check({ V }, [, ids]) {
     const outside = ids?.known?.find((id) => id < 0 || id >= V);
-    if (outside !== undefined) throw new RangeError(`embedding: id ${outside} of a table with ${V} rows`);
+    if (outside !== undefined) throw new RangeError(`gatherRows: id ${outside} of a table with ${V} rows`);
   },
   cost({ T, D }, { inputs: [, ids], weightBytes }) {
     const rows = ids?.known ? new Set(ids.known).size : T; // a row that several positions take is read once

@@ -6,12 +6,12 @@ import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weight
 import { widen } from './widen.ts';
 
 /**
- * `embedding`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from bfloat16; the rows from `start`
+ * `gatherRows`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from bfloat16; the rows from `start`
  * to `end`.
  */
-export const embedding = forEachType((type: WeightType) =>
+export const gatherRows = forEachType((type: WeightType) =>
   func(
-    `embedding_${type}`,
+    `gatherRows_${type}`,
     { table: 'i32', ids: 'i32', y: 'i32', D: 'i32', start: 'i32', end: 'i32' },
     (code, { table, ids, y, D, start, end }) => {
       code.for(start, end, 1, (row) => {
@@ -26,10 +26,10 @@ export const embedding = forEachType((type: WeightType) =>
 
 export const recipes: readonly Recipe[] = [
   {
-    op: 'embedding',
-    kernels: Object.values(embedding),
+    op: 'gatherRows',
+    kernels: Object.values(gatherRows),
     main: { input: 0, as: 'rows' },
     run: (host, [table, ids], { T, D }, y) =>
-      host.run(embedding[weightType(table)], { table: table.at, ids: ids.at, y: y.at, D }, T, T * D),
+      host.run(gatherRows[weightType(table)], { table: table.at, ids: ids.at, y: y.at, D }, T, T * D),
   },
 ];
