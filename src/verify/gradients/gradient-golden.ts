@@ -166,11 +166,11 @@ function gradientTap(
 ): GoldenTap {
   const count = shape.reduce((a, b) => a * b, 1);
   const length = places?.length ?? count;
+  const place = (at: number): number => (places ? places[at] : at);
   const isWhole = (values: ArrayLike<number>): boolean => values.length === count;
 
   /** The value that an element of ours should have, undefined where it was not kept. */
   function kept(values: ArrayLike<number>): (at: number) => number | undefined {
-    const place = places ? (at: number) => places[at] : (at: number) => at;
     if (isWhole(values)) return (at) => (place(at) < 0 ? undefined : values[place(at)]);
     const samples = new Map(sampled(name, count, values.length).map((taken, j) => [taken, values[j]]));
     return (at) => samples.get(place(at));
@@ -193,7 +193,7 @@ function gradientTap(
       return {
         nmse: metrics.nmse,
         exact: { ours, pytorch, ratio: ours === 0 ? 0 : ours / pytorch },
-        metrics: { ...metrics, worst: { ...metrics.worst, index: known[metrics.worst.index] } },
+        metrics: { ...metrics, worst: { ...metrics.worst, index: place(known[metrics.worst.index]) } },
       };
     },
     ...(stored.shape.reduce((a, b) => a * b, 1) === count
