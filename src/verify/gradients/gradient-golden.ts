@@ -148,7 +148,7 @@ function probabilityPlaces(heads: number, { batch, width, rows }: Padded): Int32
 }
 
 /** Which elements of a tensor are kept as samples: a hash of their number, as in the fingerprints of full-size goldens. */
-function sampled(name: string, count: number, samples: number): number[] {
+export function sampled(name: string, count: number, samples: number): number[] {
   const seed = fnv1a(`sample:${name}`);
   return Array.from({ length: samples }, (_, j) => {
     let h = (Math.imul(j, 0x9e3779b1) + seed) | 0;
