@@ -107,7 +107,7 @@ const ENDS_BLOCK =
   /^transformer\.(visual\.transformer\.resblocks\.\d+|visual\.attn_pool|visual|visual\.ln_pre|h\.\d+|ln_f|spliced)$/;
 
 /** What ran on the way back to make a gradient out of those before: what runs again for it is no part of that. */
-const backward = (history: History, gradient: Tensor): string[] =>
+export const backward = (history: History, gradient: Tensor): string[] =>
   history.since(gradient).flatMap(({ op, launch }) => (launch && /(^|\.)grad$/.test(launch.path) ? [op] : []));
 
 function lossTap(value: number, { loss }: GradientGolden): TapMeasurement {
