@@ -124,6 +124,10 @@ export const requireChatOptions = fields(
   {},
   { ...ANSWER_OPTIONS, history: listOf(fields({ user: requireMessage, assistant: text })), system: text },
 );
+export const requireConversations = listOf(
+  fields({ turns: listOf(fields({ user: requireMessage, assistant: text })) }, { system: text }),
+);
+export const requireLossOptions = fields({}, { trains: callback, recompute: flag });
 export const requireLoadOptions = fields(
   {},
   { device: oneOf(DEVICE_NAMES), threads: whole(64), memory: positive, resident: flag },

@@ -1,11 +1,14 @@
 import type { Device } from '../tensor/device.ts';
 import { closeDevice } from '../tensor/device.ts';
+import { freeAll, read } from '../tensor/tensor.ts';
 import {
   checked,
   checkedLater,
   requireAnswerOptions,
   requireChatOptions,
+  requireConversations,
   requireLoadOptions,
+  requireLossOptions,
   requireMessage,
   requireModel,
   requirePicture,
@@ -30,14 +33,19 @@ import {
   openPicture as openSource,
   type PictureSource as Source,
 } from './input/picture/picture-source.ts';
+import { pixelsOf } from './input/picture/resize.ts';
 import type { Piece } from './input/prompt/prompt.ts';
 import * as tasks from './input/prompt/tasks.ts';
 import type { Model } from './model/qwen-vl.ts';
 import { type DeviceName, openDevice } from './open-device.ts';
+import { trainingSequence } from './train/conversations.ts';
+import { type LossOptions, lossAndGradients as lossOfBatch } from './train/gradients.ts';
 
 export type { AnswerOptions, AnswerPiece } from './generate/answer.ts';
 export type { Picture } from './input/picture/picture.ts';
 export { taskFormats } from './input/prompt/tasks.ts';
+export type { LossOptions } from './train/gradients.ts';
+export { STAGES as trainingStages } from './train/groups.ts';
 
 /** See src/input: `openPicture` is in picture-source.ts, the others are in draw.ts, draw-svg.ts, grounding.ts and tasks.ts. */
 export const openPicture = checkedLater(openSource, { source: () => undefined, options: requirePictureOptions });
@@ -177,6 +185,55 @@ export async function askAll(
     texts[question] += text;
   }
   return texts;
+}
+
+/** What a model is to learn to say: the answers, after all that stands before them. */
+export interface Conversation {
+  readonly turns: readonly { readonly user: Message; readonly assistant: string }[];
+  readonly system?: string;
+}
+
+/** The gradient of the loss with respect to a weight. */
+export interface Gradient {
+  readonly shape: readonly number[];
+  /** Row-major. */
+  readonly data: Float32Array;
+}
+
+/**
+ * The loss of conversations, several at once and with several pictures each, and its gradient with respect to every weight that is
+ * trained, by the checkpoint's names, from the scores back to the pixels. The loss is the mean over all supervised tokens, in nats, as
+ * in the released fine-tuning script. No weight is changed.
+ *
+ * @param options.trains which weights; by default all that the original trains: `trainingStages` has those of its stages
+ * @param options.recompute whether blocks run again on the way back instead of being kept: less memory for more time; true by default
+ * @throws InputError, ImageError, TextError for what cannot be trained on; GradientError when the loss is no number
+ */
+export async function lossAndGradients(
+  model: QwenVL,
+  conversations: readonly Conversation[],
+  options: LossOptions = {},
+): Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Gradient> }> {
+  requireModel('model', model);
+  requireConversations('conversations', conversations);
+  requireLossOptions('options', options);
+  const images: PictureSource[] = [];
+  const sequences = conversations.map(({ turns, system }) => {
+    const said = turns.map(({ user, assistant }) => ({ user: piecesOf(user, images), assistant }));
+    return trainingSequence(model.tokenizer, { turns: said, system });
+  });
+  const pictures = await opened(images, model.model);
+  const pixels = pixelsOf(pictures, model.model.config.visual.image_size);
+  const batch = { sequences, pixels, images: pictures.length };
+  const { loss, gradients } = await lossOfBatch(model.model, batch, options);
+  try {
+    const reading = [...gradients].map(async ([name, gradient]): Promise<[string, Gradient]> => {
+      return [name, { shape: gradient.shape, data: Float32Array.from(await read(gradient)) }];
+    });
+    return { loss, gradients: new Map(await Promise.all(reading)) };
+  } finally {
+    freeAll(model.device, [...gradients.values()]);
+  }
 }
 
 /** A message as a prompt takes it, its pictures added to those before. */

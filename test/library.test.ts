@@ -12,6 +12,9 @@ const bothAsked = ['What?', 'Hello'].map((question) => ({ pictures: [], question
 /** They are not done before the model is closed. */
 const long = { minNewTokens: 900, maxNewTokens: 1000 } as const;
 
+const turn = { user: 'What?', assistant: 'A square.' };
+const none = { trains: () => false };
+
 let model: library.QwenVL;
 let picture: library.Picture;
 beforeAll(async () => {
@@ -50,6 +53,14 @@ describe('whatever is passed, errors are typed', () => {
     ),
     'ask: maxNewTokens': (value) =>
       plain.ask(model, [], 'q', { maxNewTokens: typeof value === 'number' ? Math.min(value, 2) : value }),
+    'lossAndGradients: model': (value) => plain.lossAndGradients(value, [{ turns: [turn] }]),
+    'lossAndGradients: conversations': (value) => plain.lossAndGradients(model, value),
+    'lossAndGradients: one of them': (value) => plain.lossAndGradients(model, [value]),
+    'lossAndGradients: turns': (value) => plain.lossAndGradients(model, [{ turns: value }]),
+    'lossAndGradients: user': (value) => plain.lossAndGradients(model, [{ turns: [{ ...turn, user: value }] }], none),
+    'lossAndGradients: assistant': (value) =>
+      plain.lossAndGradients(model, [{ turns: [{ ...turn, assistant: value }] }], none),
+    'lossAndGradients: options': (value) => plain.lossAndGradients(model, [{ turns: [turn] }], value ?? null),
     'load: folder': (value) => plain.load(value, onSimd),
     'load: options': (value) => plain.load('missing', value),
     ...Object.fromEntries(
@@ -186,5 +197,50 @@ describe('closing while answers are being given', () => {
     // What is left are the weights and their two tables: the device gave back the memory of all.
     const kept = new Set([...Object.values(closing.model.weights), ...Object.values(closing.model.positions)]);
     expect([...closing.device.live].filter((tensor) => !kept.has(tensor))).toEqual([]);
+  });
+});
+
+describe('loss and gradients of conversations', () => {
+  const scene = (i: number) => ({ image: `golden/tiny/pictures/scene-${i}.png` });
+  const conversations = [
+    {
+      turns: [{ user: [scene(1), { text: 'What is in the picture?' }], assistant: 'The picture shows a red square.' }],
+    },
+    {
+      turns: [
+        { user: [scene(2), scene(1), { text: 'Which picture is darker?' }], assistant: 'The second.' },
+        { user: 'Why?', assistant: 'It has no colour.' },
+      ],
+      system: 'Be brief.',
+    },
+  ];
+
+  test('are those of the conversations one by one, weighted by what is supervised; nothing is left', async () => {
+    const before = model.device.live.size;
+    const both = await library.lossAndGradients(model, conversations);
+    const alone = [];
+    for (const each of conversations) alone.push(await library.lossAndGradients(model, [each]));
+    const [a, b] = alone;
+    expect(a.loss).not.toBeCloseTo(b.loss, 2);
+    // loss = share · a + (1 − share) · b, and so is every gradient.
+    const share = (both.loss - b.loss) / (a.loss - b.loss);
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThan(0.5);
+    for (const name of ['lm_head.weight', 'transformer.h.0.ln_1.weight', 'transformer.visual.conv1.weight']) {
+      const [whole, first, second] = [both, a, b].map(({ gradients }) => gradients.get(name)!.data);
+      const error = whole.reduce((sum, x, i) => sum + (x - share * first[i] - (1 - share) * second[i]) ** 2, 0);
+      expect(error / whole.reduce((sum, x) => sum + x * x, 0), name).toBeLessThan(1e-9);
+    }
+    expect(both.gradients.get('transformer.visual.proj')!.shape).toEqual([256, 256]);
+    expect(model.device.live.size).toBe(before);
+  });
+
+  test('of what cannot be trained on are refused by name', async () => {
+    const asked = (user: string, assistant = 'Yes.') =>
+      library.lossAndGradients(model, [{ turns: [{ user, assistant }] }]);
+    await expect(library.lossAndGradients(model, [])).rejects.toThrow('batch: it has no conversation');
+    await expect(asked('<|im_end|>')).rejects.toThrow('<|im_end|> where only words may be');
+    await expect(asked('?', 'a '.repeat(9000))).rejects.toThrow(/conversation 0: \d+ tokens, expected at most/);
+    await expect(asked('?', '<img>x</img>')).rejects.toThrow('0 pictures for 1 places in the text');
   });
 });

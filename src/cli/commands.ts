@@ -25,7 +25,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights; --taps: every activation
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
-  qvl verify [GOLDEN…]             compares every activation, picture and prompt with the original's (default: all, on all devices)
+  qvl verify [GOLDEN…]             compares every activation, gradient, picture and prompt with the original's (default: all, on all devices)
   qvl trace PICTURE… "QUESTION"    records every activation in the safetensors file of -o (also: qvl trace GOLDEN)
   qvl compare A B                  measures one such file against another, ours or not
   qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs

@@ -1,23 +1,19 @@
 import { join, relative } from 'node:path';
 import { closeDevice } from '../../tensor/device.ts';
-import { DeviceError } from '../../tensor/error.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { InputError } from '../error.ts';
 import { quote, quoteSome } from '../quote.ts';
 import { listOperations } from '../verify/divergence.ts';
 import { findGoldens, type OpenedCase } from '../verify/open.ts';
-import { judgeRun, type Run } from '../verify/report/report.ts';
-import { digits, percent, scientific } from '../verify/report/tree.ts';
 import { runGolden } from '../verify/run.ts';
 import { findLine, findOperation } from '../verify/sources.ts';
 import { listTaps, plainInputs, type TapInfo } from '../verify/taps.ts';
+import { explainGradient } from './explain-gradient.ts';
+import { printErrors, printLine, QUESTION_TOKENS } from './explanation.ts';
 import { type Options, openDeviceFor, ROOT } from './options.ts';
 import { bold, dim, print, thousands } from './terminal.ts';
 
-/** What a question usually adds to its picture. */
-const QUESTION_TOKENS = 24;
-
-/** `qvl explain TAP`: what an activation is, where it is computed, at which cost, and how far it is from its golden. */
+/** `qvl explain TAP`: what an activation, or its gradient, is, where it is computed, at which cost, and how far it is from its golden. */
 export async function runExplain(words: string[], options: Options): Promise<void> {
   const [name] = words;
   if (name === undefined || words.length > 1) {
@@ -27,6 +23,7 @@ export async function runExplain(words: string[], options: Options): Promise<voi
       'name one, as in: qvl explain transformer.h.0.attn.attn_dropout',
     );
   }
+  if (name.endsWith('.grad')) return explainGradient(name, options);
   const golden = options.golden ?? (options.model ? undefined : join(ROOT, 'golden/tiny/activations/describe'));
   if (golden === undefined) return explainWithout(name, options.model!);
   const [found] = await findGoldens(golden, options.model);
@@ -65,42 +62,23 @@ function pick(taps: readonly TapInfo[], name: string): TapInfo {
 }
 
 async function describe(tap: TapInfo): Promise<void> {
-  const line = (label: string, text: string) => {
-    for (const [i, part] of text.split('\n').entries()) print(`  ${dim((i === 0 ? label : '').padEnd(10))}${part}`);
-  };
   print(bold(tap.name));
-  line(
+  printLine(
     'shape',
     `[${tap.shape.join(', ')}]${String(tap.shape) === String(tap.rows) ? '' : `, here [${tap.rows.join(', ')}]`}`,
   );
   if (tap.calledAt) {
     const { file, line: number, code, within } = await findLine(tap.calledAt);
-    line('in', `${relative(ROOT, file)}:${number}${within ? `, ${within.name}` : ''}`);
-    line('', code);
-    if (within?.comment) line('', dim(within.comment));
+    printLine('in', `${relative(ROOT, file)}:${number}${within ? `, ${within.name}` : ''}`);
+    printLine('', code);
+    if (within?.comment) printLine('', dim(within.comment));
   }
   const made = await findOperation(join(ROOT, 'kernels'), tap.madeBy);
-  line('made by', made ? `${made.name}, ${relative(ROOT, made.file)}:${made.line}` : `${tap.madeBy}, on the host`);
-  if (tap.operation) line('', tap.operation.signature);
-  if (made) line('', dim(made.comment));
-  if (tap.after) line('since', `${tap.after}: ${listOperations(tap.operations) || 'nothing, it is the same tensor'}`);
+  printLine('made by', made ? `${made.name}, ${relative(ROOT, made.file)}:${made.line}` : `${tap.madeBy}, on the host`);
+  if (tap.operation) printLine('', tap.operation.signature);
+  if (made) printLine('', dim(made.comment));
+  if (tap.after)
+    printLine('since', `${tap.after}: ${listOperations(tap.operations) || 'nothing, it is the same tensor'}`);
   if (tap.operation)
-    line('costs', `${thousands(tap.operation.operations, 'FLOP')}, ${thousands(tap.operation.bytes, 'B')} moved`);
-}
-
-function printErrors(run: Run, name: string): void {
-  if (run.outcome !== 'measured') throw new DeviceError(`${run.device.name}: ${run.reason}`);
-  for (const { mode, taps } of judgeRun(run).modes) {
-    const judged = taps.find(({ tap }) => tap.name === name);
-    if (!judged) continue;
-    const { tap, budget, share } = judged;
-    const twin = tap.exact ? `; PyTorch's own float32 ${scientific(tap.exact.pytorch)}` : '';
-    print(
-      `  ${dim(mode.padEnd(10))}NMSE ${scientific(budget.found)} to ${budget.against}, ${percent(share)} of what is allowed${twin}`,
-    );
-    print(
-      `            ${dim(`worst at ${tap.place}: ${digits(tap.metrics.worst.actual)}, the original has ${digits(tap.metrics.worst.reference)}`)}`,
-    );
-  }
-  print(`  ${dim('ran on'.padEnd(10))}${run.device.description}, golden ${run.golden.name}`);
+    printLine('costs', `${thousands(tap.operation.operations, 'FLOP')}, ${thousands(tap.operation.bytes, 'B')} moved`);
 }

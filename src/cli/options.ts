@@ -121,6 +121,8 @@ export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 export const SHIPPED_GOLDENS = [
   ...['preprocess', 'pictures', 'tokenizer', 'quirks'].map((name) => join(ROOT, 'golden', name)),
   SHIPPED_MODEL,
+  // The smallest that has the gradient of every module; all of golden/train takes `cpu` half a minute.
+  join(ROOT, 'golden', 'train', 'grad-e'),
 ];
 
 const MOST_THREADS = 64;

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
+import { pixelsOf } from '../input/picture/resize.ts';
 import { imageRows } from '../model/placed-images.ts';
 import type { DeviceName } from '../open-device.ts';
 import { clockFor } from '../profile/device-clock.ts';
@@ -21,7 +22,7 @@ import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, threadsOf, wholeNumber } from './options.ts';
 import { picturesFor } from './pictures.ts';
 import { madeHere } from './publish.ts';
-import { pixelsOf, promptFor } from './question.ts';
+import { promptFor } from './question.ts';
 import { bold, dim, print, say, sayPassing } from './terminal.ts';
 
 const DEFAULT_TOKENS = 8;

@@ -1,6 +1,5 @@
 import type { System } from '../generate/system.ts';
 import type { Picture } from '../input/picture/picture.ts';
-import { pixels } from '../input/picture/resize.ts';
 import { chatPrompt, rawPrompt } from '../input/prompt/prompt.ts';
 
 /**
@@ -21,11 +20,4 @@ export function promptFor(
       ? rawPrompt(tokenizer, content, limits)
       : chatPrompt(tokenizer, { query: content }, limits);
   return { ids, shown: images.map(({ picture }) => pictures[picture - 1]) };
-}
-
-/** Resized and normalised, one below the other: `[B·3·S, S]`. */
-export function pixelsOf(pictures: readonly Picture[], size: number): Float32Array {
-  const all = new Float32Array(pictures.length * 3 * size * size);
-  for (const [i, picture] of pictures.entries()) all.set(pixels(picture, size), i * 3 * size * size);
-  return all;
 }

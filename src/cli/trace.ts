@@ -1,13 +1,14 @@
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { openSystem } from '../generate/system.ts';
+import { pixelsOf } from '../input/picture/resize.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { findGoldens } from '../verify/open.ts';
 import { recordTrace, type Trace } from '../verify/trace.ts';
 import { save } from './files.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
 import { picturesFor } from './pictures.ts';
-import { pixelsOf, promptFor } from './question.ts';
+import { promptFor } from './question.ts';
 import { dim, say, thousands } from './terminal.ts';
 
 /** `qvl trace PICTURE… "QUESTION" -o FILE`, or `qvl trace GOLDEN -o FILE`: writes a pass's activations. */

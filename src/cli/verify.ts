@@ -8,6 +8,7 @@ import { bfloat16Oracle } from '../verify/bfloat16/bfloat16.ts';
 import { MODES, type Mode } from '../verify/compare.ts';
 import { openFullSize } from '../verify/full-size/full-size-case.ts';
 import { glob, requireFound } from '../verify/glob.ts';
+import { findGradientGoldens } from '../verify/gradients/gradient-case.ts';
 import type { InputRun } from '../verify/inputs/input-report.ts';
 import { findGoldens } from '../verify/open.ts';
 import { readReport } from '../verify/report/read-report.ts';
@@ -83,6 +84,8 @@ const namesIn = (runs: readonly Run[]): Set<string> =>
 
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
 async function findCases(path: string, { model }: Options): Promise<Case[]> {
+  const gradients = await findGradientGoldens(path, model);
+  if (gradients.length > 0) return gradients;
   return /(?<!\.config)\.json$/.test(path) ? [await openFullSize(path)] : findGoldens(path, model);
 }
 

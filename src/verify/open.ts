@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseConfig } from '../architecture/config.ts';
@@ -13,6 +12,7 @@ import { createTokenizer } from '../input/text/tokenizer.ts';
 import { readFingerprints } from './full-size/stored-fingerprints.ts';
 import { type Golden, openGolden } from './golden.ts';
 import { toLine } from './line.ts';
+import { sha256 } from './sha256.ts';
 import type { Kind } from './tolerances.ts';
 
 /** A golden on disk, and the model it is of. */
@@ -32,9 +32,6 @@ export interface OpenedCase {
 
 const ACTIVATIONS = '.activations.safetensors';
 const TWIN = '.f64.safetensors';
-/** Twice what every activation of the published model takes, with a picture. */
-const LARGEST_GOLDEN = 16 * 2 ** 30;
-const HASHED_AT_ONCE = 2 ** 20;
 
 /**
  * Finds goldens. A golden of a random model is `X.activations.safetensors` beside `X.config.json` and
@@ -91,12 +88,17 @@ function randomCase(base: string): GoldenCase {
     open: () =>
       opening(async (open) => {
         const golden = await openFiles(`${base}${ACTIVATIONS}`, `${base}.activations${TWIN}`, name, open);
-        const where = `${base}.config.json`;
-        const config = parseConfig(parseJson(await readSmallFile(where, 1 << 20), where), where);
-        const { tensors } = await openSafetensors(await open(`${base}.weights.safetensors`));
-        return { golden, checkpoint: checkpointFrom({ path: base, config, tensors }), text: undefined };
+        return { golden, checkpoint: await randomModel(base, open), text: undefined };
       }),
   };
+}
+
+/** A random model: `X.config.json` and `X.weights.safetensors`, X the base. */
+export async function randomModel(base: string, open: (path: string) => Promise<FileSource>): Promise<Checkpoint> {
+  const where = `${base}.config.json`;
+  const config = parseConfig(parseJson(await readSmallFile(where, 1 << 20), where), where);
+  const { tensors } = await openSafetensors(await open(`${base}.weights.safetensors`));
+  return checkpointFrom({ path: base, config, tensors });
 }
 
 function trainedCase(file: string, name: string, folder: string): GoldenCase {
@@ -118,9 +120,9 @@ function trainedCase(file: string, name: string, folder: string): GoldenCase {
 }
 
 /** Opens files for a case; they stay open until the case is closed, or are closed when it cannot be opened. */
-async function opening(
-  work: (open: (path: string) => Promise<FileSource>) => Promise<Omit<OpenedCase, 'close'>>,
-): Promise<OpenedCase> {
+export async function opening<Opened extends { readonly checkpoint: Checkpoint }>(
+  work: (open: (path: string) => Promise<FileSource>) => Promise<Opened>,
+): Promise<Opened & { close(): Promise<void> }> {
   const files: FileSource[] = [];
   const closeFiles = async () => void (await Promise.all(files.map((file) => file.close())));
   try {
@@ -161,17 +163,6 @@ async function openFiles(
   if (golden.taps.size > 0 || !(await exists(`${base}.json`))) return golden;
   const exact = (await exists(`${base}.f64.json`)) ? `${base}.f64.json` : undefined;
   return { ...golden, taps: await readFingerprints(`${base}.json`, exact, golden.inputs.ids) };
-}
-
-async function sha256(file: FileSource): Promise<string> {
-  if (file.size > LARGEST_GOLDEN) {
-    throw new CheckpointError(file.name, `${file.size} bytes, expected at most ${LARGEST_GOLDEN}`, 'export fewer taps');
-  }
-  const hash = createHash('sha256');
-  for (let at = 0; at < file.size; at += HASHED_AT_ONCE) {
-    hash.update(await file.read(at, Math.min(HASHED_AT_ONCE, file.size - at)));
-  }
-  return hash.digest('hex');
 }
 
 /** Token texts, only to make reports readable: a checkpoint without its vocabulary is verified as well. */

@@ -5,6 +5,7 @@ import { CheckpointError } from '../error.ts';
 import { freeModel, loadModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
 import type { FullSizeCase } from './full-size/full-size-case.ts';
+import type { GradientCase } from './gradients/gradient-case.ts';
 import { toLine } from './line.ts';
 import type { GoldenCase, OpenedCase } from './open.ts';
 import type { Run } from './report/report.ts';
@@ -20,8 +21,8 @@ export interface RunOptions {
   readonly memory?: number | undefined;
 }
 
-/** Something to compare with: activations that are kept whole, or fingerprints of a model that needs no file. */
-export type Case = GoldenCase | FullSizeCase;
+/** Something to compare with: activations that are kept whole, fingerprints of a model that needs no file, or gradients. */
+export type Case = GoldenCase | FullSizeCase | GradientCase;
 
 /**
  * Measures one golden on one device. A device that breaks or falls back on the way makes a degraded run, not an error.
@@ -30,16 +31,19 @@ export type Case = GoldenCase | FullSizeCase;
  */
 export async function runGolden(wanted: Case, device: Device, options: RunOptions): Promise<Run> {
   const start = performance.now();
-  const opened = 'open' in wanted ? await wanted.open() : undefined;
-  const provenance = 'open' in wanted ? opened!.golden.provenance : wanted.provenance;
+  const opened = isActivations(wanted) ? await wanted.open() : undefined;
+  const provenance = isActivations(wanted) ? opened!.golden.provenance : wanted.provenance;
   const seconds = () => (performance.now() - start) / 1000;
   const about = {
     golden: { name: toLine(wanted.name), kind: wanted.kind, provenance },
     device: { name: device.name, description: device.description },
   };
   try {
-    const measured =
-      'open' in wanted ? await measureModes(opened!, device, options) : { free: await wanted.measure(device, options) };
+    const measured = isActivations(wanted)
+      ? await measureModes(opened!, device, options)
+      : 'compare' in wanted
+        ? await wanted.compare(device, options)
+        : { free: await wanted.measure(device, options) };
     return { ...about, outcome: 'measured', seconds: seconds(), ...measured };
   } catch (error) {
     const fault = deviceFault(error);
@@ -49,6 +53,8 @@ export async function runGolden(wanted: Case, device: Device, options: RunOption
     await opened?.close();
   }
 }
+
+const isActivations = (wanted: Case): wanted is GoldenCase => !('provenance' in wanted);
 
 /** A run that could not be, because there is no such device here. */
 export const unavailableRun = (wanted: Case, name: string, error: DeviceError): Run => ({

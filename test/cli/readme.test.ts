@@ -20,7 +20,7 @@ async function run(index: number): Promise<string> {
   return stdout;
 }
 
-test('the README has as many examples as are tested', () => expect(examples).toHaveLength(3));
+test('the README has as many examples as are tested', () => expect(examples).toHaveLength(4));
 
 test('a question has its answer', async () => {
   expect(await run(0)).toBe(`${goldenText('describe')}\n`);
@@ -33,4 +33,12 @@ test('an answer comes piece by piece', async () => {
 test('a batch has the boxes of each answer', async () => {
   const [, second] = (await run(2)).split(/^(?=\[)/m);
   expect(second).toContain(`ref: '${goldenText('locate-zh')?.match(/<ref>(.*?)<\/ref>/)?.[1]}'`);
+});
+
+test('conversations have a loss and gradients', async () => {
+  const [, loss, count] = /^(\d\.\d{3}) nats per token, (\d+) gradients, the first of lm_head\.weight\n$/.exec(
+    await run(3),
+  )!;
+  expect(Number(loss)).toBeGreaterThan(0);
+  expect(Number(count)).toBe(48);
 });

@@ -90,7 +90,7 @@ type UnionOf<Member> = (Member extends unknown ? (member: Member) => void : neve
   : never;
 
 /** A driver on which the operations of these names have other kernels. */
-function replacing(driver: Driver, replacements: Readonly<Record<string, Replacement>>): Driver {
+export function replacing(driver: Driver, replacements: Readonly<Record<string, Replacement>>): Driver {
   return {
     ...driver,
     run(op, inputs, sizes, shape) {

@@ -1,5 +1,8 @@
+import type { BackwardFault } from './backward-fault.ts';
 import type { Fault } from './fault.ts';
 import { wayIn } from './fault.ts';
+import { BACKWARD_FAULTS } from './faults-backward.ts';
+import { OPTIMISER_FAULTS } from './faults-optimiser.ts';
 import { ROOMS } from './museum.ts';
 
 const INTRODUCTION = `# The bug museum
@@ -36,9 +39,35 @@ always found in its place, of 1e-6 in three of four.
 \`npx tsx test/museum/draw.ts\` writes this page and its pictures again.
 `;
 
+const BACKWARD = `
+## The way back
+
+Mistakes in gradients, which are held against those of the original ([golden/train](../../golden/train)), from the loss to the pixels. They go in by the kernels of
+*operations*, or by *activations* on the way there; [backward.test.ts](backward.test.ts) asserts that the first gradient that is off is the one below, and that
+the operation that made it is named. The loss itself is right in all but the first: training would go on, and learn something else, or more slowly.
+
+| fault | what is wrong | enters at, by |
+| --- | --- | --- |
+`;
+
+const STEP = `
+## The step
+
+Mistakes in AdamW, given the original's gradients: [optimiser.test.ts](optimiser.test.ts) asserts which weights, or which moments of them, are the first to be off.
+
+| fault | what is wrong | found in |
+| --- | --- | --- |
+`;
+
 /** The museum's page, made of its catalogue. */
-export const readme = (): string =>
-  `${INTRODUCTION}${ROOMS.map(([title, faults]) => `\n## ${title}\n${faults.map(exhibit).join('')}`).join('')}`;
+export const readme = (): string => {
+  const rooms = ROOMS.map(([title, faults]) => `\n## ${title}\n${faults.map(exhibit).join('')}`).join('');
+  const steps = OPTIMISER_FAULTS.map(({ name, says, found }) => `| ${name} | ${says} | ${found} |\n`).join('');
+  return `${INTRODUCTION}${rooms}${BACKWARD}${BACKWARD_FAULTS.map(row).join('')}${STEP}${steps}`;
+};
+
+const row = ({ name, says, enters, by, golden }: BackwardFault): string =>
+  `| ${name} | ${says} | \`${enters}\`, ${by}${golden ? ` (${golden})` : ''} |\n`;
 
 const exhibit = (fault: Fault): string => `
 ### ${fault.name}

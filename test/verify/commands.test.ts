@@ -89,6 +89,26 @@ test('a misspelt --tap beside a right one is not left out in silence', async () 
   await expect(comparing).rejects.toThrow('no activation is called "logit"');
 });
 
+test('qvl explain: what a gradient is, what makes it on the way back, and its error', async () => {
+  const { code, stdout } = await qvlHere(runExplain, 'transformer.h.1.attn.c_attn.grad');
+  expect(code).toBe(0);
+  for (const part of [
+    'each element of the activation transformer.h.1.attn.c_attn',
+    'src/model/decoder.ts:',
+    "tap('attn.c_attn', linear(",
+    'kernels/',
+    'q_rotated.grad: attentionKeys, divide, rotary',
+    'ran on    GPU.js cpu, golden grad-e',
+  ]) {
+    expect(stdout).toContain(part);
+  }
+  expect(stdout).toMatch(/free +NMSE \S+ to float64, \d\S* % of what is allowed; PyTorch's own float32/);
+  const weight = await qvlHere(runExplain, 'transformer.h.3.ln_1.weight.grad', '--model', golden('tiny'));
+  expect(weight.stdout).toMatch(/each element of the weight transformer\.h\.3\.ln_1\.weight\n.+\[256\]/);
+  expect(weight.stdout).toContain('rmsNormWeightGradient, kernels/rms-norm.ts:');
+  await expect(qvlHere(runExplain, 'transformer.h.9.attn.grad')).rejects.toThrow('no gradient is called');
+});
+
 test('qvl explain: the operation, its sources, cost and error', async () => {
   const { code, stdout } = await qvlHere(
     runExplain,

@@ -128,3 +128,10 @@ function bicubic(distance: number): number {
 
 /** To the nearest integer, halves away from zero. */
 const rounded = (value: number) => Math.trunc(value + (value < 0 ? -0.5 : 0.5));
+
+/** Resized and normalised, one below the other: `[B·3·S, S]`. */
+export function pixelsOf(pictures: readonly Picture[], size: number): Float32Array {
+  const all = new Float32Array(pictures.length * 3 * size * size);
+  for (const [i, picture] of pictures.entries()) all.set(pixels(picture, size), i * 3 * size * size);
+  return all;
+}

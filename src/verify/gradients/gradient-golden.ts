@@ -112,17 +112,21 @@ function activationShape(
 /** For each of our elements its place in the original's tensor, −1 where it has none. */
 function placesOf(name: string, shape: readonly number[], { batch, width, rows }: Padded): Int32Array {
   const columns = shape.at(-1)!;
+  const count = shape.reduce((a, b) => a * b, 1);
   const wholeRows = (taken: readonly number[]) =>
     Int32Array.from(
-      { length: taken.length * columns },
+      { length: within(name, count, taken.length * columns) },
       (_, at) => taken[Math.floor(at / columns)] * columns + (at % columns),
     );
   if (name === 'logits' || name === 'lm_head') {
     return wholeRows([...supervised(batch.sequences).rows].map((row) => rows[row]));
   }
-  if (name.endsWith('attn.attn_dropout')) return probabilityPlaces(shape[1], { batch, width, rows });
+  if (name.endsWith('attn.attn_dropout')) {
+    const keys = Math.max(...batch.sequences.map(({ ids }) => ids.length));
+    within(name, count, shape[1] * rows.length * keys);
+    return probabilityPlaces(shape[1], keys, { width, rows });
+  }
   if (!name.startsWith('transformer.visual')) return wholeRows(rows);
-  const count = shape.reduce((a, b) => a * b, 1);
   return Int32Array.from(
     inOurOrder(
       name,
@@ -132,12 +136,18 @@ function placesOf(name: string, shape: readonly number[], { batch, width, rows }
   );
 }
 
+/** Ours is a part of the original's, whose size a file may say anything of. @throws CheckpointError */
+function within(name: string, count: number, ours: number): number {
+  if (ours <= count) return ours;
+  const found = `the gradient of ${quote(name)} has ${count} elements, expected at least ${ours}`;
+  throw new CheckpointError('golden', found, 'compare a golden of this model');
+}
+
 /**
  * Ours are `[H·N, C]`, of each row the keys from its sequence's first on. Quirk: the original's gradient of a probability that the mask has
  * made 0 is not 0, though nothing comes of it; here there is none.
  */
-function probabilityPlaces(heads: number, { batch, width, rows }: Padded): Int32Array {
-  const columns = Math.max(...batch.sequences.map(({ ids }) => ids.length));
+function probabilityPlaces(heads: number, columns: number, { width, rows }: Omit<Padded, 'batch'>): Int32Array {
   return Int32Array.from({ length: heads * rows.length * columns }, (_, at) => {
     const key = at % columns;
     const item = Math.floor(at / columns);
@@ -148,7 +158,7 @@ function probabilityPlaces(heads: number, { batch, width, rows }: Padded): Int32
 }
 
 /** Which elements of a tensor are kept as samples: a hash of their number, as in the fingerprints of full-size goldens. */
-function sampled(name: string, count: number, samples: number): number[] {
+export function sampled(name: string, count: number, samples: number): number[] {
   const seed = fnv1a(`sample:${name}`);
   return Array.from({ length: samples }, (_, j) => {
     let h = (Math.imul(j, 0x9e3779b1) + seed) | 0;
@@ -166,11 +176,11 @@ function gradientTap(
 ): GoldenTap {
   const count = shape.reduce((a, b) => a * b, 1);
   const length = places?.length ?? count;
+  const place = (at: number): number => (places ? places[at] : at);
   const isWhole = (values: ArrayLike<number>): boolean => values.length === count;
 
   /** The value that an element of ours should have, undefined where it was not kept. */
   function kept(values: ArrayLike<number>): (at: number) => number | undefined {
-    const place = places ? (at: number) => places[at] : (at: number) => at;
     if (isWhole(values)) return (at) => (place(at) < 0 ? undefined : values[place(at)]);
     const samples = new Map(sampled(name, count, values.length).map((taken, j) => [taken, values[j]]));
     return (at) => samples.get(place(at));
@@ -193,7 +203,7 @@ function gradientTap(
       return {
         nmse: metrics.nmse,
         exact: { ours, pytorch, ratio: ours === 0 ? 0 : ours / pytorch },
-        metrics: { ...metrics, worst: { ...metrics.worst, index: known[metrics.worst.index] } },
+        metrics: { ...metrics, worst: { ...metrics.worst, index: place(known[metrics.worst.index]) } },
       };
     },
     ...(stored.shape.reduce((a, b) => a * b, 1) === count

@@ -102,7 +102,7 @@ export const readReport = (text: string, where: string): Report => report(parseJ
 const ratio = atLeast(0);
 const perKind = object({ random: ratio, trained: ratio });
 const overrides = object({
-  devices: optional(recordOf(perKind, 100)),
+  devices: optional(recordOf(object({ random: ratio, trained: ratio, gradient: optional(ratio) }), 100)),
   branchNoise: optional(ratio),
   addedNoise: optional(
     object({
@@ -113,6 +113,7 @@ const overrides = object({
       branch: optional(perKind),
     }),
   ),
+  gradientNoise: optional(ratio),
   inherited: optional(ratio),
   noiseWithoutTwins: optional(ratio),
   bfloat16Noise: optional(object({ free: ratio, forced: ratio })),
@@ -125,7 +126,13 @@ export function readTolerances(text: string, where: string): Tolerances {
   return {
     ...TOLERANCES,
     ...others,
-    devices: { ...TOLERANCES.devices, ...devices },
+    devices: { ...TOLERANCES.devices, ...Object.fromEntries(Object.entries(devices ?? {}).map(withGradient)) },
     addedNoise: { ...TOLERANCES.addedNoise, ...addedNoise },
   };
+}
+
+/** A table of before there were gradients allows them what is allowed here, and a device of its own what it allows activations. */
+function withGradient([name, row]: [string, { random: number; trained: number; gradient?: number | undefined }]) {
+  const shipped = Object.hasOwn(TOLERANCES.devices, name) ? TOLERANCES.devices[name].gradient : row.random;
+  return [name, { ...row, gradient: row.gradient ?? shipped }] as const;
 }
