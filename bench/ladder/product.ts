@@ -1,5 +1,5 @@
 import { ACTIVATION, product, SCRATCH, WORTH_WIDENING } from '../../kernels/simd/product.ts';
-import { PANEL } from '../../kernels/simd/weights.ts';
+import { PANEL } from '../../kernels/simd/weight-types.ts';
 import { roundToBfloat16 } from '../../tensor/dtype.ts';
 import { inOrder } from '../../tensor/simd/kernels.ts';
 import type { Func } from '../../tensor/wasm/code.ts';

@@ -7,7 +7,7 @@ import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
 import { softmax, softmaxGradient } from './softmax.ts';
 import { TILE_ROWS, tile } from './tile.ts';
-import { PANEL } from './weights.ts';
+import { PANEL } from './weight-types.ts';
 
 /** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */
 const QUERY_BLOCK = 32;

@@ -5,7 +5,7 @@ import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { forQueries, QUERIES } from './queries.ts';
 import { tile } from './tile.ts';
-import { PANEL } from './weights.ts';
+import { PANEL } from './weight-types.ts';
 
 /** Keys whose values are added up before the sum joins that of the others: 64 rows of a head of v are 32 KB. */
 const KEY_BLOCK = 64;

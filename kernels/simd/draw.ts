@@ -5,7 +5,7 @@ import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i16x8, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at } from './address.ts';
-import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weights.ts';
+import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weight-types.ts';
 
 /** Elements of a unit: as many as one vector holds in bfloat16. */
 const DRAWN_AT_ONCE = 8;

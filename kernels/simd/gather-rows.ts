@@ -2,7 +2,7 @@ import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weights.ts';
+import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weight-types.ts';
 import { widen } from './widen.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { Host } from '../../tensor/simd/bank.ts';
 import { type Layout, type Stored, sizeOf } from '../../tensor/simd/stored.ts';
 import { elements } from '../../tensor/tensor.ts';
 import { type MatrixLayout, pack, unpack } from './pack.ts';
-import { PANEL, WEIGHT_BYTES, weightType } from './weights.ts';
+import { PANEL, WEIGHT_BYTES, weightType } from './weight-types.ts';
 import { widenRange } from './widen.ts';
 
 /** The kernels that what follows may run. */

@@ -3,7 +3,7 @@ import type { Recipe } from '../../tensor/simd/recipe.ts';
 import type { Layout, Stored } from '../../tensor/simd/stored.ts';
 import { asRows, LAYOUT_KERNELS, panels } from './layouts.ts';
 import { ACTIVATION, product, SCRATCH, transposedProduct, WORTH_WIDENING } from './product.ts';
-import { PANEL, WEIGHT_BYTES, type WeightType, weightType } from './weights.ts';
+import { PANEL, WEIGHT_BYTES, type WeightType, weightType } from './weight-types.ts';
 import { zeros } from './zeros.ts';
 
 const linear: Recipe = {

@@ -2,7 +2,7 @@ import { type Code, func } from '../../tensor/wasm/code.ts';
 import { i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { at } from './address.ts';
-import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 
 /** A matrix as it lies as rows: its element (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
 export interface MatrixLayout {

@@ -5,7 +5,7 @@ import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
 import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
-import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weights.ts';
+import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 import { widen } from './widen.ts';
 
 /**

@@ -2,7 +2,7 @@ import { type Code, type Func, func, type Label } from '../../tensor/wasm/code.t
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD } from './address.ts';
-import { loadWeights, PANEL, type WeightType } from './weights.ts';
+import { loadWeights, PANEL, type WeightType } from './weight-types.ts';
 
 /**
  * The tile of all large products, in rows and panels; where fewer rows are left, more panels side by side fill the

@@ -1,7 +1,7 @@
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, WORD } from './address.ts';
-import { loadWeights, WEIGHT_BYTES } from './weights.ts';
+import { loadWeights, WEIGHT_BYTES } from './weight-types.ts';
 
 /** Two vectors in a turn of the loop: with one a product loses a hundredth. */
 const AT_ONCE = 8;

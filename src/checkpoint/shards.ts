@@ -51,8 +51,8 @@ export async function openShards(
   const tables: Tables = { bytes: 0, counting: true };
   for (const file of new Set(fileOf.values())) {
     const shard = await opened(join(folder, file), open);
-    const twin = names.get(shard.identity);
-    if (twin !== undefined) throw new CheckpointError(where, `${quote(twin)} and ${quote(file)} are one file`, AGAIN);
+    const same = names.get(shard.identity);
+    if (same !== undefined) throw new CheckpointError(where, `${quote(same)} and ${quote(file)} are one file`, AGAIN);
     names.set(shard.identity, file);
     for (const [name, tensor] of await tensorsOf(counted(shard, tables, where))) {
       if (fileOf.get(name) === file) tensors.set(name, tensor);

@@ -23,8 +23,8 @@ export async function checkOutputs(words: readonly string[], options: Options): 
   const inputs = [...words, ...named, options.model ?? SHIPPED_MODEL, ...SHIPPED_GOLDENS];
   for (const { option, path } of outputs) {
     await checkOutput(path, inputs, option);
-    const twin = outputs.find((other) => other.option !== option && resolve(other.path) === resolve(path));
-    if (twin) throw new InputError(option, `${quote(path)}, which is what ${twin.option} writes`, 'name two files');
+    const same = outputs.find((other) => other.option !== option && resolve(other.path) === resolve(path));
+    if (same) throw new InputError(option, `${quote(path)}, which is what ${same.option} writes`, 'name two files');
   }
 }
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pack, unpack } from '../../kernels/simd/pack.ts';
 import { ACTIVATION, K_BLOCK, product, SCRATCH } from '../../kernels/simd/product.ts';
-import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weights.ts';
+import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weight-types.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
 import { erf } from './erf.ts';

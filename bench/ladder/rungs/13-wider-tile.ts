@@ -1,5 +1,5 @@
 import { tile } from '../../../kernels/simd/tile.ts';
-import { PANEL } from '../../../kernels/simd/weights.ts';
+import { PANEL } from '../../../kernels/simd/weight-types.ts';
 import { createArena } from '../arena.ts';
 import { panels } from '../panels.ts';
 import type { Prepared, Problem, Rung } from '../rung.ts';

@@ -12,7 +12,7 @@ export const rung: Rung = {
     'Half the bytes. One row is bound by memory, so nearly twice as fast: 1.8 times. Many rows are bound by arithmetic, and each weight costs a shuffle and a shift more in every tile: 0.8 times.',
   predicted: { prefill: 0.8, decode: 1.8 },
   why: 'Both as predicted. Decode takes not much more than half the time, at nearly the same bytes a second: this is what bound by memory means. Prefill pays for widening: two vectors of weights cost two shuffles and two shifts more, on units that multiply and add otherwise, for every tile of four rows anew.',
-  shows: [['kernels/simd/weights.ts', 'loadWeights']],
+  shows: [['kernels/simd/weight-types.ts', 'loadWeights']],
   instructions: 'simd',
   threads: 'one',
   weightBytes: 2,

@@ -116,7 +116,7 @@ const multiply: Op = {
   name: 'multiply',
   signature: parseSignature('x[N,D], factor[M,D] -> y[N,D]'),
   cost: ({ N, D }) => ({ operations: N * D }),
-  kernels: (run, [x, factor], { N, D, M }) => run(product, [N, D], x, factor, M),
+  kernels: (run, [x, factor], { N, D, M }) => run(multiplied, [N, D], x, factor, M),
 };
 
 const quotient: Op = {
@@ -127,7 +127,7 @@ const quotient: Op = {
 };
 
 /** The rows of the factor repeat. */
-const product = function (this: Thread, x: Matrix, factor: Matrix, M: number) {
+const multiplied = function (this: Thread, x: Matrix, factor: Matrix, M: number) {
   return x[this.thread.y][this.thread.x] * factor[this.thread.y % M][this.thread.x];
 };
 
