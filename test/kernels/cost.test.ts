@@ -92,8 +92,10 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   },
   softmaxGradient: { operations: softmaxGradient },
   attentionKeys: { operations: keys },
-  // Scores twice, the second time divided by 1; what flows to keys and to values alike.
+  // Scores twice, the second time divided by 1; what flows to keys and to values alike. Of a query that sees nothing neither its row
+  // nor that of dy is read.
   attentionGradient: {
+    elements: ({ H, d }, inputs) => -2 * blind(inputs) * H * d,
     operations: (sizes, inputs) =>
       2 * scores(sizes, inputs) +
       sizes.H * sum(seen(inputs)) +

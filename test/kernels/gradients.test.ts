@@ -29,6 +29,7 @@ const names = cases.map(({ op }) => op);
 const sizesFor = (op: string): fc.Arbitrary<Sizes> =>
   sizesOf(caseOf(op))
     .filter(({ magnitude = 1, shared = 1 }) => magnitude <= 10 && shared === 1)
+    .filter(({ mean = 0 }) => op !== 'layerNorm' || mean === 0) // a step is a share of the element, not of its deviation
     .filter(({ D }) => !op.endsWith('Norm') || D > 3) // what is normalised is ±1, or nearly so, in narrower rows
     .map((sizes) =>
       op === 'attention' ? { ...sizes, past: sizes.past % 6, present: 1 + (sizes.present % 6) } : sizes,
