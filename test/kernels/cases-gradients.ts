@@ -354,8 +354,8 @@ const geluGradientCase: Case = {
         const value = x.at(row, column);
         const density = Math.exp((-value * value) / 2) / Math.sqrt(2 * Math.PI);
         const slope = cumulative(value) + value * density;
-        // The exponent's rounding is relative to it.
-        const scale = cumulative(value) + Math.abs(value) * density * (1 + (value * value) / 2);
+        // The exponent's rounding is relative to it; and far below 0 the reference's own 1 + erf cancels.
+        const scale = cumulative(value) + Math.abs(value) * density * (1 + (value * value) / 2) + 1e-8;
         return { value: dy.at(row, column) * slope, scale: Math.abs(dy.at(row, column)) * scale };
       },
     };
