@@ -17,7 +17,8 @@ afterAll(async () => {
   await driver.close();
 });
 
-test.each(['grad-e', 'grad-e-text', 'grad-a'] as const)('the sound way back passes: %s', async (name) => {
+// That of grad-a passes in test/train/gradients.test.ts, on the same device.
+test.each(['grad-e', 'grad-e-text'] as const)('the sound way back passes: %s', async (name) => {
   expect(await examineBackward(driver, opened.get(name)!)).toMatchObject({ status: 'pass', entry: undefined });
 });
 
