@@ -114,7 +114,7 @@ function repeat(bytes: Uint8Array, random: Random): Uint8Array {
 
 /** One of some files, changed in a few places; now and then as it is. */
 export function mutateBytes(random: Random, files: readonly Uint8Array[]): Uint8Array {
-  let bytes = random.pick(files).slice();
+  let bytes = new Uint8Array(random.pick(files)); // slice would share the memory of a Buffer, and files would change
   if (random.chance(0.02)) return bytes;
   for (let edits = 1 + random.below(random.pick([1, 3, 8])); edits > 0; edits--) {
     bytes = random.weighted(EDITS)(bytes, random, random.pick(files)).slice(0, LARGEST);

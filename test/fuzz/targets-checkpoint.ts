@@ -57,7 +57,7 @@ function pickleIn(file: Uint8Array): Uint8Array {
   const bytes = Buffer.from(file);
   const start = bytes.indexOf(0x80, 64); // PROTO
   const end = bytes.indexOf('PK\x07\x08', start, 'latin1');
-  return file.slice(start, end < 0 ? start + 4096 : end);
+  return new Uint8Array(file.subarray(start, end < 0 ? start + 4096 : end));
 }
 
 /** The pickles of the small checkpoint's second shard, of what training runs save, in every protocol, and one of our own. */
