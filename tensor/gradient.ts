@@ -15,7 +15,8 @@ export interface GradientOptions {
   readonly hear?: ((name: string, gradient: Tensor) => Tensor | undefined) | undefined;
   /**
    * Whether blocks run again on the way back, so that between blocks only what they take is kept: a third more work for a fraction of
-   * the memory. Weights that are absent always load again. True by default.
+   * the memory. Weights that are absent load again with their block; where nothing runs again, they stay until the way back is over. True by
+   * default.
    */
   readonly recompute?: boolean | undefined;
 }

@@ -54,7 +54,7 @@ export function launch(op: Op, inputs: readonly (Tensor | undefined)[], attribut
       heard ? (now) => timed(heard, work, now, (onKernel) => carryOut(work, onKernel)) : () => carryOut(work),
     ),
   );
-  record({ op, inputs, output, sizes, path: block });
+  record(op, inputs, output, sizes, block);
   if (heard) heard.launching = performance.now() - asked;
   return output;
 }

@@ -92,14 +92,10 @@ export function endTape({ retained, inherited }: Tape): void {
   if (left.length > 0) freeAll(left[0].device, left, 'the end of its tape');
 }
 
-/** Runs `work` with a tape, or with none; synchronous like everything that launches operations. */
-export function withTape<Result>(tape: Tape | undefined, work: () => Result): Result {
-  return during(tape, work);
-}
-
-function during<Result>(state: Tape | Watch | undefined, work: () => Result): Result {
+/** Runs `work` with a tape; synchronous like everything that launches operations. */
+export function withTape<Result>(tape: Tape | Watch, work: () => Result): Result {
   const before = current;
-  current = state;
+  current = tape;
   try {
     return work();
   } finally {
@@ -113,10 +109,15 @@ export const isRecording = (): boolean => current?.kind === 'tape';
 /** Whether the gradients of named activations will be heard. */
 export const gradientsHeard = (): boolean => current?.kind === 'tape' && current.heard;
 
-/** Told of every launch. */
-export function record(recorded: Recorded): void {
+/** Told of every launch; without a tape it costs no more than the question. */
+export function record(
+  op: Differentiable,
+  inputs: Recorded['inputs'],
+  output: Tensor,
+  sizes: Sizes,
+  path: string,
+): void {
   if (!current) return;
-  const { inputs, output } = recorded;
   if (current.kind === 'watch') {
     for (const input of inputs) if (input && !current.made.has(input)) current.taken.add(input);
     current.made.add(output);
@@ -126,7 +127,7 @@ export function record(recorded: Recorded): void {
   if (!inputs.some((input) => input && flows.has(input))) return;
   flows.add(output);
   for (const needed of [...inputs, output]) if (needed) retain(current, needed);
-  steps.push({ kind: 'launch', recorded });
+  steps.push({ kind: 'launch', recorded: { op, inputs, output, sizes, path } });
 }
 
 /** Told of every named activation. */
@@ -164,7 +165,7 @@ export function recordBlock<Result>(path: string, weights: unknown, run: () => R
   for (const label of trained) tape.uses.set(label, (tape.uses.get(label) ?? 0) + 1);
   if (!tape.recompute) return run();
   const watch: Watch = { kind: 'watch', taken: new Set(), made: new Set() };
-  const result = during(watch, run);
+  const result = withTape(watch, run);
   // What the block made and took itself is gone by now; what is left came from outside.
   const outside = [...watch.taken].filter(({ internal }) => internal.freedBy === undefined);
   const taken = outside.filter((tensor) => tape.flows.has(tensor));

@@ -58,6 +58,23 @@ export function sumOver(code: Code, count: Value<'i32'>, term: (lanes: Lanes) =>
   return sumAcross(code, sum);
 }
 
+/** Terms of a sum down rows that are added up before their sum joins the others', as in the kernels of GPU.js. */
+const TERM_BLOCK = 32;
+
+/** `Σ term(i)` for i from 0 to `count`, each lane for itself: down the rows of a matrix. */
+export function sumDown(code: Code, count: Local<'i32'>, term: (i: Local<'i32'>) => Value<'v128'>): Local<'v128'> {
+  const sum = code.let(f32x4.const(0));
+  const part = code.let(f32x4.const(0));
+  code.for(0, count, TERM_BLOCK, (first) => {
+    code.set(part, f32x4.const(0));
+    const last = code.let(i32.add(first, TERM_BLOCK));
+    code.if(i32.lt_u(count, last), () => code.set(last, count));
+    code.for(first, last, 1, (i) => code.set(part, f32x4.add(part, term(i))));
+    code.set(sum, f32x4.add(sum, part));
+  });
+  return sum;
+}
+
 /** The largest of `count` ≥ 1 elements, in all four lanes; NaNs do not count. */
 export function largestOf(code: Code, count: Value<'i32'>, element: (lanes: Lanes) => Value<'v128'>): Local<'v128'> {
   const largest = code.let(f32x4.const(Number.NEGATIVE_INFINITY));

@@ -6,7 +6,7 @@ import { type Code, func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
-import { forLanes, type Lanes, sumOver } from './lanes.ts';
+import { forLanes, type Lanes, sumDown, sumOver } from './lanes.ts';
 
 const { add, sub, mul, div, sqrt, splat } = f32x4;
 
@@ -90,9 +90,6 @@ const moments = (name: string, momentsOf: MomentsOf) =>
 export const layerNormRows = moments('layerNormRows', layerNormMoments);
 export const rmsNormRows = moments('rmsNormRows', rmsNormMoments);
 
-/** Rows that are added up before their sum joins the others', as in the kernels of GPU.js. */
-const SUM_BLOCK = 32;
-
 /** The gradient of either norm's weight: y[i] = Σ dy · x̂ over N rows; the columns from `start` to `end`. */
 export const normWeightGradient = func(
   'normWeightGradient',
@@ -100,18 +97,10 @@ export const normWeightGradient = func(
   (code, { x, dy, moments, y, N, D, start, end }) => {
     const bytes = code.let(words(D));
     forLanes(code, start, end, ({ load, store }) => {
-      const total = code.let(f32x4.const(0));
-      const part = code.let(f32x4.const(0));
-      code.for(0, N, SUM_BLOCK, (first) => {
-        code.set(part, f32x4.const(0));
-        const last = code.let(i32.add(first, SUM_BLOCK));
-        code.if(i32.lt_u(N, last), () => code.set(last, N));
-        code.for(first, last, 1, (row) => {
-          const own = code.let(at(moments, row, 8));
-          const centred = sub(load(at(x, row, bytes)), v128.load32_splat(own));
-          code.set(part, add(part, mul(load(at(dy, row, bytes)), mul(centred, v128.load32_splat(own, 4)))));
-        });
-        code.set(total, add(total, part));
+      const total = sumDown(code, N, (row) => {
+        const own = code.let(at(moments, row, 8));
+        const centred = sub(load(at(x, row, bytes)), v128.load32_splat(own));
+        return mul(load(at(dy, row, bytes)), mul(centred, v128.load32_splat(own, 4)));
       });
       store(y, total);
     });

@@ -1,11 +1,8 @@
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
-import { f32x4, i32, memory } from '../../tensor/wasm/instructions.ts';
+import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
-import { forLanes } from './lanes.ts';
-
-/** Rows that are added up before their sum joins the others', as in the kernels of GPU.js. */
-const SUM_BLOCK = 32;
+import { forLanes, sumDown } from './lanes.ts';
 
 /** `sumRows`: y[v] = Σ x[order[i]] over the span of v; D columns; the rows from `start` to `end`. */
 export const sumRows = func(
@@ -22,18 +19,10 @@ export const sumRows = func(
         count,
         () =>
           forLanes(code, 0, D, ({ load, store }) => {
-            const sum = code.let(f32x4.const(0));
-            const part = code.let(f32x4.const(0));
-            code.for(0, count, SUM_BLOCK, (first) => {
-              code.set(part, f32x4.const(0));
-              const last = code.let(i32.add(first, SUM_BLOCK));
-              code.if(i32.lt_u(count, last), () => code.set(last, count));
-              code.for(first, last, 1, (i) => {
-                code.set(part, f32x4.add(part, load(at(x, i32.load(at(rows, i)), bytes))));
-              });
-              code.set(sum, f32x4.add(sum, part));
-            });
-            store(to, sum);
+            store(
+              to,
+              sumDown(code, count, (i) => load(at(x, i32.load(at(rows, i)), bytes))),
+            );
           }),
         () => code.run(memory.fill(to, 0, bytes)),
       );
