@@ -85,11 +85,11 @@ interface Product {
 }
 
 /** `y[M, N] = x[M, K] · wᵀ + bias`. */
-function multiply(host: Host, { type, ...given }: Product): void {
-  const { M, N, K } = given;
-  const { units, ...cut } = unitsOf(M, N);
+function multiply(host: Host, { x, w, type, bias, y, M, N, K }: Product): void {
+  const { unitRows, unitPanels, units } = unitsOf(M, N);
   const kernel = type === 'bfloat16' && M >= WORTH_WIDENING ? 'widened' : type;
   const scratch = kernel === 'widened' ? host.temporary(SCRATCH * units) : 0;
-  const rest = { scratch, residual: 0, activation: ACTIVATION.none };
-  host.run(product[kernel], { ...given, ...rest, ...cut }, units, 2 * M * N * K);
+  const activation = ACTIVATION.none;
+  const given = { x, w, scratch, bias, residual: 0, y, M, N, K, activation, unitRows, unitPanels };
+  host.run(product[kernel], given, units, 2 * M * N * K);
 }

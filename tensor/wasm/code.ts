@@ -14,6 +14,8 @@ export type OperandsOf<P extends Parameters> = { readonly [name in keyof P]: Ope
 export interface Func<P extends Parameters = Parameters> {
   readonly name: string;
   readonly parameters: P;
+  /** Its parameters' names, in order. */
+  readonly names: readonly string[];
   /** Emits the body. Called once for each module that holds the function. */
   body(code: Code, locals: LocalsOf<P>): void;
 }
@@ -24,7 +26,7 @@ export function func<const P extends Parameters>(
   parameters: P,
   body: (code: Code, locals: LocalsOf<P>) => void,
 ): Func<P> {
-  return { name, parameters, body };
+  return { name, parameters, names: Object.keys(parameters), body };
 }
 
 /** A place to branch to: the end of a block, or the head of a loop. */
@@ -68,7 +70,6 @@ export interface Context {
 export function emit(definition: Func, context: Context): { locals: readonly Type[]; code: Bytes } {
   const bytes: Bytes[] = [];
   const locals: Type[] = [];
-  const names = Object.keys(definition.parameters);
   let depth = 0;
 
   const push = (...parts: readonly Bytes[]): void => {
@@ -91,7 +92,7 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
     relaxed: context.relaxed,
     let(value) {
       locals.push(value.type);
-      const made = local(names.length + locals.length - 1, value.type);
+      const made = local(definition.names.length + locals.length - 1, value.type);
       code.set(made, value);
       return made;
     },
