@@ -27,15 +27,15 @@ export interface Tolerances {
 
 export const TOLERANCES: Tolerances = {
   devices: {
-    // Float64 throughout: what remains is the rounding of the result that is read. Measured 0.005 and 0.008; gradients 0.060.
+    // Float64 throughout: what remains is the rounding of the result that is read. Measured 0.005 and 0.008; gradients 0.060 and 0.004.
     cpu: { random: 0.1, trained: 0.1, gradient: 0.1, 'trained-gradient': 0.1 },
     // Float64, rounded where the original in bfloat16 rounds: for goldens in bfloat16, with the noises of bfloat16 below.
     'cpu-bfloat16': { random: 0.1, trained: 0.1, gradient: 0.1, 'trained-gradient': 0.1 },
     // Float32 like PyTorch, with sums in blocks of 32. Measured 0.64 and 0.65; one unblocked sum of 128 products made it 7.8.
-    // Gradients 1.10.
+    // Gradients 1.10 and 0.54.
     webasm: { random: 2, trained: 2, gradient: 2, 'trained-gradient': 4 },
     // Float32 like PyTorch; sums in blocks of 32 round less than its own. Measured 0.75 and 0.61, with fused multiply-adds 0.94 and
-    // 0.49; in blocks of 256 it was 1.26. Gradients 0.79.
+    // 0.49; in blocks of 256 it was 1.26. Gradients 0.79 and 2.2.
     simd: { random: 1, trained: 1, gradient: 1, 'trained-gradient': 4 },
     // Float32 with functions whose accuracy is the driver's. Measured on software drivers alone: 0.69 with SwiftShader and 0.67 with
     // lavapipe under Node, 0.66 in Chromium; 0.66 with WebGL 2 there, and 0.64 with headless-gl; gradients 0.40 with both in Chromium.
@@ -63,9 +63,9 @@ export const TOLERANCES: Tolerances = {
   // What PyTorch's float32 adds to a gradient within one block that begins with the original's, and to the loss: measured 5.5e-12 with
   // `cpu`, in the weight of a norm, which sums products of what nearly cancels.
   gradientNoise: 6e-12,
-  // Golden/tiny with conversations that it expects and others that it does not. Sharp scores leave few tokens with a gradient to speak of:
-  // the noise is measured 5.6e-11, the crest 73 with `cpu`, in rows of the MLP.
-  trainedGradients: { noise: 6e-11, crest: 150 },
+  // Of golden/tiny, whose sharp scores leave few tokens a gradient to speak of, with five batches of which it expects some: the noise is
+  // measured 4.0e-11 with `cpu`, the crest 73, in the gate of the last MLP.
+  trainedGradients: { noise: 4.2e-11, crest: 150 },
   // Running free an activation inherits, beside what is added, the error of its neighbours with twins, the nearest before and
   // after it in the order of the computation. A norm makes small channels count as much as large ones: their error is taken to be so
   // often that of the whole. Measured 1.5 after the trained encoder's ln_1, where nothing to speak of is added.
@@ -147,8 +147,8 @@ export function budgets(
   return ({ name, nmse, exact, metrics }) => {
     // The scores of one token hang on one row, and PyTorch's error there is one draw: measured from 5e-15 to 2e-12, and ours
     // from a twentieth to seven times as much. Those are allowed as much as PyTorch's is taken to be where it is not known.
-    // So do the sums over few tokens in the gradients of a trained model: PyTorch's error in one was 50 times smaller than in its terms.
-    // What is exactly 0 has no error on either side.
+    // So do sums over few tokens in the gradients of a trained model: PyTorch's error in one was 17 times smaller than in the terms that it
+    // sums, ours three times larger. What is exactly 0 has no error on either side.
     const noise =
       exact && name.startsWith('decode.')
         ? tolerances.branchNoise * largestTwin
