@@ -9,8 +9,9 @@ checkpoint's code imports. It runs that code (trust_remote_code): use a checkpoi
 writes goldens/demo.config.json and goldens/demo.activations.safetensors. The same with --dtype float64 adds the
 float64 twin, which tells rounding noise from errors. An output in the checkpoint's own folder, as in
 Qwen-VL-Chat/activations/demo, is laid out as in golden/tiny. With --gradients FILE in place of --prompt it writes the
-gradients of a training step, grad-demo.safetensors and grad-demo.json, in Qwen-VL-Chat/gradients or elsewhere. All activations of the published model with one picture
-are about 10 GB; with --tap main 0.7 GB; with --fingerprint 10 MB. Its weights take 39 GB of memory in float32, 77 GB in
+gradients of a training step: grad-demo.safetensors and grad-demo.json, in Qwen-VL-Chat/gradients or elsewhere.
+
+All activations of the published model with one picture are about 10 GB; with --tap main 0.7 GB; with --fingerprint 10 MB. Its weights take 39 GB of memory in float32, 77 GB in
 float64.
 """
 
@@ -34,6 +35,7 @@ from exporter.stages import STAGES
 from exporter.taps import wanted
 
 DTYPES = ("float32", "bfloat16", "float64")
+RUNS_HERE = "does it run in this Python? --debug shows where"
 SEED = 0  # greedy decoding draws nothing; this is for what should not be there
 
 
@@ -59,8 +61,8 @@ def parse(words):
         "--tap",
         action="append",
         metavar="GLOB",
-        help="modules to write, such as 'transformer.h.0.*'; may be repeated; main stands for what is between blocks,"
-        " all for everything (float64: main, otherwise all)",
+        help="modules to write, of gradients parameters too, such as 'transformer.h.0.*'; may be repeated; main stands"
+        " for what is between blocks, all for everything (float64 activations: main, otherwise all)",
     )
     parser.add_argument("--fingerprint", action="store_true", help="of each tap only moments and 256 samples, as JSON")
     parser.add_argument(
@@ -74,17 +76,18 @@ def parse(words):
     args = parser.parse_args(words)
     if args.steps < 0:
         parser.error("--steps: expected a number from 0 on")
-    if args.gradients is None:
-        idle, missing = {"--stage": args.stage}, args.prompt is None
-    else:
-        idle, missing = {"--prompt": args.prompt, "--picture": args.picture, "--steps": args.steps}, False
-        if args.dtype == "bfloat16":
-            parser.error("--dtype: gradients are compared in float32 and float64")
-    for option in (option for option, value in idle.items() if value):
-        parser.error(f"{option}: {'only' if option == '--stage' else 'not'} for --gradients; leave it out")
-    if missing:
+    forwards = args.gradients is None
+    others = {"--stage": args.stage}
+    if not forwards:
+        others = {"--prompt": args.prompt, "--picture": args.picture, "--steps": args.steps}
+    for option, value in others.items():
+        if value not in (None, [], 0):
+            parser.error(f"{option}: {'only' if forwards else 'not'} for --gradients; leave it out")
+    if forwards and args.prompt is None:
         parser.error("--prompt: expected a text; or give --gradients")
-    args.tap = args.tap or (["main"] if args.dtype == "float64" and args.gradients is None else ["all"])
+    if not forwards and args.dtype == "bfloat16":
+        parser.error("--dtype: gradients are compared in float32 and float64")
+    args.tap = args.tap or (["main"] if args.dtype == "float64" and forwards else ["all"])
     args.stage = args.stage or "stage-2"
     return args
 
@@ -158,9 +161,6 @@ def export_gradients(args, config):
     say_written(args, names, paths["gradients"], gradient_paths(args.output, exact=True)["gradients"])
 
 
-RUNS_HERE = "does it run in this Python? --debug shows where"
-
-
 def open_original(args, config, pictures):
     """The tokenizer, the model, and what the golden tells of where it comes from."""
     say("importing PyTorch and transformers")
@@ -210,13 +210,16 @@ def tokens_of(args, ids):
 def facts_of_twin(args, sequences):
     """What the float32 run told that this is the twin of."""
     paths = gradient_paths(args.output, exact=False)
-    with blaming(paths["gradients"], "run without --dtype float64 before, with the same batch"):
+    with blaming(paths["gradients"], "run without --dtype float64 before, with the same batch and --stage"):
         for name, rows in (("input.ids", [s.ids for s in sequences]), ("input.labels", [s.labels for s in sequences])):
             found = read_integers(paths["gradients"], name)
             width = len(found) // len(rows)
             if any(found[i * width : i * width + len(row)] != row for i, row in enumerate(rows)):
                 raise ValueError("of another batch")
-        return read_facts(paths["facts"])
+        facts = read_facts(paths["facts"])
+        if facts.get("stage") != args.stage:
+            raise ValueError(f"of {facts.get('stage')}")
+        return facts
 
 
 def main(words=None):

@@ -132,8 +132,10 @@ def watching(model, modules, take):
 
     handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
     visual, first = (model.get_submodule(name) for name in ("transformer.visual", "transformer.h.0"))
-    handles.append(visual.register_forward_pre_hook(lambda _, inputs: pixels.append(inputs[0].to("cpu", torch.float32))))
-    handles.append(first.register_forward_pre_hook(lambda _, inputs: listen(SPLICED, inputs[0])))
+    handles += [
+        visual.register_forward_pre_hook(lambda _, inputs: pixels.append(inputs[0].to("cpu", torch.float32))),
+        first.register_forward_pre_hook(lambda _, inputs: listen(SPLICED, inputs[0])),
+    ]
     try:
         yield pixels
     finally:
@@ -149,7 +151,7 @@ def token_loss(logits, labels):
 
 
 def summary(name, tensor):
-    """What is kept of a tensor in place of its elements: some of them, as of fingerprints, its moments and its shape."""
+    """What is kept of a tensor in place of its elements: some of them, as in fingerprints, moments and its shape."""
     flat = tensor.reshape(-1)
     wide = flat.double()
     if not torch.isfinite(wide).all():

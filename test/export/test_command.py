@@ -109,13 +109,17 @@ class CommandLine(InFolder):
             {"ids": [4, 5, 6], "labels": [-100, 5, 6]},
         ]))
         tokens = mock.Mock(im_start_id=7, im_end_id=8)
-        tokens.encode = lambda text, allowed_special: [
-            id for part in text.replace("<img></img>", "|").split("|") for id in [ord(part[-1]) % 99 if part else 9, *shown]
-        ][: -len(shown)]
+
+        def encode(text, allowed_special):
+            """A token for each stretch between pictures."""
+            parts = text.replace("<img></img>", "|").split("|")
+            return [id for part in parts for id in [ord(part[-1]) % 99 if part else 9, *shown]][: -len(shown)]
+
+        tokens.encode = encode
         words = [self.home / "goldens" / "demo", "--gradients", batch]
         status, said = self.run_main(*words, tokenizer=tokens)
         self.assertEqual(status, 0, said)
-        self.assertRegex(said, "running 2 sequences of 42, 3 tokens with 2 pictures\n.* taps written to .*grad-demo.safe")
+        self.assertRegex(said, "running 2 sequences of 42, 3 tokens with 2 pictures\n.* taps written to .*grad-demo")
         self.assertEqual(self.opened, [picture, picture])
         found = read_safetensors(self.home / "goldens" / "grad-demo.safetensors")
         self.assertEqual(found["input.attention_mask"].sum(1).tolist(), [42, 3])
@@ -125,16 +129,20 @@ class CommandLine(InFolder):
         self.assertLess(nmse(found["grad.transformer.ln_f.weight"], exact["grad.transformer.ln_f.weight"]), 1e-10)
         self.assertIn("sample.lm_head.weight", exact)
         facts = json.loads((self.home / "goldens" / "grad-demo.json").read_text(encoding="utf-8"))
-        self.assertEqual((facts["model"], facts["stage"], list(facts["loss"])), ("checkpoint", "stage-2", ["float32", "float64"]))
+        self.assertEqual((facts["model"], facts["stage"]), ("checkpoint", "stage-2"))
+        self.assertEqual(list(facts["loss"]), ["float32", "float64"])
         self.assertAlmostEqual(facts["loss"]["float32"], facts["loss"]["float64"], delta=1e-5)
         self.assertRegex(self.run_main(*words, tokenizer=tokens)[1], "note: .*f64.safetensors is of an earlier run")
         content = (self.home / "goldens" / "grad-demo.safetensors").read_bytes()
         metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
         self.assertEqual((metadata["stage"], metadata["sha256 batch"]), ("stage-2", sha256(batch)))
+        status, said = self.run_main(*words, "--dtype", "float64", "--stage", "stage-1", tokenizer=tokens)
+        self.assertEqual(status, 2)
+        self.assertIn("ValueError: of stage-2; run without --dtype float64 before, with the same batch", said)
         self.put("batch.json", '[{"ids": [4, 5, 6], "labels": [-100, 5, 7]}]')
         status, said = self.run_main(*words, "--dtype", "float64", tokenizer=tokens)
         self.assertEqual(status, 2)
-        self.assertRegex(said, "grad-demo.safetensors: ValueError: of another batch; run without --dtype float64 before")
+        self.assertRegex(said, "grad-demo.safetensors: ValueError: of another batch; run without --dtype float64")
         before = sorted(os.listdir(self.home / "goldens"))
         status, said = self.run_main(*words, tokenizer=tokens, failure=OSError(28, "No space left on device"))
         self.assertEqual((status, sorted(os.listdir(self.home / "goldens"))), (2, before))

@@ -1,4 +1,4 @@
-"""Writes goldens of the stand-in to a folder, for other tests: whole, float64, fingerprints, gradients. Needs PyTorch."""
+"""Writes goldens of the stand-in to a folder for other tests: whole, float64, fingerprints, gradients. Needs PyTorch."""
 
 import functools
 import os
