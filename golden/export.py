@@ -11,8 +11,8 @@ float64 twin, which tells rounding noise from errors. An output in the checkpoin
 Qwen-VL-Chat/activations/demo, is laid out as in golden/tiny. With --gradients FILE in place of --prompt it writes the
 gradients of a training step: grad-demo.safetensors and grad-demo.json, in Qwen-VL-Chat/gradients or elsewhere.
 
-All activations of the published model with one picture are about 10 GB; with --tap main 0.7 GB; with --fingerprint 10 MB. Its weights take 39 GB of memory in float32, 77 GB in
-float64.
+All activations of the published model with one picture are about 10 GB; with --tap main 0.7 GB; with --fingerprint
+10 MB. Its weights take 39 GB of memory in float32, 77 GB in float64; with gradients twice that.
 """
 
 from __future__ import annotations
