@@ -40,6 +40,17 @@ export function targets(rows: readonly Row[], tiny: TinyResult | undefined): Tar
       if (limit === 'arithmetic') add(`${name}: two threads × one`, 1.8, ratio(row, 'simd, 1 thread'));
     }
   }
+  for (const row of rows.filter(({ section }) => section === 'training')) {
+    const { name } = row;
+    const there = ratio(row, 'its way there');
+    if (name.startsWith('weight gradient')) add(`${name}: share of the roof`, 0.75, share(row));
+    // What is timed goes there and back.
+    else if (name.includes('block,')) add(`${name}: back, × its way there`, 3.3, 1 / there - 1, true);
+    if (!name.startsWith('step')) continue;
+    add(`${name}: share of the roof`, 0.7, share(row));
+    add(`${name}: × PyTorch`, 0.6, ratio(row, 'PyTorch'));
+    add(`${name}: two threads × one`, 1.8, ratio(row, 'simd, 1 thread'));
+  }
   if (tiny) {
     add('shipped model: milliseconds to the first token', 500, tiny.firstToken.median, true);
     add('shipped model: tokens a second', 400, tiny.tokensPerSecond.median);
