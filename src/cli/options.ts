@@ -34,6 +34,11 @@ export const OPTIONS = {
   golden: { type: 'string' },
   roofs: { type: 'boolean' },
   trace: { type: 'string' },
+  stage: { type: 'string' },
+  out: { type: 'string' },
+  show: { type: 'string' },
+  task: { type: 'string' },
+  from: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -69,6 +74,11 @@ export interface Options {
   golden?: string;
   roofs?: boolean;
   trace?: string;
+  stage?: string;
+  out?: string;
+  show?: string;
+  task?: string;
+  from?: string;
   debug?: boolean;
   help?: boolean;
 }
@@ -89,7 +99,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   'top-k': ANSWERING,
   'top-p': ANSWERING,
   'repetition-penalty': ANSWERING,
-  seed: ANSWERING,
+  seed: [...ANSWERING, 'data'],
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
@@ -99,7 +109,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   tap: ['verify', 'trace', 'compare'],
   taps: ['inspect'],
   mode: ['verify'],
-  html: ['verify', 'compare', 'profile'],
+  html: ['verify', 'compare', 'profile', 'data'],
   json: ['verify', 'compare', 'profile'],
   judge: ['verify'],
   resume: ['verify'],
@@ -107,6 +117,11 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   golden: ['explain'],
   roofs: ['profile'],
   trace: ['profile'],
+  stage: ['data'],
+  out: ['data'],
+  show: ['data'],
+  task: ['data'],
+  from: ['data'],
   debug: 'all',
   help: 'all',
 };

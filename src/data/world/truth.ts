@@ -70,30 +70,59 @@ export function patchTruth(scene: Scene, covers: Uint16Array, side: number, n: n
   return { classes, boxes };
 }
 
-/** Pixels a side of a cell, when only what covers it is asked. */
+/** Pixels a side of a slot, when only what covers it is asked. */
 const COARSE = 7;
 
 /**
- * The words of what stands in each of n × n cells, by rows; '' where nothing does. Everything has a cell: what is foremost in none takes the one
- * where its middle is.
+ * A picture as words: for each of n × n slots, by rows, a text of what stands there, to be encoded as it is; '' where nothing does. With the
+ * small vocabulary each is one token: what takes several (a colour and a shape, digits) has them in turn in its slots, from the left.
+ * Everything has at least one slot: what is foremost in none takes the one where its middle is.
  */
-export function cellWords(scene: Scene, n: number, language: Language): string[] {
+export function slotWords(scene: Scene, n: number, language: Language): string[] {
   const side = COARSE * n;
   const { covers } = paint(scene, side);
   const parts = partsOf(scene);
-  const cells = foremost(covers, side, n, parts.length);
-  const words = cells.map(({ part, pixels }) => {
-    if (part === 0 || pixels < LEAST_COVERED * COARSE ** 2) return '';
-    const { item } = parts[part - 1];
-    return headOf(item.subject, language);
-  });
-  const shown = new Set(cells.flatMap(({ part }, at) => (part > 0 && words[at] !== '' ? [parts[part - 1].item] : [])));
-  for (const item of scene.items) if (!shown.has(item)) words[cellOf(item, n)] = headOf(item.subject, language);
+  const slots = new Map<Item, number[]>(scene.items.map((item) => [item, []]));
+  for (const [at, { part, pixels }] of foremost(covers, side, n, parts.length).entries()) {
+    if (part > 0 && pixels >= LEAST_COVERED * COARSE ** 2) slots.get(parts[part - 1].item)!.push(at);
+  }
+  const words = Array.from({ length: n * n }, () => '');
+  for (const [item, own] of slots) {
+    const told = tokensOf(item.subject, language);
+    if (own.length === 0) own.push(slotOf(item, n));
+    const free = () => words.findIndex((word, at) => word === '' && !taken(slots, at) && touches(own, at, n));
+    while (own.length < told.length) {
+      const at = free();
+      if (at < 0) break;
+      own.push(at);
+    }
+    own.sort((a, b) => (a % n) - (b % n) || a - b);
+    for (const [i, at] of own.entries())
+      words[at] = told[Math.floor((i * told.length) / Math.max(own.length, told.length))];
+  }
   return words;
 }
 
-/** The cell where an item's middle is. */
-function cellOf({ box: [left, top, right, bottom] }: Item, n: number): number {
-  const cell = (middle: number) => Math.min(n - 1, Math.floor(middle * n));
-  return cell((top + bottom) / 2) * n + cell((left + right) / 2);
+const taken = (slots: ReadonlyMap<Item, readonly number[]>, at: number): boolean =>
+  [...slots.values()].some((own) => own.includes(at));
+
+/** Whether a slot lies beside one of these, to the left or right. */
+const touches = (own: readonly number[], at: number, n: number): boolean =>
+  own.some((other) => Math.abs(other - at) === 1 && Math.floor(other / n) === Math.floor(at / n));
+
+/** The texts that something takes in slots. An English word has the space that stands before it in a sentence. */
+function tokensOf(subject: Subject, language: Language): string[] {
+  if (subject.kind === 'number') return [...subject.text];
+  if (subject.kind === 'shape') {
+    const [colour, shape] = [COLOURS[subject.colour], SHAPES[subject.shape]];
+    return language === 'English' ? [` ${colour.english}`, ` ${shape.english}`] : [colour.chinese, shape.chinese];
+  }
+  const head = headOf(subject, language);
+  return [language === 'English' && subject.kind === 'thing' ? ` ${head}` : head];
+}
+
+/** The slot where an item's middle is. */
+function slotOf({ box: [left, top, right, bottom] }: Item, n: number): number {
+  const slot = (middle: number) => Math.min(n - 1, Math.floor(middle * n));
+  return slot((top + bottom) / 2) * n + slot((left + right) / 2);
 }
