@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { readConversationLines, withLine } from '../data/conversation-lines.ts';
 import { MIXTURES, openWorld, type Sample, type Stage, sampleAt, type TaskName } from '../data/index.ts';
@@ -28,6 +28,9 @@ export async function runData(words: string[], options: Options): Promise<void> 
   if (words.length > 0) throw new InputError('qvl data', `${quote(words[0])} is too much`, 'see "qvl help"');
   const { html, out } = options;
   const count = numberOf(options, 'show', 1, html === undefined ? MOST.samples : MOST.onPage) ?? 5;
+  if (out !== undefined && options.from !== undefined && resolve(out) === dirname(resolve(options.from))) {
+    throw new InputError('--out', 'what is read lies in that folder', 'choose another folder');
+  }
   const { samples, title } = options.from === undefined ? await made(options, count) : await own(options, count);
   if (out !== undefined) {
     const done = (written: number) => sayPassing(dim(`  ${written} of ${count} samples`));

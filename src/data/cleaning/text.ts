@@ -5,7 +5,8 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>',
 /** Tags, comments and the commonest entities of HTML go; words stay. Linear in the text. */
 export function stripHtml(text: string): string {
   return text
-    .replace(/<!--[^>]*-->|<\/?[a-zA-Z][^<>]*>/g, ' ')
+    .replace(/<\/?[a-zA-Z][^<>]*>/g, ' ')
+    .replace(/<!--[^<>]*-->/g, ' ')
     .replace(/&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|(\w{2,6}));/g, (whole, decimal, hexadecimal, name) => {
       const code = decimal ? Number(decimal) : Number.parseInt(hexadecimal, 16);
       if (name !== undefined) return Object.hasOwn(ENTITIES, name) ? ENTITIES[name] : whole;
@@ -16,8 +17,8 @@ export function stripHtml(text: string): string {
 /** Patterns that describe no picture. The paper names none; these are what its examples of web texts hold. */
 const IRREGULAR: readonly (readonly [RegExp, string])[] = [
   [/\b(?:https?:\/\/|www\.)\S+/gi, ' '],
-  [/(?<!\S)[@#][\p{L}\p{N}_]+/gu, ' '], // names and marks of networks
-  [/\b[\w-]+\.(?:jpe?g|png|gif|webp|bmp)\b/gi, ' '],
+  [/(?<!\S)[@#]\p{L}[\p{L}\p{N}_]*/gu, ' '], // names and marks of networks
+  [/(?<![\w-])[\w-]{1,200}\.(?:jpe?g|png|gif|webp|bmp)\b/gi, ' '],
   [/\[[^[\]]{0,40}\]/g, ' '], // [edit], [photo by …]
   [/([!?.,;:*=_~|-])\1{2,}/g, '$1'],
   [/\p{White_Space}+/gu, ' '],

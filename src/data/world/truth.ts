@@ -76,7 +76,7 @@ const COARSE = 7;
 /**
  * A picture as words: for each of n × n slots, by rows, a text of what stands there, to be encoded as it is; '' where nothing does. With the
  * small vocabulary each is one token: what takes several (a colour and a shape, digits) has them in turn in its slots, from the left.
- * Everything has at least one slot: what is foremost in none takes the one where its middle is.
+ * Everything has at least one slot: what is foremost in none takes the one next to its middle.
  */
 export function slotWords(scene: Scene, n: number, language: Language): string[] {
   const side = COARSE * n;
@@ -86,29 +86,40 @@ export function slotWords(scene: Scene, n: number, language: Language): string[]
   for (const [at, { part, pixels }] of foremost(covers, side, n, parts.length).entries()) {
     if (part > 0 && pixels >= LEAST_COVERED * COARSE ** 2) slots.get(parts[part - 1].item)!.push(at);
   }
+  for (const [item, own] of slots) if (own.length === 0) own.push(takeSlot(slots, item, n));
   const words = Array.from({ length: n * n }, () => '');
   for (const [item, own] of slots) {
     const told = tokensOf(item.subject, language);
-    if (own.length === 0) own.push(slotOf(item, n));
-    const free = () => words.findIndex((word, at) => word === '' && !taken(slots, at) && touches(own, at, n));
     while (own.length < told.length) {
-      const at = free();
-      if (at < 0) break;
-      own.push(at);
+      const free = words.findIndex((_, at) => !isTaken(slots, at) && own.some((other) => isBeside(other, at, n)));
+      if (free < 0) break;
+      own.push(free);
     }
     own.sort((a, b) => (a % n) - (b % n) || a - b);
-    for (const [i, at] of own.entries())
-      words[at] = told[Math.floor((i * told.length) / Math.max(own.length, told.length))];
+    const turns = Math.max(own.length, told.length);
+    for (const [i, at] of own.entries()) words[at] = told[Math.floor((i * told.length) / turns)];
   }
   return words;
 }
 
-const taken = (slots: ReadonlyMap<Item, readonly number[]>, at: number): boolean =>
-  [...slots.values()].some((own) => own.includes(at));
+type Slots = ReadonlyMap<Item, readonly number[]>;
 
-/** Whether a slot lies beside one of these, to the left or right. */
-const touches = (own: readonly number[], at: number, n: number): boolean =>
-  own.some((other) => Math.abs(other - at) === 1 && Math.floor(other / n) === Math.floor(at / n));
+const isTaken = (slots: Slots, at: number): boolean => [...slots.values()].some((own) => own.includes(at));
+
+const isBeside = (a: number, b: number, n: number): boolean =>
+  Math.abs(a - b) === 1 && Math.floor(a / n) === Math.floor(b / n);
+
+/** The slot nearest to an item's middle that is not all that another has; it is taken from whoever has it. */
+function takeSlot(slots: ReadonlyMap<Item, number[]>, { box: [left, top, right, bottom] }: Item, n: number): number {
+  const away = (at: number) =>
+    Math.hypot((at % n) + 0.5 - (n * (left + right)) / 2, Math.floor(at / n) + 0.5 - (n * (top + bottom)) / 2);
+  const only = [...slots.values()].flatMap((own) => (own.length === 1 ? own : []));
+  const [slot] = Array.from({ length: n * n }, (_, at) => at)
+    .filter((at) => !only.includes(at))
+    .sort((a, b) => away(a) - away(b));
+  for (const own of slots.values()) if (own.includes(slot)) own.splice(own.indexOf(slot), 1);
+  return slot;
+}
 
 /** The texts that something takes in slots. An English word has the space that stands before it in a sentence. */
 function tokensOf(subject: Subject, language: Language): string[] {
@@ -119,10 +130,4 @@ function tokensOf(subject: Subject, language: Language): string[] {
   }
   const head = headOf(subject, language);
   return [language === 'English' && subject.kind === 'thing' ? ` ${head}` : head];
-}
-
-/** The slot where an item's middle is. */
-function slotOf({ box: [left, top, right, bottom] }: Item, n: number): number {
-  const slot = (middle: number) => Math.min(n - 1, Math.floor(middle * n));
-  return slot((top + bottom) / 2) * n + slot((left + right) / 2);
 }
