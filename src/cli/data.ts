@@ -133,10 +133,9 @@ function show({ sample, spans, tokens, supervised }: ShownSample, index: number)
 /** The words that stand for a picture, as a square. */
 function rowsOf(words: readonly string[]): string[] {
   const side = Math.sqrt(words.length);
-  return Array.from({ length: side }, (_, row) =>
-    words
-      .slice(row * side, (row + 1) * side)
-      .map((word) => (word.trim() || '·').padEnd(10))
-      .join(' '),
-  );
+  const shown = words.map((word) => word.trim() || '·');
+  const widthOf = (word: string) => word.length + (word.match(/\p{Script=Han}/gu)?.length ?? 0); // Chinese is twice as wide
+  const width = Math.max(...shown.map(widthOf));
+  const cells = shown.map((word) => word + ' '.repeat(width - widthOf(word)));
+  return Array.from({ length: side }, (_, row) => cells.slice(row * side, (row + 1) * side).join(' │ '));
 }
