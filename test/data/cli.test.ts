@@ -46,6 +46,10 @@ describe('samples that are written', () => {
         expect(await readPicture(join(out(), `pictures/00000${i}-${j + 1}.png`))).toEqual(picture);
       }
     }
+    const lines = (await readFile(join(out(), 'samples.jsonl'), 'utf8')).trim().split('\n');
+    const named = lines.map((line) => line.match(/(?<=<img>).*?(?=<\/img>)/g) ?? []);
+    expect(named).toEqual(samples.map(({ pictures }, i) => pictures.map((_, j) => `pictures/00000${i}-${j + 1}.png`)));
+    expect(named.some((names) => names.length === 2)).toBe(true);
     const { stdout } = await qvl('--from', join(out(), 'samples.jsonl'), '--show', '4');
     const plain = stdout.replace(/[⟦⟧]/g, '');
     for (const sample of samples) {
