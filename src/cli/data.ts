@@ -12,6 +12,7 @@ import { sampleSequence } from '../train/samples.ts';
 import { spansOf } from '../train/spans.ts';
 import { save } from './files.ts';
 import { type Options, ROOT } from './options.ts';
+import { checkOutput } from './outputs.ts';
 import { canPreview, previewPicture } from './preview.ts';
 import { bold, dim, draw, green, print, say, sayPassing } from './terminal.ts';
 
@@ -40,6 +41,7 @@ export async function runData(words: string[], options: Options): Promise<void> 
   if (out !== undefined && options.from !== undefined && resolve(out) === dirname(resolve(options.from))) {
     throw new InputError('--out', 'what is read lies in that folder', 'choose another folder');
   }
+  if (out !== undefined) await checkOutput(join(out, 'samples.jsonl'), [], '--out');
   const { samples, title, lead } = options.from === undefined ? await made(options, count) : await own(options, count);
   if (out !== undefined) {
     const done = (written: number) => sayPassing(dim(`  ${written} of ${count} samples`));
