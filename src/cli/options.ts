@@ -33,6 +33,9 @@ export const OPTIONS = {
   tolerances: { type: 'string' },
   golden: { type: 'string' },
   roofs: { type: 'boolean' },
+  train: { type: 'boolean' },
+  batch: { type: 'string' },
+  recompute: { type: 'boolean' },
   trace: { type: 'string' },
   stage: { type: 'string' },
   out: { type: 'string' },
@@ -73,6 +76,9 @@ export interface Options {
   tolerances?: string;
   golden?: string;
   roofs?: boolean;
+  train?: boolean;
+  batch?: string;
+  recompute?: boolean;
   trace?: string;
   stage?: string;
   out?: string;
@@ -116,6 +122,9 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   tolerances: ['verify', 'compare'],
   golden: ['explain'],
   roofs: ['profile'],
+  train: ['profile'],
+  batch: ['profile'],
+  recompute: ['profile'],
   trace: ['profile'],
   stage: ['data'],
   out: ['data'],
@@ -143,7 +152,7 @@ export const SHIPPED_GOLDENS = [
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
-export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-new-tokens', most: number) {
+export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-new-tokens' | 'batch', most: number) {
   const text = options[name];
   if (text === undefined) return undefined;
   const value = Number(text);
