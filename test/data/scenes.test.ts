@@ -158,6 +158,9 @@ describe('the truth of a picture', () => {
 
   test('as words has a slot for everything', () => {
     for (const scene of scenes) {
+      const few = slotWords(scene, 2, 'English');
+      expect(Object.keys(few)).toEqual(['0', '1', '2', '3']);
+      expect(few.filter((word) => word !== '').length).toBeGreaterThanOrEqual(Math.min(4, scene.items.length));
       const words = slotWords(scene, 4, 'English');
       for (const { subject } of scene.items) {
         if (subject.kind === 'thing') expect(words).toContain(` ${THINGS[subject.thing].english.split(' ').at(-1)}`);
