@@ -5,6 +5,7 @@ import { readArguments, refuseOthers } from './arguments.ts';
 import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
 import { runCompare } from './compare.ts';
+import { runData } from './data.ts';
 import { runDemo } from './demo.ts';
 import { runExplain } from './explain.ts';
 import { runInspect } from './inspect.ts';
@@ -31,6 +32,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
   qvl profile --train              the same of a step of training: forwards, backwards, AdamW
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
+  qvl data                         samples that training is made of, with their pictures and what is supervised
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -50,10 +52,13 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --batch N, --recompute            profile --train: how many conversations (default: 32); blocks run again on the way back
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced,fused          verify: running free, every block from the original's input, as an answer runs (default: all)
-  --html FILE, --json FILE          verify, compare, profile: a page to look at; the measurements, for --judge
+  --html FILE, --json FILE          verify, compare, profile, data: a page to look at; the measurements, for --judge
   --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
   --resume FILE       verify at full size: keeps its progress there, and takes it up again
+  --stage N, --task NAME, --show N  data: of which stage (0 to 3; default: 2), one task alone, how many (default: 5)
+  --from FILE.jsonl   data: a user's own conversations, one a line, in the released fine-tuning format
+  --out FOLDER        data: writes samples.jsonl and their pictures in that format
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
@@ -73,6 +78,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   profile: runProfile,
   compare: runCompare,
   explain: runExplain,
+  data: runData,
   help: async () => help(),
 };
 

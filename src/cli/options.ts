@@ -37,6 +37,11 @@ export const OPTIONS = {
   batch: { type: 'string' },
   recompute: { type: 'boolean' },
   trace: { type: 'string' },
+  stage: { type: 'string' },
+  out: { type: 'string' },
+  show: { type: 'string' },
+  task: { type: 'string' },
+  from: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -75,6 +80,11 @@ export interface Options {
   batch?: string;
   recompute?: boolean;
   trace?: string;
+  stage?: string;
+  out?: string;
+  show?: string;
+  task?: string;
+  from?: string;
   debug?: boolean;
   help?: boolean;
 }
@@ -95,7 +105,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   'top-k': ANSWERING,
   'top-p': ANSWERING,
   'repetition-penalty': ANSWERING,
-  seed: ANSWERING,
+  seed: [...ANSWERING, 'data'],
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
@@ -105,7 +115,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   tap: ['verify', 'trace', 'compare'],
   taps: ['inspect'],
   mode: ['verify'],
-  html: ['verify', 'compare', 'profile'],
+  html: ['verify', 'compare', 'profile', 'data'],
   json: ['verify', 'compare', 'profile'],
   judge: ['verify'],
   resume: ['verify'],
@@ -116,6 +126,11 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   batch: ['profile'],
   recompute: ['profile'],
   trace: ['profile'],
+  stage: ['data'],
+  out: ['data'],
+  show: ['data'],
+  task: ['data'],
+  from: ['data'],
   debug: 'all',
   help: 'all',
 };
