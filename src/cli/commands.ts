@@ -15,6 +15,7 @@ import { runProfile } from './profile.ts';
 import { print } from './terminal.ts';
 import { runTokenizer } from './tokenizer.ts';
 import { runTrace } from './trace.ts';
+import { runTrain } from './train.ts';
 import { runVerify } from './verify.ts';
 
 const HELP = `qvl: Qwen-VL in TypeScript, from first principles
@@ -30,6 +31,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl compare A B                  measures one such file against another, ours or not
   qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
+  qvl train [FILE.jsonl] --out FOLDER   trains a stage on made scenes, or the small checkpoint on your conversations
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -50,7 +52,10 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --html FILE, --json FILE          verify, compare, profile: a page to look at; the measurements, for --judge
   --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
-  --resume FILE       verify at full size: keeps its progress there, and takes it up again
+  --resume FILE       verify at full size: keeps its progress there, and takes it up again; train: goes on from a training.safetensors
+  --stage 0|1|2|3, --out FOLDER     train: which stage (default: 3), and where the trained checkpoint goes; Ctrl-C saves and stops
+  --steps N, --batch N, --rate X    train: how long, how many sequences a step, the peak of the learning rate (default: by the stage)
+  --price             train: operations, memory and time of each stage for the published model, without a weight
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
@@ -70,6 +75,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   profile: runProfile,
   compare: runCompare,
   explain: runExplain,
+  train: runTrain,
   help: async () => help(),
 };
 

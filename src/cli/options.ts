@@ -33,6 +33,12 @@ export const OPTIONS = {
   tolerances: { type: 'string' },
   golden: { type: 'string' },
   roofs: { type: 'boolean' },
+  stage: { type: 'string' },
+  steps: { type: 'string' },
+  batch: { type: 'string' },
+  rate: { type: 'string' },
+  out: { type: 'string' },
+  price: { type: 'boolean' },
   trace: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -68,6 +74,12 @@ export interface Options {
   tolerances?: string;
   golden?: string;
   roofs?: boolean;
+  stage?: string;
+  steps?: string;
+  batch?: string;
+  rate?: string;
+  out?: string;
+  price?: boolean;
   trace?: string;
   debug?: boolean;
   help?: boolean;
@@ -78,9 +90,9 @@ const LOADING = [...ANSWERING, 'profile'];
 
 /** The commands that heed an option: given to another one it is refused, not ignored. */
 export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>> = {
-  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain'],
-  device: [...LOADING, 'verify', 'trace', 'compare', 'explain'],
-  threads: [...LOADING, 'verify', 'trace', 'explain'],
+  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain', 'train'],
+  device: [...LOADING, 'verify', 'trace', 'compare', 'explain', 'train'],
+  threads: [...LOADING, 'verify', 'trace', 'explain', 'train'],
   memory: [...LOADING, 'verify', 'trace'],
   resident: LOADING,
   'max-new-tokens': ANSWERING,
@@ -89,7 +101,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   'top-k': ANSWERING,
   'top-p': ANSWERING,
   'repetition-penalty': ANSWERING,
-  seed: ANSWERING,
+  seed: [...ANSWERING, 'train'],
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
@@ -102,10 +114,16 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   html: ['verify', 'compare', 'profile'],
   json: ['verify', 'compare', 'profile'],
   judge: ['verify'],
-  resume: ['verify'],
+  resume: ['verify', 'train'],
   tolerances: ['verify', 'compare'],
   golden: ['explain'],
   roofs: ['profile'],
+  stage: ['train'],
+  steps: ['train'],
+  batch: ['train'],
+  rate: ['train'],
+  out: ['train'],
+  price: ['train'],
   trace: ['profile'],
   debug: 'all',
   help: 'all',
@@ -128,7 +146,11 @@ export const SHIPPED_GOLDENS = [
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
-export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-new-tokens', most: number) {
+export function wholeNumber(
+  options: Options,
+  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch',
+  most: number,
+) {
   const text = options[name];
   if (text === undefined) return undefined;
   const value = Number(text);
