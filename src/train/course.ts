@@ -83,7 +83,11 @@ export function startCourse(whole: Model, data: TrainingData, { phase, recipe, s
     },
     async tensors() {
       const all: [string, Tensor][] = Object.entries(weights).map(([name, weight]) => [`weight.${name}`, weight]);
-      for (const [name, { m, v }] of optimiser.moments) all.push([`m.${name}`, m], [`v.${name}`, v]);
+      // In the order of the weights: in that of the gradients a run that went on would write another file.
+      for (const name of Object.keys(weights)) {
+        const moments = optimiser.moments.get(name);
+        if (moments) all.push([`m.${name}`, moments.m], [`v.${name}`, moments.v]);
+      }
       const reading = all.map(async ([name, each]): Promise<[string, StateTensor]> => {
         return [name, { shape: each.shape, data: Float32Array.from(await read(each)) }];
       });
