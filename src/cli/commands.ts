@@ -6,6 +6,7 @@ import { runAsk } from './ask.ts';
 import { runChat } from './chat.ts';
 import { runCompare } from './compare.ts';
 import { runDemo } from './demo.ts';
+import { runEval } from './eval.ts';
 import { runExplain } from './explain.ts';
 import { runInspect } from './inspect.ts';
 import { fuseMultiplyAdds } from './multiply-add.ts';
@@ -32,6 +33,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl train [FILE.jsonl] --out FOLDER   trains a stage on made scenes, or the small checkpoint on your conversations
+  qvl eval [FILE.jsonl]            asks questions whose answers are known, and judges: a table by task and language
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -49,7 +51,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced,fused          verify: running free, every block from the original's input, as an answer runs (default: all)
-  --html FILE, --json FILE          verify, compare, profile: a page to look at; the measurements, for --judge
+  --html FILE, --json FILE          verify, compare, profile, eval: a page to look at; the measurements, for --judge
   --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
   --resume FILE       verify at full size: keeps its progress there, and takes it up again; train: goes on from a training.safetensors
@@ -76,6 +78,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   compare: runCompare,
   explain: runExplain,
   train: runTrain,
+  eval: runEval,
   help: async () => help(),
 };
 

@@ -1,4 +1,4 @@
-import { splitMix64 } from '../generate/random.ts';
+import { uniforms } from '../train/noise.ts';
 
 /** Between which values a mean lies, with 95 % confidence. */
 export type Interval = readonly [low: number, high: number];
@@ -21,11 +21,9 @@ const RESAMPLES = 1000;
 /** The interval of a mean of any scores: percentiles of the means of samples drawn from them with replacement (Efron 1979, "Bootstrap methods"). */
 export function bootstrap(scores: readonly number[], seed = 0): Interval {
   if (scores.length === 0) return [Number.NaN, Number.NaN];
-  const random = splitMix64(seed);
-  const means = Array.from({ length: RESAMPLES }, () => {
-    let sum = 0;
-    for (let i = 0; i < scores.length; i++) sum += scores[Math.floor(random() * scores.length)];
-    return sum / scores.length;
+  const means = Array.from({ length: RESAMPLES }, (_, sample) => {
+    const drawn = uniforms(`${seed} ${sample}`, scores.length);
+    return drawn.reduce((sum, share) => sum + scores[Math.floor(share * scores.length)], 0) / scores.length;
   }).sort((a, b) => a - b);
   return [means[Math.floor(0.025 * RESAMPLES)], means[Math.ceil(0.975 * RESAMPLES) - 1]];
 }
