@@ -1,0 +1,79 @@
+/**
+ * The data of all stages. A sample is a function of its stage, seed and index alone: any thread may make any of them, in any order, and it has
+ * the same bytes.
+ *
+ * ```ts
+ * const world = await openWorld();
+ * const sample = sampleAt(world, { stage: 2, seed: 1, side: 112 }, 0); // pictures and texts
+ * const patches = patchesAt(world, { seed: 1, side: 112, patches: 8 }, 0); // stage 0, the vision encoder alone
+ * ```
+ */
+import type { Picture } from '../input/picture/picture.ts';
+import { MIXTURES, type Mixture, type Stage, TASKS, type TaskName } from './mixture.ts';
+import { randomAt } from './random.ts';
+import type { Draft, Sample } from './samples/sample.ts';
+import { paint } from './world/paint.ts';
+import { cellWords, type PatchTruth, patchTruth } from './world/truth.ts';
+import type { World } from './world/world.ts';
+
+export { MIXTURES, type Mixture, type Stage, type TaskName } from './mixture.ts';
+export type { Draft, Message, Part, Said, Sample } from './samples/sample.ts';
+export { textOf } from './samples/sample.ts';
+export { PATCH_CLASSES, type PatchTruth } from './world/truth.ts';
+export { openWorld, type World, type WorldOptions } from './world/world.ts';
+
+export interface DraftOptions {
+  readonly stage: Stage;
+  /** A whole number. Another seed gives other samples: those that are evaluated on have one of their own. */
+  readonly seed: number;
+  /** Another mixture than the stage's. */
+  readonly mixture?: Mixture;
+  /** One task of the mixture alone. */
+  readonly task?: TaskName;
+}
+
+export interface SampleOptions extends DraftOptions {
+  /** Pixels a side of the pictures. */
+  readonly side: number;
+  /** √Q: the adapter's queries a side, for stage 0. 4 if it is left out. */
+  readonly cellsPerSide?: number;
+}
+
+/** Sample `index` of a stage. */
+export function sampleAt(world: World, options: SampleOptions, index: number): Sample {
+  const { scenes, ...draft } = draftAt(world, options, index);
+  const { stage, side, cellsPerSide = 4, mixture = MIXTURES[stage] } = options;
+  if (mixture.sight === 'pixels') return { ...draft, pictures: scenes.map((scene) => paint(scene, side).picture) };
+  // Whatever is asked for, a picture speaks no language: its words are in either.
+  const language = randomAt(options.seed, 'cells', index).pick(['English', 'Chinese'] as const);
+  return { ...draft, pictures: [], cells: scenes.map((scene) => cellWords(scene, cellsPerSide, language)) };
+}
+
+/** The sample with its scenes instead of pictures: with what is true of them. */
+export function draftAt(world: World, options: DraftOptions, index: number): Draft {
+  const { stage, seed, mixture = MIXTURES[stage] } = options;
+  const random = randomAt(seed, stage, index);
+  const task = options.task ?? random.share(mixture.shares);
+  const language = random.chance(mixture.chinese) ? 'Chinese' : 'English';
+  const { perPicture, items } = mixture;
+  return TASKS[task]({ random, world, language, perPicture, items });
+}
+
+/** A picture and what each of its patches shows. */
+export function patchesAt(
+  world: World,
+  {
+    seed,
+    side,
+    patches,
+    items = [1, 5],
+  }: { seed: number; side: number; patches: number; items?: readonly [number, number] },
+  index: number,
+): { readonly picture: Picture } & PatchTruth {
+  const random = randomAt(seed, 'patches', index);
+  const scene = random.chance(0.85)
+    ? world.scene(random, items)
+    : world.page(random, random.pick(['English', 'Chinese']));
+  const { picture, covers } = paint(scene, side);
+  return { picture, ...patchTruth(scene, covers, side, patches) };
+}

@@ -1,0 +1,58 @@
+/** What each stage is trained on: the sources' mixture, and its shares here. */
+import type { Task } from '../input/prompt/tasks.ts';
+import { DIALOGUES } from './samples/dialogues.ts';
+import { interleaved } from './samples/interleaved.ts';
+import { type Making, MULTI_TASK } from './samples/multi-task.ts';
+import type { Draft } from './samples/sample.ts';
+
+export type Stage = 0 | 1 | 2 | 3;
+
+/** Every kind of sample, and what makes it. */
+export const TASKS = { ...MULTI_TASK, interleaved, ...DIALOGUES } as const satisfies Record<
+  string,
+  (making: Making) => Draft
+>;
+export type TaskName = keyof typeof TASKS;
+
+export interface Mixture {
+  /** How often each task is drawn, against the others. */
+  readonly shares: Readonly<Partial<Record<TaskName, number>>>;
+  /** The share of Chinese. The paper has 22.7 % in stage 1; here both languages are to be equally good. */
+  readonly chinese: number;
+  /** The most questions about one picture. */
+  readonly perPicture: number;
+  /** The fewest and the most things in a scene. */
+  readonly items: readonly [number, number];
+  /** Whether pictures are seen as pixels, or as the words of what stands in each cell. */
+  readonly sight: 'pixels' | 'cells';
+}
+
+/** Samples in millions of stage 2 in the paper (table 3). Dialogues come in stage 3, 350,000 of them, of kinds that the paper does not count. */
+export const PAPER_STAGE_2: Readonly<Record<Task, number>> = {
+  caption: 19.7,
+  'visual question answering': 3.6,
+  'caption with grounding': 3.5,
+  'referring grounding': 8.7,
+  'grounded captioning': 8.7,
+  ocr: 24.8,
+  text: 7.8,
+};
+
+/** Stage 2 here: boxes and questions are learnt last, and so come oftener than in the paper; reading three words is less than reading pages. */
+const STAGE_2 = {
+  ...{ caption: 4, 'visual question answering': 5, 'caption with grounding': 3, 'referring grounding': 5 },
+  ...{ 'grounded captioning': 3, ocr: 3, text: 1, interleaved: 1 },
+} as const;
+
+export const MIXTURES: Readonly<Record<Stage, Mixture>> = {
+  0: { shares: { ...STAGE_2, text: 4 }, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'cells' },
+  1: { shares: { caption: 1 }, chinese: 0.5, perPicture: 1, items: [1, 4], sight: 'pixels' },
+  2: { shares: STAGE_2, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'pixels' },
+  3: {
+    shares: {
+      ...{ dialogue: 4, 'grounding dialogue': 3, 'reading dialogue': 1.5, 'several pictures': 2, 'text dialogue': 0.5 },
+      ...{ text: 0.5 },
+    },
+    ...{ chinese: 0.5, perPicture: 4, items: [1, 5], sight: 'pixels' },
+  },
+};

@@ -1,0 +1,143 @@
+/** Conversations of stage 3: describing, counting, finding, reading, comparing pictures, and talk without any (section 3.3). */
+import { formatRegion } from '../../input/boxes/grounding.ts';
+import type { Random } from '../random.ts';
+import type { Scene } from '../world/scene.ts';
+import {
+  ANY_ITEM,
+  captionOf,
+  type Group,
+  groupsOf,
+  type Language,
+  listOf,
+  nameOf,
+  phraseOf,
+  pluralOf,
+} from '../world/words.ts';
+import type { Making } from './multi-task.ts';
+import { plainText } from './plain-text.ts';
+import { questionsAbout } from './questions.ts';
+import { boxOf, quadOf } from './regions.ts';
+import { type Draft, type Message, pictureTag } from './sample.ts';
+
+/** A question and its answer. */
+type Exchange = readonly [user: string, assistant: string];
+
+/** A conversation whose first question shows the pictures, numbered as in a chat. */
+function conversation(
+  task: string,
+  language: Language,
+  scenes: readonly Scene[],
+  exchanges: readonly Exchange[],
+): Draft {
+  const shown = scenes.map((_, i) => `Picture ${i + 1}: ${pictureTag(i + 1)}\n`).join('');
+  const messages = exchanges.flatMap(([user, assistant], i): Message[] => [
+    { from: 'user', value: (i === 0 ? shown : '') + user },
+    { from: 'assistant', value: assistant },
+  ]);
+  return { task, language, scenes, said: { form: 'conversation', messages } };
+}
+
+function describe(random: Random, scene: Scene, language: Language): Exchange {
+  const caption = captionOf(scene, language);
+  return language === 'English'
+    ? [random.pick(['What is in the picture?', 'Describe the picture.']), `The picture shows ${caption}.`]
+    : [random.pick(['图中有什么?', '描述这张图。']), `图中有${caption}。`];
+}
+
+function findOf(random: Random, { subject, items }: Group, language: Language): Exchange {
+  const several = items.length > 1;
+  const name = several ? pluralOf(subject, language) : nameOf(subject, language);
+  const answer = formatRegion({ ref: name, shapes: items.map(boxOf) });
+  if (language === 'Chinese') return [several ? `框出图中所有的${name}` : `框出图中${name}的位置`, answer];
+  return [several ? `Find all ${name}.` : random.pick([`Where is the ${name}?`, `Find the ${name}.`]), answer];
+}
+
+function whatIsAt(random: Random, scene: Scene, language: Language): Exchange {
+  const item = random.pick(scene.items);
+  const box = formatRegion({ ref: null, shapes: [boxOf(item)] });
+  const phrase = phraseOf({ subject: item.subject, items: [item] }, language);
+  return language === 'English' ? [`What is in ${box}?`, `It is ${phrase}.`] : [`${box}里是什么?`, `是${phrase}。`];
+}
+
+function detection(scene: Scene, language: Language): Exchange {
+  const regions = groupsOf(scene).map(({ subject, items }) =>
+    formatRegion({ ref: nameOf(subject, language), shapes: items.map(boxOf) }),
+  );
+  return [language === 'English' ? 'Detect everything in the picture.' : '检测图中所有物体。', regions.join('')];
+}
+
+/** A question about two scenes that has one answer. */
+function compare(random: Random, [first, second]: readonly [Scene, Scene], language: Language): Exchange {
+  const english = language === 'English';
+  const which = (isFirst: boolean) => (english ? `Picture ${isFirst ? 1 : 2}.` : `图${isFirst ? 1 : 2}。`);
+  const [here, there] = [first, second].map((scene) => groupsOf(scene));
+  const without = (groups: readonly Group[], others: readonly Group[]) =>
+    groups.filter(
+      ({ subject }) => !others.some((other) => nameOf(other.subject, language) === nameOf(subject, language)),
+    );
+  const only = [
+    ...without(here, there).map(({ subject }) => ({ subject, isFirst: true })),
+    ...without(there, here).map(({ subject }) => ({ subject, isFirst: false })),
+  ];
+  if (only.length > 0 && random.chance(0.7)) {
+    const { subject, isFirst } = random.pick(only);
+    const name = nameOf(subject, language);
+    const phrase = phraseOf({ subject, items: [ANY_ITEM] }, language);
+    return [english ? `Which picture shows ${phrase}?` : `哪张图里有${name}?`, which(isFirst)];
+  }
+  const more = first.items.length - second.items.length;
+  const neither = english ? 'Neither.' : '一样多。';
+  return [english ? 'Which picture has more things?' : '哪张图的东西更多?', more === 0 ? neither : which(more > 0)];
+}
+
+/** Each kind of conversation. */
+export const DIALOGUES = {
+  dialogue({ random, world, language, items, perPicture }: Making): Draft {
+    const scene = world.scene(random, items);
+    const asked = questionsAbout(random, scene, language, perPicture).map(
+      ({ question, answer }): Exchange => [question, answer],
+    );
+    const exchanges = [describe(random, scene, language), ...asked];
+    return conversation('dialogue', language, [scene], random.shuffled(exchanges).slice(0, perPicture));
+  },
+
+  'grounding dialogue'({ random, world, language, items, perPicture }: Making): Draft {
+    const scene = world.scene(random, items);
+    const found = groupsOf(scene).map((group) => findOf(random, group, language));
+    const exchanges = random.shuffled([...found, whatIsAt(random, scene, language), detection(scene, language)]);
+    return conversation('grounding dialogue', language, [scene], exchanges.slice(0, perPicture));
+  },
+
+  'reading dialogue'({ random, world, language }: Making): Draft {
+    const page = world.page(random, language);
+    const lines = page.items.map((item) => ('text' in item.subject ? item.subject.text : ''));
+    const english = language === 'English';
+    const read: Exchange = [english ? 'Read the text.' : '读出文字。', listOf(lines, language)];
+    const grounded: Exchange = [
+      english ? 'Where is the text?' : '文字在哪里?',
+      page.items.map((item, i) => formatRegion({ ref: lines[i], shapes: [quadOf(item)] })).join(''),
+    ];
+    return conversation('reading dialogue', language, [page], random.shuffled([read, grounded]));
+  },
+
+  'several pictures'({ random, world, language, items }: Making): Draft {
+    const scenes = [world.scene(random, items), world.scene(random, items)] as const;
+    const english = language === 'English';
+    const number = random.whole(1, 2);
+    const caption = captionOf(scenes[number - 1], language);
+    const one: Exchange = english
+      ? [`What is in Picture ${number}?`, `Picture ${number} shows ${caption}.`]
+      : [`图${number}中有什么?`, `图${number}中有${caption}。`];
+    return conversation(
+      'several pictures',
+      language,
+      scenes,
+      random.shuffled([compare(random, scenes, language), one]),
+    );
+  },
+
+  'text dialogue'({ random, language }: Making): Draft {
+    const asked = language === 'English' ? 'Tell me something.' : '说点什么。';
+    return conversation('text dialogue', language, [], [[asked, plainText(random, language)]]);
+  },
+} as const;

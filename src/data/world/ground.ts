@@ -1,0 +1,65 @@
+import type { Random } from '../random.ts';
+import { anyColour, distance, type Rgb } from './colour.ts';
+
+/** What stands behind everything: two colours, and how they are mixed. */
+export interface Ground {
+  readonly kind: keyof typeof GROUNDS;
+  readonly colours: readonly [Rgb, Rgb];
+  /** How much there is of the second colour at a place of the picture (0 … 1 each way): 0 … 1. */
+  mixAt(x: number, y: number): number;
+}
+
+const clamp = (value: number): number => Math.min(1, Math.max(0, value));
+const smooth = (t: number): number => t * t * (3 - 2 * t);
+
+/** How each kind mixes, for the numbers that it draws. */
+const GROUNDS = {
+  plain: () => () => 0,
+  graded(random: Random) {
+    const angle = random() * 2 * Math.PI;
+    const [c, s] = [Math.cos(angle), Math.sin(angle)];
+    return (x: number, y: number) => clamp(0.5 + (x - 0.5) * c + (y - 0.5) * s);
+  },
+  lit(random: Random) {
+    const [cx, cy, reach] = [random(), random(), random.between(0.5, 1.1)];
+    return (x: number, y: number) => clamp(Math.hypot(x - cx, y - cy) / reach);
+  },
+  striped(random: Random) {
+    const [angle, width] = [random() * Math.PI, random.between(0.05, 0.25)];
+    const [c, s] = [Math.cos(angle) / width, Math.sin(angle) / width];
+    return (x: number, y: number) => clamp(Math.abs(((((x * c + y * s) % 2) + 2) % 2) - 1) * 4 - 1.5);
+  },
+  chequered(random: Random) {
+    const width = random.between(0.08, 0.3);
+    return (x: number, y: number) => (Math.floor(x / width) + Math.floor(y / width)) & 1;
+  },
+  cloudy(random: Random) {
+    const cells = random.whole(3, 14);
+    const lattice = Float32Array.from({ length: (cells + 2) ** 2 }, random);
+    return (x: number, y: number) => {
+      const [column, row] = [Math.floor(x * cells), Math.floor(y * cells)];
+      const [u, v] = [smooth(x * cells - column), smooth(y * cells - row)];
+      const at = row * (cells + 2) + column;
+      const upper = lattice[at] * (1 - u) + lattice[at + 1] * u;
+      const lower = lattice[at + cells + 2] * (1 - u) + lattice[at + cells + 3] * u;
+      return upper * (1 - v) + lower * v;
+    };
+  },
+} as const;
+
+/**
+ * A ground on which colours are seen.
+ *
+ * @param shown those of shapes: the ground's are unlike them
+ */
+export function groundFor(random: Random, shown: readonly Rgb[]): Ground {
+  const kind = random.share({ plain: 0.25, graded: 0.2, lit: 0.1, striped: 0.1, chequered: 0.1, cloudy: 0.25 });
+  const unlike = (): Rgb => {
+    let best = anyColour(random);
+    for (let trial = 0; trial < 12 && shown.some((colour) => distance(colour, best) < 110); trial++) {
+      best = anyColour(random);
+    }
+    return best;
+  };
+  return { kind, colours: [unlike(), unlike()], mixAt: GROUNDS[kind](random) };
+}
