@@ -17,8 +17,8 @@ export interface ProbeBatch {
   readonly images: number;
   /** Of each patch, `[images · L]`: what covers it, 0 for the ground. */
   readonly things: Int32Array;
-  /** Of each patch, `[images · L, 4]`: the box of what covers it, left, top, right, bottom, in thousandths; any numbers for the ground. */
-  readonly boxes: Int32Array;
+  /** Of each patch, `[images · L, 4]`: the box of what covers it, left, top, right, bottom, from 0 to 1; any numbers for the ground. */
+  readonly boxes: Float32Array;
 }
 
 /** A linear layer on the patches that the encoder gives; it is thrown away when the encoder is trained. */
@@ -32,7 +32,6 @@ export interface Probe {
 
 /** Into how many stretches an edge's place is told apart, as words of a box are (Chen et al. 2021, "Pix2seq", arXiv 2109.10852). */
 const PLACES = 32;
-const THOUSAND = 1000;
 const INITIAL_DEVIATION = 0.02;
 
 /** The shapes of a probe's weights by the names that they have in a state. */
@@ -104,5 +103,4 @@ export function probeLoss(
   });
 }
 
-const placeOf = (thousandths: number): number =>
-  Math.min(PLACES - 1, Math.max(0, Math.floor((thousandths * PLACES) / THOUSAND)));
+const placeOf = (edge: number): number => Math.min(PLACES - 1, Math.max(0, Math.floor(edge * PLACES)));

@@ -49,7 +49,12 @@ export function tinyData({ visual, vocab_size }: Config): TrainingData {
       async batch(step, _, size) {
         const patches = patchGrid({ ...visual, image_size: size }) ** 2;
         const things = words(`things ${step}`, patches, 3).map((thing, i) => (i === 0 ? 1 : thing));
-        return { pixels: pixels(`${step}`, size), images: 1, things, boxes: words(`boxes ${step}`, 4 * patches, 1000) };
+        return {
+          pixels: pixels(`${step}`, size),
+          images: 1,
+          things,
+          boxes: Float32Array.from(uniforms(`boxes ${step}`, 4 * patches)),
+        };
       },
     },
   };
