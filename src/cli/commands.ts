@@ -57,6 +57,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --resume FILE       verify at full size: keeps its progress there, and takes it up again; train: goes on from a training.safetensors
   --stage 0|1|2|3, --out FOLDER     train: which stage (default: 3), and where the trained checkpoint goes; Ctrl-C saves and stops
   --steps N, --batch N, --rate X    train: how long, how many sequences a step, the peak of the learning rate (default: by the stage)
+  --scenes N          eval: how many made scenes are asked about where there is no FILE.jsonl (default: 500)
   --price             train: operations, memory and time of each stage for the published model, without a weight
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)

@@ -39,6 +39,7 @@ export const OPTIONS = {
   rate: { type: 'string' },
   out: { type: 'string' },
   price: { type: 'boolean' },
+  scenes: { type: 'string' },
   trace: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -80,6 +81,7 @@ export interface Options {
   rate?: string;
   out?: string;
   price?: boolean;
+  scenes?: string;
   trace?: string;
   debug?: boolean;
   help?: boolean;
@@ -101,7 +103,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   'top-k': ANSWERING,
   'top-p': ANSWERING,
   'repetition-penalty': ANSWERING,
-  seed: [...ANSWERING, 'train'],
+  seed: [...ANSWERING, 'train', 'eval'],
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
@@ -124,6 +126,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   rate: ['train'],
   out: ['train'],
   price: ['train'],
+  scenes: ['eval'],
   trace: ['profile'],
   debug: 'all',
   help: 'all',
@@ -148,7 +151,7 @@ const MOST_THREADS = 64;
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
 export function wholeNumber(
   options: Options,
-  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch',
+  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch' | 'scenes',
   most: number,
 ) {
   const text = options[name];

@@ -10,12 +10,15 @@ import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import type { FolderTexts } from '../checkpoint/write-folder.ts';
 import { openWorld } from '../data/index.ts';
 import { InputError } from '../error.ts';
+import { sceneEvaluation } from '../eval/scene-evaluation.ts';
+import { EVALUATION_SEEDS } from '../eval/scene-items.ts';
 import { isObject, parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/text/tokenizer.ts';
 import { conversationFile } from '../train/conversation-file.ts';
 import type { TrainingData } from '../train/course.ts';
 import { initialWeights } from '../train/initial.ts';
 import { PHASES, type Phase, RECIPES, type Recipe, withPeak, withSteps } from '../train/recipes.ts';
+import type { RunOptions } from '../train/run.ts';
 import { sceneData } from '../train/scene-data.ts';
 import type { RunSettings } from '../train/settings.ts';
 import { loadState, type TrainingState } from '../train/state.ts';
@@ -30,6 +33,8 @@ export interface Start {
   readonly config: Config;
   readonly settings: RunSettings;
   readonly data: TrainingData;
+  /** How good a model is for what it is trained for; undefined where nothing is asked. */
+  readonly evaluate: RunOptions['evaluate'];
   /** Undefined for a new run. */
   readonly from: TrainingState | undefined;
   load(name: string): Promise<Float32Array>;
@@ -40,9 +45,6 @@ const MOST_STEPS = 10_000_000;
 const MOST_SEQUENCES = 4096;
 /** How often a user's conversations are learned, if nobody says how many steps. */
 const ROUNDS = 3;
-/** Seeds from here on are those of evaluation: no run learns from its scenes. */
-export const EVALUATION_SEEDS = 2 ** 32;
-
 /** The small model that stage 0 makes from nothing, if no other is named. */
 const SMALL = {
   folder: join(ROOT, 'src', 'train', 'small'),
@@ -68,13 +70,13 @@ export async function newRun(file: string | undefined, options: Options): Promis
   const files = stage === '0' && options.model === undefined ? SMALL : filesIn(base);
   const { texts, config } = await readTexts(files, stage === '3' ? 'chatml' : 'raw');
   const seed = seedOf(options);
-  const { data, size } = await dataFor(file, texts, config, { seed, phase: phases[0] });
+  const { data, size, evaluate } = await dataFor(file, texts, config, { seed, phase: phases[0] });
   const settings: RunSettings = {
     seed,
     phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, size) })),
     ...(file === undefined ? {} : { data: await fingerprint(file) }),
   };
-  const common = { folder: out, texts, config, settings, data, from: undefined };
+  const common = { folder: out, texts, config, settings, data, evaluate, from: undefined };
   if (stage === '0') {
     const initial = initialWeights(config, seed);
     return { ...common, load: async (name) => initial(name), close: async () => undefined };
@@ -100,10 +102,13 @@ export async function resumedRun(file: string | undefined, options: Options, pat
   }
   const folder = dirname(path);
   const { texts, config } = await readTexts(filesIn(folder));
-  const { data } = await dataFor(file, texts, config, { seed: settings.seed, phase: settings.phases[0].phase });
+  const { data, evaluate } = await dataFor(file, texts, config, {
+    seed: settings.seed,
+    phase: settings.phases[0].phase,
+  });
   requireFittingState(from, config, path, data.patches?.things);
   const load = async (name: string) => from.tensors.get(`weight.${name}`)!.data;
-  return { folder, texts, config, settings, data, from, load, close: async () => undefined };
+  return { folder, texts, config, settings, data, evaluate, from, load, close: async () => undefined };
 }
 
 interface Files {
@@ -138,13 +143,16 @@ async function dataFor(
   texts: FolderTexts,
   config: Config,
   { seed, phase }: { seed: number; phase: Phase },
-): Promise<{ data: TrainingData; size?: number }> {
+): Promise<{ data: TrainingData; evaluate?: RunOptions['evaluate']; size?: number }> {
   const tokenizer = createTokenizer(texts.get('qwen.tiktoken')!, 'qwen.tiktoken', config.visual.n_queries);
   if (tokenizer.special.imageStart !== config.visual.image_start_id) {
     const found = `<img> has the id ${tokenizer.special.imageStart}, config.json says ${config.visual.image_start_id}`;
     throw new InputError('qwen.tiktoken', found, 'use the vocabulary that belongs to the checkpoint');
   }
-  if (file === undefined) return { data: sceneData(await openWorld(), tokenizer, config, seed) };
+  if (file === undefined) {
+    const world = await openWorld();
+    return { data: sceneData(world, tokenizer, config, seed), evaluate: sceneEvaluation(world, tokenizer) };
+  }
   if (phase === 'encoder') throw new InputError(file, 'stage 0 learns from made scenes alone', 'leave it out');
   return conversationFile(file, tokenizer, config.max_position_embeddings, seed);
 }
@@ -166,7 +174,8 @@ function recipeFor(recipe: Recipe, options: Options, size: number | undefined): 
   return { ...withPeak(steps === undefined ? recipe : withSteps(recipe, steps), rate), batch };
 }
 
-function seedOf({ seed = '0' }: Options): number {
+/** @throws InputError */
+export function seedOf({ seed = '0' }: Options): number {
   const expected = `expected a whole number below ${EVALUATION_SEEDS}`;
   if (/^\d+$/.test(seed) && Number(seed) < EVALUATION_SEEDS) return Number(seed);
   throw new InputError('--seed', `"${seed}", ${expected}`, 'give such a number');

@@ -5,10 +5,15 @@ import { type FolderTexts, writeTexts, writeWeights } from '../checkpoint/write-
 import { InputError } from '../error.ts';
 import { isObject, parseJson } from '../fields.ts';
 import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
+import { curvesJson, curvesPage } from '../train/curves.ts';
 import { train } from '../train/run.ts';
-import { saveState } from '../train/state.ts';
+import type { RunSettings } from '../train/settings.ts';
+import { type StepRecord, saveState } from '../train/state.ts';
+import { writeWhole } from '../write-file.ts';
 import { type Options, openDeviceFor, threadsOf } from './options.ts';
+import { madeHere } from './publish.ts';
 import { bold, dim, say, thousands } from './terminal.ts';
+import { printPrice } from './train-price.ts';
 import { reportTraining } from './train-progress.ts';
 import { newRun, resumedRun } from './train-start.ts';
 
@@ -17,6 +22,7 @@ const INTERRUPTED = 130;
 
 /** `qvl train [FILE.jsonl] --out FOLDER`, `qvl train [FILE.jsonl] --resume FOLDER/training.safetensors` */
 export async function runTrain(words: string[], options: Options): Promise<void> {
+  if (options.price) return printPrice(words, options);
   if (words.length > 1) throw new InputError('qvl train', `${words.length} files`, 'give one file of conversations');
   const [file] = words;
   const { resume } = options;
@@ -31,7 +37,11 @@ export async function runTrain(words: string[], options: Options): Promise<void>
     const report = await reportTraining(device, threadsOf(options), settings);
     const { finished } = await train(model, settings, data, {
       ...{ from, signal: interrupt.signal, onStep: report.step },
-      save: (state) => saveState(join(folder, STATE), state),
+      evaluate: start.evaluate,
+      save: async (state) => {
+        await saveState(join(folder, STATE), state);
+        await writeCurves(folder, settings, state.history);
+      },
     });
     report.stop();
     const where = relative('', folder) || '.';
@@ -48,6 +58,14 @@ export async function runTrain(words: string[], options: Options): Promise<void>
     await start.close();
     await closeDevice(device);
   }
+}
+
+/** The run so far, to look at and for other programs. */
+async function writeCurves(folder: string, settings: RunSettings, history: readonly StepRecord[]): Promise<void> {
+  const made = await madeHere();
+  const remedy = `free some space: ${STATE} has what was learned`;
+  await writeWhole(join(folder, 'curves.html'), curvesPage(made, settings, history), { remedy });
+  await writeWhole(join(folder, 'curves.json'), curvesJson(made, settings, history), { remedy });
 }
 
 /** In the type that the configuration names: what is read again is what was trained, or rounded from it. */

@@ -1,5 +1,5 @@
 import { answers } from '../generate/answer.ts';
-import type { System } from '../generate/system.ts';
+import type { Answering } from '../generate/system.ts';
 import type { Picture } from '../input/picture/picture.ts';
 import type { Content } from '../input/prompt/prompt.ts';
 import type { Answered, MeasureName } from './measures.ts';
@@ -35,7 +35,7 @@ export interface EvaluateOptions {
  * @returns in the order of the items
  */
 export async function evaluate(
-  system: System,
+  system: Answering,
   items: readonly EvaluationItem[],
   { batch = 64, maxNewTokens = 96, signal, onProgress }: EvaluateOptions = {},
 ): Promise<Judged[]> {
@@ -65,7 +65,7 @@ export async function evaluate(
 }
 
 /** The same model, asked in another format than its folder says. */
-const asked = (system: System, chat_format: EvaluationItem['format']): System => ({
+const asked = (system: Answering, chat_format: EvaluationItem['format']): Answering => ({
   ...system,
   checkpoint: { ...system.checkpoint, generation: { ...system.checkpoint.generation, chat_format } },
 });

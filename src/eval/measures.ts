@@ -30,11 +30,22 @@ const each =
 const boxesIn = (text: string): Box[] =>
   parseGrounding(text).regions.flatMap(({ shapes }) => shapes.flatMap((shape) => (shape.length === 2 ? [shape] : [])));
 
+/** What the regions of a text are called, line by line: what was read, wherever it was seen. */
+const namesIn = (text: string): string =>
+  parseGrounding(text)
+    .regions.flatMap(({ ref }) => ref ?? [])
+    .join(' ');
+
 /** What answers are judged by, each in its own file with its definition and its quirks. */
 export const MEASURES = {
   exact: { title: 'exact match', scores: each(exactMatch), binary: true },
   vqa: { title: 'VQA accuracy', scores: each(vqaAccuracy), binary: false },
   anls: { title: 'ANLS', scores: each(anls), binary: false },
+  names: {
+    title: 'ANLS of what is read',
+    scores: each((answer, references) => anls(namesIn(answer), references.map(namesIn))),
+    binary: false,
+  },
   relaxed: { title: 'relaxed accuracy', scores: each(relaxedAccuracy), binary: true },
   cider: { title: 'CIDEr', scores: cider, binary: false },
   iou: {

@@ -1,7 +1,7 @@
-import { keep } from '../../tensor/scope.ts';
+import { keep, scope } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
-import type { Model } from '../model/qwen-vl.ts';
+import { type Model, type Positions, positionTables } from '../model/qwen-vl.ts';
 import type { TaskBatch } from './batch.ts';
 import { gradientsOf, type LossAndGradients, lossAndGradients } from './gradients.ts';
 import { type Treatment, treatments } from './groups.ts';
@@ -30,6 +30,8 @@ export interface TrainingData {
 export interface Course {
   /** Makes a step, counted from 1. @throws InputError, GradientError: nothing was changed */
   step(step: number): Promise<StepRecord>;
+  /** Does something with the model as it is now: with position tables of its present weights, and at the size that it is trained at. */
+  withModel<Result>(work: (model: Model) => Promise<Result>): Promise<Result>;
   /** All weights, and the moments of what is trained: see state.ts for the names. */
   tensors(): Promise<Map<string, StateTensor>>;
   free(): void;
@@ -80,6 +82,15 @@ export function startCourse(whole: Model, data: TrainingData, { phase, recipe, s
       const norm = await optimiser.step(gradients, rate);
       const milliseconds = performance.now() - start;
       return { phase, step, loss, rate, norm, tasks: byTask(tasks, parts), tokens, pictures, milliseconds };
+    },
+    async withModel(work) {
+      const positions = keep(scope<Positions>(() => positionTables(model.weights, model.config)));
+      try {
+        return await work({ ...model, positions });
+      } finally {
+        // Where the grid is the table's own, the table itself is the positions.
+        for (const table of Object.values(positions)) if (!Object.values(weights).includes(table)) free(table);
+      }
     },
     async tensors() {
       const all: [string, Tensor][] = Object.entries(weights).map(([name, weight]) => [`weight.${name}`, weight]);

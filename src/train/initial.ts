@@ -59,7 +59,7 @@ export function initialWeights(config: Config, seed: number): (name: string) => 
 const ALIGNED = {
   /** Frequencies of each axis that queries and keys are made of, the fastest: slower ones hardly tell neighbours apart. */
   frequencies: 5,
-  /** What both are multiplied by: a patch of the next cell then has e⁻⁸ of the weight. */
+  /** What both are multiplied by: at a width of 256 a patch of the next cell then has e⁻⁸ of the weight. */
   scale: 8.2,
   /** The gains of `ln_q` and `ln_kv`: what queries and patches hold disturbs their positions little. */
   queries: 0.1,

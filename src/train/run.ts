@@ -2,6 +2,7 @@ import { InputError } from '../error.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { startCourse, type TrainingData } from './course.ts';
 import { GradientError } from './error.ts';
+import type { Phase } from './recipes.ts';
 import type { RunSettings } from './settings.ts';
 import type { StepRecord, TrainingState } from './state.ts';
 
@@ -11,6 +12,10 @@ export interface RunOptions {
   /** Stops the run after the step that is being made. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: (record: StepRecord) => void;
+  /** Tells what the model is good for: asked some twenty times a phase, the last time at its end. */
+  readonly evaluate?:
+    | ((model: Model, phase: Phase) => Promise<Readonly<Record<string, number>> | undefined>)
+    | undefined;
   /** Keeps a state: now and then, when the run stops, and at its end. */
   readonly save?: (state: TrainingState) => Promise<void>;
   /** How much work may be lost. */
@@ -18,6 +23,8 @@ export interface RunOptions {
 }
 
 const FIVE_MINUTES = 300_000;
+const EVALUATIONS = 20;
+const LEAST_BETWEEN = 50;
 
 /**
  * Trains a model, phase after phase: batch, loss, gradients, step. The model's own position tables are not those of its new weights
@@ -30,7 +37,7 @@ export async function train(
   model: Model,
   settings: RunSettings,
   data: TrainingData,
-  { from, signal, onStep, save, saveEveryMilliseconds = FIVE_MINUTES }: RunOptions = {},
+  { from, signal, onStep, evaluate, save, saveEveryMilliseconds = FIVE_MINUTES }: RunOptions = {},
 ): Promise<{ readonly finished: boolean; readonly history: readonly StepRecord[] }> {
   const history = [...(from?.history ?? [])];
   const { seed, phases } = settings;
@@ -51,8 +58,12 @@ export async function train(
           const where = `${phase}, step ${step}`;
           throw new InputError(where, error.message, 'what was learned before it is saved', { cause: error });
         });
-        history.push(record);
-        onStep?.(record);
+        const due =
+          step === recipe.steps || step % Math.max(LEAST_BETWEEN, Math.ceil(recipe.steps / EVALUATIONS)) === 0;
+        const evaluation = due && evaluate ? await course.withModel((now) => evaluate(now, phase)) : undefined;
+        const whole = evaluation ? { ...record, evaluation } : record;
+        history.push(whole);
+        onStep?.(whole);
         if (signal?.aborted) {
           await keepState(step);
           return { finished: false, history };

@@ -49,8 +49,8 @@ export function sceneData(world: World, tokenizer: Tokenizer, config: Config, se
 }
 
 /**
- * A sample whose pictures are words: between `<img>` and `</img>` stands, cell by cell, the first token of what is there, and `<imgpad>` where
- * nothing is.
+ * A sample whose pictures are words: between `<img>` and `</img>` stands, cell by cell, a token of the name of what is there, and `<imgpad>`
+ * where nothing is. A name of several tokens has them in turns in its cells.
  */
 export function wordSequence(tokenizer: Tokenizer, sample: Pick<Sample, 'said' | 'cells' | 'language'>): Sequence {
   const { imageStart, imagePad } = tokenizer.special;
@@ -58,11 +58,22 @@ export function wordSequence(tokenizer: Tokenizer, sample: Pick<Sample, 'said' |
   let at = -1;
   for (const words of sample.cells ?? []) {
     at = ids.indexOf(imageStart, at + 1);
+    const seen = new Map<string, number>();
     const tokens = words.map((word) => {
       if (word === '') return imagePad;
-      return tokenizer.encode(sample.language === 'English' ? ` ${word}` : word)[0];
+      const turn = seen.get(word) ?? 0;
+      seen.set(word, turn + 1);
+      const name = nameTokens(tokenizer, word, sample.language);
+      return name[turn % name.length];
     });
     ids.set(tokens, at + 1);
   }
   return { ids, labels };
+}
+
+/** A name as it stands in a sentence: in English behind a space, which is a token of its own before digits and capitals, and then no part of it. */
+function nameTokens(tokenizer: Tokenizer, word: string, language: Sample['language']): number[] {
+  if (language === 'Chinese') return tokenizer.encode(word);
+  const [first, ...rest] = tokenizer.encode(` ${word}`);
+  return tokenizer.decode([first]) === ' ' ? rest : [first, ...rest];
 }

@@ -4,7 +4,7 @@ import { elementsOf, openSafetensors, safetensorsHead } from '../checkpoint/safe
 import type { HostTensor } from '../checkpoint/stored-tensor.ts';
 import { CheckpointError } from '../error.ts';
 import { parseJson } from '../fields.ts';
-import { line, list, number, object, recordOf, whole } from '../verify/decoder.ts';
+import { line, list, number, object, optional, recordOf, whole } from '../verify/decoder.ts';
 import { writeWhole } from '../write-file.ts';
 import { type RunSettings, settings } from './settings.ts';
 
@@ -39,6 +39,8 @@ export interface StepRecord {
   readonly tokens: number;
   readonly pictures: number;
   readonly milliseconds: number;
+  /** What the model was good for after it, where that was asked: a measure's mean by its name. */
+  readonly evaluation?: Readonly<Record<string, number>>;
 }
 
 const MOST_STEPS = 10_000_000;
@@ -52,6 +54,7 @@ const stepRecord = object({
     tokens: whole(0, 2 ** 31),
     pictures: whole(0, 2 ** 31),
     milliseconds: number,
+    evaluation: optional(recordOf(number, MOST_TASKS)),
   },
 });
 const saved = object({ settings, phase: whole(0, 1), step: whole(0, MOST_STEPS) });
