@@ -41,6 +41,9 @@ export const OPTIONS = {
   price: { type: 'boolean' },
   scenes: { type: 'string' },
   trace: { type: 'string' },
+  show: { type: 'string' },
+  task: { type: 'string' },
+  from: { type: 'string' },
   debug: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -83,6 +86,9 @@ export interface Options {
   price?: boolean;
   scenes?: string;
   trace?: string;
+  show?: string;
+  task?: string;
+  from?: string;
   debug?: boolean;
   help?: boolean;
 }
@@ -103,7 +109,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   'top-k': ANSWERING,
   'top-p': ANSWERING,
   'repetition-penalty': ANSWERING,
-  seed: [...ANSWERING, 'train', 'eval'],
+  seed: [...ANSWERING, 'train', 'eval', 'data'],
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
@@ -113,21 +119,24 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   tap: ['verify', 'trace', 'compare'],
   taps: ['inspect'],
   mode: ['verify'],
-  html: ['verify', 'compare', 'profile', 'eval'],
+  html: ['verify', 'compare', 'profile', 'eval', 'data'],
   json: ['verify', 'compare', 'profile', 'eval'],
   judge: ['verify'],
   resume: ['verify', 'train'],
   tolerances: ['verify', 'compare'],
   golden: ['explain'],
   roofs: ['profile'],
-  stage: ['train'],
+  stage: ['train', 'data'],
   steps: ['train'],
   batch: ['train'],
   rate: ['train'],
-  out: ['train'],
+  out: ['train', 'data'],
   price: ['train'],
   scenes: ['eval'],
   trace: ['profile'],
+  show: ['data'],
+  task: ['data'],
+  from: ['data'],
   debug: 'all',
   help: 'all',
 };

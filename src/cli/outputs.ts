@@ -7,7 +7,7 @@ import { type Options, SHIPPED_GOLDENS, SHIPPED_MODEL } from './options.ts';
 import { pathFor } from './pictures.ts';
 
 const OUTPUTS = ['boxes', 'output', 'html', 'json', 'trace', 'resume'] as const;
-const INPUTS = ['golden', 'judge', 'tolerances'] as const;
+const INPUTS = ['golden', 'judge', 'tolerances', 'from'] as const;
 
 /** What is read in the folder of a checkpoint or of goldens, and of a golden that is named without an ending. */
 const READ = /(^|\.)(config|index)\.json$|^grad-[^.]+\.json$|\.(safetensors|bin|tiktoken)$/;

@@ -13,7 +13,7 @@ import { MIXTURES, type Mixture, type Stage, TASKS, type TaskName } from './mixt
 import { randomAt } from './random.ts';
 import type { Draft, Sample } from './samples/sample.ts';
 import { paint } from './world/paint.ts';
-import { cellWords, type PatchTruth, patchTruth } from './world/truth.ts';
+import { type PatchTruth, patchTruth, slotWords } from './world/truth.ts';
 import type { World } from './world/world.ts';
 
 export { MIXTURES, type Mixture, type Stage, type TaskName } from './mixture.ts';
@@ -36,17 +36,17 @@ export interface SampleOptions extends DraftOptions {
   /** Pixels a side of the pictures. */
   readonly side: number;
   /** √Q: the adapter's queries a side, for stage 0. 4 if it is left out. */
-  readonly cellsPerSide?: number;
+  readonly slotsPerSide?: number;
 }
 
 /** Sample `index` of a stage. */
 export function sampleAt(world: World, options: SampleOptions, index: number): Sample {
   const { scenes, ...draft } = draftAt(world, options, index);
-  const { stage, side, cellsPerSide = 4, mixture = MIXTURES[stage] } = options;
+  const { stage, side, slotsPerSide = 4, mixture = MIXTURES[stage] } = options;
   if (mixture.sight === 'pixels') return { ...draft, pictures: scenes.map((scene) => paint(scene, side).picture) };
   // Whatever is asked for, a picture speaks no language: its words are in either.
-  const language = randomAt(options.seed, 'cells', index).pick(['English', 'Chinese'] as const);
-  return { ...draft, pictures: [], cells: scenes.map((scene) => cellWords(scene, cellsPerSide, language)) };
+  const language = randomAt(options.seed, 'slots', index).pick(['English', 'Chinese'] as const);
+  return { ...draft, pictures: [], slots: scenes.map((scene) => slotWords(scene, slotsPerSide, language)) };
 }
 
 /** The sample with its scenes instead of pictures: with what is true of them. */

@@ -23,8 +23,8 @@ export interface Mixture {
   readonly perPicture: number;
   /** The fewest and the most things in a scene. */
   readonly items: readonly [number, number];
-  /** Whether pictures are seen as pixels, or as the words of what stands in each cell. */
-  readonly sight: 'pixels' | 'cells';
+  /** Whether pictures are seen as pixels, or as the words of what stands in each slot. */
+  readonly sight: 'pixels' | 'slots';
 }
 
 /** Samples in millions of stage 2 in the paper (table 3). Dialogues come in stage 3, 350,000 of them, of kinds that the paper does not count. */
@@ -45,7 +45,7 @@ const STAGE_2 = {
 } as const;
 
 export const MIXTURES: Readonly<Record<Stage, Mixture>> = {
-  0: { shares: { ...STAGE_2, text: 4 }, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'cells' },
+  0: { shares: { ...STAGE_2, text: 4 }, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'slots' },
   1: { shares: { caption: 1 }, chinese: 0.5, perPicture: 1, items: [1, 4], sight: 'pixels' },
   2: { shares: STAGE_2, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'pixels' },
   3: {

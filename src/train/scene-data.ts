@@ -18,12 +18,12 @@ const STAGE_OF: Readonly<Record<Exclude<Phase, 'encoder'>, Stage>> = {
 
 /** Made scenes as training data: step s takes the next `batch` samples of its stage. */
 export function sceneData(world: World, tokenizer: Tokenizer, config: Config, seed: number): TrainingData {
-  const cellsPerSide = Math.sqrt(config.visual.n_queries);
+  const slotsPerSide = Math.sqrt(config.visual.n_queries);
   const indices = (step: number, batch: number) => Array.from({ length: batch }, (_, i) => (step - 1) * batch + i);
   return {
     async batch(phase, step, { batch }, side): Promise<TaskBatch> {
       const stage = STAGE_OF[phase];
-      const samples = indices(step, batch).map((i) => sampleAt(world, { stage, seed, side, cellsPerSide }, i));
+      const samples = indices(step, batch).map((i) => sampleAt(world, { stage, seed, side, slotsPerSide }, i));
       const tasks = samples.map(({ task }) => task);
       const visual = { ...config.visual, image_size: side };
       if (stage > 0) return { ...batchFor(tokenizer, { ...config, visual }, samples), tasks };
@@ -49,31 +49,17 @@ export function sceneData(world: World, tokenizer: Tokenizer, config: Config, se
 }
 
 /**
- * A sample whose pictures are words: between `<img>` and `</img>` stands, cell by cell, a token of the name of what is there, and `<imgpad>`
- * where nothing is. A name of several tokens has them in turns in its cells.
+ * A sample whose pictures are words: between `<img>` and `</img>` stands, slot by slot, the token of what is there, and `<imgpad>` where
+ * nothing is. Of a word that the vocabulary does not have as one token, the first stands for all.
  */
-export function wordSequence(tokenizer: Tokenizer, sample: Pick<Sample, 'said' | 'cells' | 'language'>): Sequence {
+export function wordSequence(tokenizer: Tokenizer, sample: Pick<Sample, 'said' | 'slots'>): Sequence {
   const { imageStart, imagePad } = tokenizer.special;
   const { ids, labels } = sampleSequence(tokenizer, sample);
   let at = -1;
-  for (const words of sample.cells ?? []) {
+  for (const words of sample.slots ?? []) {
     at = ids.indexOf(imageStart, at + 1);
-    const seen = new Map<string, number>();
-    const tokens = words.map((word) => {
-      if (word === '') return imagePad;
-      const turn = seen.get(word) ?? 0;
-      seen.set(word, turn + 1);
-      const name = nameTokens(tokenizer, word, sample.language);
-      return name[turn % name.length];
-    });
+    const tokens = words.map((word) => tokenizer.encode(word)[0] ?? imagePad);
     ids.set(tokens, at + 1);
   }
   return { ids, labels };
-}
-
-/** A name as it stands in a sentence: in English behind a space, which is a token of its own before digits and capitals, and then no part of it. */
-function nameTokens(tokenizer: Tokenizer, word: string, language: Sample['language']): number[] {
-  if (language === 'Chinese') return tokenizer.encode(word);
-  const [first, ...rest] = tokenizer.encode(` ${word}`);
-  return tokenizer.decode([first]) === ' ' ? rest : [first, ...rest];
 }

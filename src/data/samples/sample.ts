@@ -37,10 +37,10 @@ export interface Sample {
   readonly pictures: readonly Picture[];
   readonly said: Said;
   /**
-   * Instead of pixels, in stage 0's texts: of every picture the words of what stands in each of the adapter's Q cells, by rows; none where
-   * nothing stands. They take the place of the picture's rows.
+   * Instead of pixels, in stage 0's texts: of every picture the text that stands in each of its Q slots, by rows, '' where nothing does.
+   * Each is to be encoded as it is, and its first token put in the slot's place.
    */
-  readonly cells?: readonly (readonly string[])[];
+  readonly slots?: readonly (readonly string[])[];
 }
 
 /** The text of a sample as the model reads it, without the markup of a chat. */

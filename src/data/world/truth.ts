@@ -70,30 +70,64 @@ export function patchTruth(scene: Scene, covers: Uint16Array, side: number, n: n
   return { classes, boxes };
 }
 
-/** Pixels a side of a cell, when only what covers it is asked. */
+/** Pixels a side of a slot, when only what covers it is asked. */
 const COARSE = 7;
 
 /**
- * The words of what stands in each of n × n cells, by rows; '' where nothing does. Everything has a cell: what is foremost in none takes the one
- * where its middle is.
+ * A picture as words: for each of n × n slots, by rows, a text of what stands there, to be encoded as it is; '' where nothing does. With the
+ * small vocabulary each is one token: what takes several (a colour and a shape, digits) has them in turn in its slots, from the left.
+ * Everything has at least one slot: what is foremost in none takes the one next to its middle.
  */
-export function cellWords(scene: Scene, n: number, language: Language): string[] {
+export function slotWords(scene: Scene, n: number, language: Language): string[] {
   const side = COARSE * n;
   const { covers } = paint(scene, side);
   const parts = partsOf(scene);
-  const cells = foremost(covers, side, n, parts.length);
-  const words = cells.map(({ part, pixels }) => {
-    if (part === 0 || pixels < LEAST_COVERED * COARSE ** 2) return '';
-    const { item } = parts[part - 1];
-    return headOf(item.subject, language);
-  });
-  const shown = new Set(cells.flatMap(({ part }, at) => (part > 0 && words[at] !== '' ? [parts[part - 1].item] : [])));
-  for (const item of scene.items) if (!shown.has(item)) words[cellOf(item, n)] = headOf(item.subject, language);
+  const slots = new Map<Item, number[]>(scene.items.map((item) => [item, []]));
+  for (const [at, { part, pixels }] of foremost(covers, side, n, parts.length).entries()) {
+    if (part > 0 && pixels >= LEAST_COVERED * COARSE ** 2) slots.get(parts[part - 1].item)!.push(at);
+  }
+  for (const [item, own] of slots) if (own.length === 0) own.push(takeSlot(slots, item, n));
+  const words = Array.from({ length: n * n }, () => '');
+  for (const [item, own] of slots) {
+    const told = tokensOf(item.subject, language);
+    while (own.length < told.length) {
+      const free = words.findIndex((_, at) => !isTaken(slots, at) && own.some((other) => isBeside(other, at, n)));
+      if (free < 0) break;
+      own.push(free);
+    }
+    own.sort((a, b) => (a % n) - (b % n) || a - b);
+    const turns = Math.max(own.length, told.length);
+    for (const [i, at] of own.entries()) words[at] = told[Math.floor((i * told.length) / turns)];
+  }
   return words;
 }
 
-/** The cell where an item's middle is. */
-function cellOf({ box: [left, top, right, bottom] }: Item, n: number): number {
-  const cell = (middle: number) => Math.min(n - 1, Math.floor(middle * n));
-  return cell((top + bottom) / 2) * n + cell((left + right) / 2);
+type Slots = ReadonlyMap<Item, readonly number[]>;
+
+const isTaken = (slots: Slots, at: number): boolean => [...slots.values()].some((own) => own.includes(at));
+
+const isBeside = (a: number, b: number, n: number): boolean =>
+  Math.abs(a - b) === 1 && Math.floor(a / n) === Math.floor(b / n);
+
+/** The slot nearest to an item's middle that is not all that another has; it is taken from whoever has it. */
+function takeSlot(slots: ReadonlyMap<Item, number[]>, { box: [left, top, right, bottom] }: Item, n: number): number {
+  const away = (at: number) =>
+    Math.hypot((at % n) + 0.5 - (n * (left + right)) / 2, Math.floor(at / n) + 0.5 - (n * (top + bottom)) / 2);
+  const only = [...slots.values()].flatMap((own) => (own.length === 1 ? own : []));
+  const [slot] = Array.from({ length: n * n }, (_, at) => at)
+    .filter((at) => !only.includes(at))
+    .sort((a, b) => away(a) - away(b));
+  for (const own of slots.values()) if (own.includes(slot)) own.splice(own.indexOf(slot), 1);
+  return slot;
+}
+
+/** The texts that something takes in slots. An English word has the space that stands before it in a sentence. */
+function tokensOf(subject: Subject, language: Language): string[] {
+  if (subject.kind === 'number') return [...subject.text];
+  if (subject.kind === 'shape') {
+    const [colour, shape] = [COLOURS[subject.colour], SHAPES[subject.shape]];
+    return language === 'English' ? [` ${colour.english}`, ` ${shape.english}`] : [colour.chinese, shape.chinese];
+  }
+  const head = headOf(subject, language);
+  return [language === 'English' && subject.kind === 'thing' ? ` ${head}` : head];
 }
