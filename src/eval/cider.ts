@@ -9,7 +9,6 @@
  *
  * A corpus has a score, not a caption alone: with one picture every weight is log 1 = 0. The most is 10.
  *
- * Quirk: a caption's length is the number of its pairs of words.
  * Quirk: with a norm of 0 the tool divides 0 by 0 and all becomes no number; a later version, as here, leaves the term 0.
  *
  * @returns the score of each caption; their mean is the corpus'
@@ -51,23 +50,24 @@ interface Weighted {
   /** By the length of the runs. */
   readonly weights: readonly ReadonlyMap<string, number>[];
   readonly norms: readonly number[];
-  readonly pairs: number;
+  /** How many words. */
+  readonly length: number;
 }
 
 function weighted(counts: Counts, frequency: Counts, logItems: number): Weighted {
   const weights = Array.from({ length: LONGEST_RUN }, () => new Map<string, number>());
-  let pairs = 0;
+  let length = 0;
   for (const [run, count] of counts) {
     const n = run.split(' ').length;
     weights[n - 1].set(run, count * (logItems - Math.log(Math.max(1, frequency.get(run) ?? 0))));
-    if (n === 2) pairs += count;
+    if (n === 1) length += count;
   }
   const norms = weights.map((each) => Math.sqrt([...each.values()].reduce((sum, weight) => sum + weight * weight, 0)));
-  return { weights, norms, pairs };
+  return { weights, norms, length };
 }
 
 function similarity(a: Weighted, b: Weighted): number {
-  const penalty = Math.exp(-((a.pairs - b.pairs) ** 2) / (2 * DEVIATION ** 2));
+  const penalty = Math.exp(-((a.length - b.length) ** 2) / (2 * DEVIATION ** 2));
   const each = a.weights.map((weights, n) => {
     const other = b.weights[n];
     const shared = [...weights].reduce((sum, [run, weight]) => {

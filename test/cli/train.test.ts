@@ -64,6 +64,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   await train(conversations, '--out', at('whole'), ...common, '--steps', '2');
   const model = await load(at('whole'), { device: 'simd', threads: 2 });
   const answer = await ask(model, at('1.png'), 'What?', { minNewTokens: 4 });
+  const number = await ask(model, [], 'How many?', { temperature: 0, maxNewTokens: 96 });
   await model.close();
   expect(answer.length).toBeGreaterThan(0);
   const { steps, settings } = JSON.parse(await readFile(join(at('whole'), 'curves.json'), 'utf8'));
@@ -106,6 +107,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(evaluated.stdout).toMatch(/naming +English +exact match +1 .*\n.*conversation +Chinese +IoU ≥ 0\.5 +1 /);
   expect(evaluated.stdout).toMatch(/English +relaxed accuracy +1 /);
   const { answers } = JSON.parse(await readFile(at('e.json'), 'utf8'));
+  expect(answers[2]).toMatchObject({ question: 'How many?', answer: number.trim() });
   expect(answers.map(({ references }: { references: string[] }) => references.length)).toEqual([1, 1, 2]);
   expect(await readFile(at('e.html'), 'utf8')).toContain('The worst: naming');
 });

@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { startCourse } from '../../src/train/course.ts';
 import { createProbe, probeLoss } from '../../src/train/probe.ts';
 import { RECIPES } from '../../src/train/recipes.ts';
 import { free, read } from '../../tensor/tensor.ts';
-import { tinyConfig, tinyData, withTinyModel } from './tiny-run.ts';
+import { closeTinyDevices, tinyConfig, tinyData, withTinyModel } from './tiny-run.ts';
+
+afterAll(closeTinyDevices);
 
 test('a probe that knows nothing loses what guessing loses', async () => {
   await withTinyModel({}, async (model) => {

@@ -4,18 +4,21 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InputError } from '../../src/error.ts';
 import type { TrainingData } from '../../src/train/course.ts';
+import { lossAndGradients } from '../../src/train/gradients.ts';
 import { TRAINED } from '../../src/train/recipes.ts';
 import { type RunOptions, train } from '../../src/train/run.ts';
 import type { RunSettings } from '../../src/train/settings.ts';
 import { loadState, saveState, type TrainingState } from '../../src/train/state.ts';
 import { requireFittingState } from '../../src/train/state-fit.ts';
-import { tinyConfig, tinyData, tinySettings, withTinyModel } from './tiny-run.ts';
+import { freeAll, read } from '../../tensor/tensor.ts';
+import { closeTinyDevices, tinyConfig, tinyData, tinySettings, withTinyModel } from './tiny-run.ts';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qvl-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
+afterAll(closeTinyDevices);
 
 interface Run extends RunOptions {
   readonly threads?: number;
@@ -27,11 +30,11 @@ async function run(settings: RunSettings, { threads, data, from, ...options }: R
   const path = join(folder, `state-${Math.random()}.safetensors`);
   const given = data ?? tinyData(await tinyConfig());
   const save = (state: TrainingState) => saveState(path, state);
-  await withTinyModel({ ...(threads ? { threads } : {}), from }, (model) =>
-    train(model, settings, given, { from, save, ...options }),
-  ).catch((error) => {
-    throw Object.assign(error, { path });
-  });
+  await withTinyModel({ threads, from }, (model) => train(model, settings, given, { from, save, ...options })).catch(
+    (error) => {
+      throw Object.assign(error, { path });
+    },
+  );
   return loadState(path);
 }
 
@@ -75,7 +78,6 @@ test.each([
 ] as const)('%s changes what it trains and nothing else', async (phase) => {
   const state = await run(tinySettings(1, phase));
   const before = await withTinyModel({}, async ({ weights }) => {
-    const { read } = await import('../../tensor/tensor.ts');
     return new Map(
       await Promise.all(Object.entries(weights).map(async ([name, each]) => [name, await read(each)] as const)),
     );
@@ -93,6 +95,24 @@ test('the loss of each task is the mean of its tokens, and all of them make the 
   // Six words of the caption, of the text five: the first is never asked for.
   expect((6 * tasks.caption + 5 * tasks.text) / 11).toBeCloseTo(loss, 5);
   expect([tokens, pictures]).toEqual([18, 1]);
+});
+
+test('a decoder without eyes reads the tokens that stand for a picture', async () => {
+  const config = await tinyConfig();
+  const batch = await tinyData(config).batch('decoder', 1, tinySettings(1, 'decoder').phases[0].recipe, 56);
+  const [first, ...rest] = batch.sequences;
+  const ids = first.ids.with(2, first.ids[2] + 1);
+  await withTinyModel({}, async (model, device) => {
+    const losses = [];
+    for (const sequences of [batch.sequences, [{ ...first, ids }, ...rest]]) {
+      const { loss, gradients } = await lossAndGradients(model, { ...batch, sequences });
+      losses.push(loss);
+      expect([...gradients.keys()].filter((name) => name.startsWith('transformer.visual.'))).toEqual([]);
+      freeAll(device, [...gradients.values()]);
+    }
+    expect(losses[1]).not.toBe(losses[0]);
+    await expect(lossAndGradients(model, { ...batch, rows: 'pictures' })).rejects.toThrow('0 pictures for 1 places');
+  });
 });
 
 describe('what goes wrong in a step', () => {

@@ -60,22 +60,30 @@ export function tinyData({ visual, vocab_size }: Config): TrainingData {
   };
 }
 
-/** Runs `work` with the tiny model, random or of a state, on a device of its own, where nothing may be left afterwards. */
+const devices = new Map<number, Promise<Device>>();
+const deviceWith = async (threads: number): Promise<Device> => (await openDevice('simd', threads)).device;
+
+/** Closes what `withTinyModel` has opened. */
+export async function closeTinyDevices(): Promise<void> {
+  for (const device of devices.values()) await closeDevice(await device);
+  devices.clear();
+}
+
+/** Runs `work` with the tiny model, random or of a state; nothing may be left on its device afterwards. */
 export async function withTinyModel<Result>(
-  { threads = 2, from }: { threads?: number; from?: TrainingState | undefined },
+  { threads = 2, from }: { threads?: number | undefined; from?: TrainingState | undefined },
   work: (model: Model, device: Device) => Promise<Result>,
 ): Promise<Result> {
   const config = await tinyConfig();
-  const { device } = await openDevice('simd', threads);
-  try {
-    const initial = initialWeights(config, 3);
-    const model = loadModel(device, config, async (name) => from?.tensors.get(`weight.${name}`)?.data ?? initial(name));
-    const result = await work(model, device);
+  const opening = devices.get(threads) ?? deviceWith(threads);
+  devices.set(threads, opening);
+  const device = await opening;
+  const initial = initialWeights(config, 3);
+  const model = loadModel(device, config, async (name) => from?.tensors.get(`weight.${name}`)?.data ?? initial(name));
+  const result = await work(model, device).finally(async () => {
     freeModel(model);
     await device.queue.idle();
-    if (device.live.size > 0) throw new Error(`left: ${[...device.live].map(({ label }) => label).join(', ')}`);
-    return result;
-  } finally {
-    await closeDevice(device);
-  }
+  });
+  if (device.live.size > 0) throw new Error(`left: ${[...device.live].map(({ label }) => label).join(', ')}`);
+  return result;
 }
