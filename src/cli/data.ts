@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { readConversationLines, withLine } from '../data/conversation-lines.ts';
-import { MIXTURES, openWorld, type Sample, type Stage, sampleAt, type TaskName } from '../data/index.ts';
+import { MIXTURES, openWorld, type Sample, type Stage, sampleAt, sharesOf, type TaskName } from '../data/index.ts';
 import { type ShownSample, samplesPage } from '../data/page.ts';
 import { writeConversations } from '../data/write-conversations.ts';
 import { InputError } from '../error.ts';
@@ -23,6 +23,15 @@ const MOST = { samples: 100_000, onPage: 1000, seed: 2 ** 31 };
 /** Samples that can be gone through again. */
 type Samples = () => AsyncGenerator<Sample>;
 
+/** What is shown or written, and how a page begins. */
+interface Chosen {
+  readonly samples: Samples;
+  readonly title: string;
+  readonly lead: string;
+}
+
+const MARKED = 'The loss is on what is marked.';
+
 /** `qvl data [--stage N] [--task NAME] [--seed N] [--from FILE.jsonl] [--show N] [--html FILE] [--out FOLDER]` */
 export async function runData(words: string[], options: Options): Promise<void> {
   if (words.length > 0) throw new InputError('qvl data', `${quote(words[0])} is too much`, 'see "qvl help"');
@@ -31,7 +40,7 @@ export async function runData(words: string[], options: Options): Promise<void> 
   if (out !== undefined && options.from !== undefined && resolve(out) === dirname(resolve(options.from))) {
     throw new InputError('--out', 'what is read lies in that folder', 'choose another folder');
   }
-  const { samples, title } = options.from === undefined ? await made(options, count) : await own(options, count);
+  const { samples, title, lead } = options.from === undefined ? await made(options, count) : await own(options, count);
   if (out !== undefined) {
     const done = (written: number) => sayPassing(dim(`  ${written} of ${count} samples`));
     const written = await writeConversations(out, samples(), { remedy: 'choose another folder with --out', done });
@@ -47,11 +56,11 @@ export async function runData(words: string[], options: Options): Promise<void> 
     if (html === undefined) show(each, index++);
     else shown.push(each);
   }
-  if (html !== undefined) await save(html, await samplesPage(title, 'The loss is on what is marked.', shown), '--html');
+  if (html !== undefined) await save(html, await samplesPage(title, lead, shown), '--html');
 }
 
 /** Samples of a stage's mixture. */
-async function made(options: Options, count: number): Promise<{ samples: Samples; title: string }> {
+async function made(options: Options, count: number): Promise<Chosen> {
   const stage = (numberOf(options, 'stage', 0, 3) ?? 2) as Stage;
   const seed = numberOf(options, 'seed', 0, MOST.seed) ?? 0;
   const task = taskOf(options, stage);
@@ -63,11 +72,13 @@ async function made(options: Options, count: number): Promise<{ samples: Samples
     for (let i = 0; i < count; i++)
       yield sampleAt(world, { stage, seed, side: SMALL.side, ...(task ? { task } : {}) }, i);
   }
-  return { samples, title: `Stage ${stage}, ${count} samples` };
+  const shares = sharesOf(MIXTURES[stage]).map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`);
+  say(dim(`stage ${stage}: ${shares.join(', ')}`));
+  return { samples, title: `Stage ${stage}, ${count} samples`, lead: `${shares.join(', ')}. ${MARKED}` };
 }
 
 /** A user's own, one after the other. */
-async function own(options: Options, count: number): Promise<{ samples: Samples; title: string }> {
+async function own(options: Options, count: number): Promise<Chosen> {
   for (const name of ['stage', 'seed', 'task'] as const) {
     if (name in options) throw new InputError(`--${name}`, 'it is for samples that are made', 'leave it or --from out');
   }
@@ -81,7 +92,7 @@ async function own(options: Options, count: number): Promise<{ samples: Samples;
       yield { task: 'conversation', language, pictures, said: { form: 'conversation', messages: line.messages } };
     }
   }
-  return { samples, title: `${lines.length} samples of ${from}` };
+  return { samples, title: `${lines.length} samples of ${from}`, lead: MARKED };
 }
 
 /** @throws InputError for a task that the stage's mixture has not */

@@ -9,14 +9,14 @@
  * ```
  */
 import type { Picture } from '../input/picture/picture.ts';
-import { MIXTURES, type Mixture, type Stage, TASKS, type TaskName } from './mixture.ts';
+import { itemsAt, MIXTURES, type Mixture, type Stage, TASKS, type TaskName } from './mixture.ts';
 import { randomAt } from './random.ts';
 import type { Draft, Sample } from './samples/sample.ts';
 import { paint } from './world/paint.ts';
 import { type PatchTruth, patchTruth, slotWords } from './world/truth.ts';
 import type { World } from './world/world.ts';
 
-export { MIXTURES, type Mixture, type Stage, type TaskName } from './mixture.ts';
+export { MIXTURES, type Mixture, type Stage, sharesOf, type TaskName } from './mixture.ts';
 export type { Draft, Message, Part, Said, Sample } from './samples/sample.ts';
 export { textOf } from './samples/sample.ts';
 export { PATCH_CLASSES, type PatchTruth } from './world/truth.ts';
@@ -55,24 +55,29 @@ export function draftAt(world: World, options: DraftOptions, index: number): Dra
   const random = randomAt(seed, stage, index);
   const task = options.task ?? random.share(mixture.shares);
   const language = random.chance(mixture.chinese) ? 'Chinese' : 'English';
-  const { perPicture, items } = mixture;
-  return TASKS[task]({ random, world, language, perPicture, items });
+  const items = itemsAt(mixture, index);
+  return TASKS[task]({ random, world, language, perPicture: mixture.perPicture, items });
 }
 
-/** A picture and what each of its patches shows. */
+export interface PatchOptions {
+  readonly seed: number;
+  /** Pixels a side of the picture, and patches. */
+  readonly side: number;
+  readonly patches: number;
+  /** As in a mixture; by default one to five things, grown to over 20,000 pictures. */
+  readonly items?: readonly [number, number];
+  readonly growth?: number;
+}
+
+/** A picture and what each of its patches shows; one in seven is a page of text. */
 export function patchesAt(
   world: World,
-  {
-    seed,
-    side,
-    patches,
-    items = [1, 5],
-  }: { seed: number; side: number; patches: number; items?: readonly [number, number] },
+  { seed, side, patches, items = [1, 5], growth = 20_000 }: PatchOptions,
   index: number,
 ): { readonly picture: Picture } & PatchTruth {
   const random = randomAt(seed, 'patches', index);
-  const scene = random.chance(0.85)
-    ? world.scene(random, items)
+  const scene = random.chance(6 / 7)
+    ? world.scene(random, itemsAt({ items, growth }, index))
     : world.page(random, random.pick(['English', 'Chinese']));
   const { picture, covers } = paint(scene, side);
   return { picture, ...patchTruth(scene, covers, side, patches) };

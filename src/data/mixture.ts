@@ -23,6 +23,8 @@ export interface Mixture {
   readonly perPicture: number;
   /** The fewest and the most things in a scene. */
   readonly items: readonly [number, number];
+  /** Over so many samples the most things grow from one: looking is learnt on single things first. 0: all at once. */
+  readonly growth: number;
   /** Whether pictures are seen as pixels, or as the words of what stands in each slot. */
   readonly sight: 'pixels' | 'slots';
 }
@@ -45,14 +47,30 @@ const STAGE_2 = {
 } as const;
 
 export const MIXTURES: Readonly<Record<Stage, Mixture>> = {
-  0: { shares: { ...STAGE_2, text: 4 }, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'slots' },
-  1: { shares: { caption: 1 }, chinese: 0.5, perPicture: 1, items: [1, 4], sight: 'pixels' },
-  2: { shares: STAGE_2, chinese: 0.5, perPicture: 5, items: [1, 5], sight: 'pixels' },
+  0: { shares: { ...STAGE_2, text: 4 }, chinese: 0.5, perPicture: 5, items: [1, 5], growth: 10_000, sight: 'slots' },
+  1: { shares: { caption: 1 }, chinese: 0.5, perPicture: 1, items: [1, 4], growth: 6_000, sight: 'pixels' },
+  2: { shares: STAGE_2, chinese: 0.5, perPicture: 5, items: [1, 5], growth: 0, sight: 'pixels' },
   3: {
     shares: {
       ...{ dialogue: 4, 'grounding dialogue': 3, 'reading dialogue': 1.5, 'several pictures': 2, 'text dialogue': 0.5 },
       ...{ text: 0.5 },
     },
-    ...{ chinese: 0.5, perPicture: 4, items: [1, 5], sight: 'pixels' },
+    ...{ chinese: 0.5, perPicture: 4, items: [1, 5], growth: 0, sight: 'pixels' },
   },
 };
+
+/** The fewest and the most things of sample `index`. */
+export function itemsAt(
+  { items: [least, most], growth }: Pick<Mixture, 'items' | 'growth'>,
+  index: number,
+): [number, number] {
+  const grown = index >= growth ? most : 1 + Math.floor((index / growth) * most);
+  return [least, Math.max(least, Math.min(most, grown))];
+}
+
+/** The share of each task in a mixture, of 1. */
+export function sharesOf({ shares }: Mixture): [TaskName, number][] {
+  const entries = Object.entries(shares) as [TaskName, number][];
+  const total = entries.reduce((sum, [, share]) => sum + share, 0);
+  return entries.map(([task, share]) => [task, share / total]);
+}

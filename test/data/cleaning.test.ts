@@ -38,6 +38,7 @@ describe('a web pair', () => {
     const limits = { aspect: 3, side: 64, similarity: { other: 0.28, clean: 0.2 }, length: [5, 300] } as const;
     expect(judgePair(pair({ similarity: 0.25, dataset: 'clean' }), limits).kept).toBe(true);
     expect(judgePair(pair({ similarity: 0.25, dataset: 'constructor' }), limits).kept).toBe(false);
+    expect(judgePair(pair({ similarity: 0.9, dataset: 'constructor' }), limits).kept).toBe(true);
   });
 });
 

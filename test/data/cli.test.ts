@@ -18,7 +18,7 @@ test('samples are printed with what is supervised between brackets', async () =>
   const { stdout, stderr } = await qvl('--stage', '1', '--show', '2', '--seed', '7');
   expect(stdout.match(/^\d · caption · .*, \d+ supervised$/gm)).toHaveLength(2);
   expect(stdout.match(/^<img>1<\/img>Generate the caption in \w+:⟦ .+<\|endoftext\|>⟧$/gm)).toHaveLength(2);
-  expect(stderr).toBe('');
+  expect(stderr).toContain('stage 1: caption 100 %');
 });
 
 test('words in the place of a picture are a square', async () => {
@@ -46,6 +46,10 @@ describe('samples that are written', () => {
         expect(await readPicture(join(out(), `pictures/00000${i}-${j + 1}.png`))).toEqual(picture);
       }
     }
+    const lines = (await readFile(join(out(), 'samples.jsonl'), 'utf8')).trim().split('\n');
+    const named = lines.map((line) => line.match(/(?<=<img>).*?(?=<\/img>)/g) ?? []);
+    expect(named).toEqual(samples.map(({ pictures }, i) => pictures.map((_, j) => `pictures/00000${i}-${j + 1}.png`)));
+    expect(named.some((names) => names.length === 2)).toBe(true);
     const { stdout } = await qvl('--from', join(out(), 'samples.jsonl'), '--show', '4');
     const plain = stdout.replace(/[⟦⟧]/g, '');
     for (const sample of samples) {

@@ -14,15 +14,22 @@ const tokens = (given: Sample) => textOf(given).replace(/<img>\d+<\/img>/g, '').
 
 test('samples of one task are joined until a pack is full, each in the first that has room', () => {
   const packs = packSamples(
-    [sample('a', 'four'), sample('b', 'six...'), sample('a', 'seven..'), sample('a', 'three'), sample('b', 'four')],
+    [
+      sample('a', 'four'),
+      sample('b', 'six...'),
+      sample('a', 'seven..'),
+      sample('a', 'three'),
+      sample('b', 'four'),
+      sample('a', 'two'),
+    ],
     ...([10, tokens] as const),
   );
   expect(packs.map(({ task, said }) => [task, textOf({ said })])).toEqual([
     ['a', '<img>1</img>four<img>2</img>three'],
     ['b', '<img>1</img>six...<img>2</img>four'],
-    ['a', '<img>1</img>seven..'],
+    ['a', '<img>1</img>seven..<img>2</img>two'],
   ]);
-  expect(packs.map(({ pictures }) => pictures.length)).toEqual([2, 2, 1]);
+  expect(packs.map(({ pictures }) => pictures.length)).toEqual([2, 2, 2]);
 });
 
 test('conversations and what is too long stay alone', () => {

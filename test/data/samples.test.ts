@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 const drafts = (stage: 0 | 1 | 2 | 3, count: number, task?: TaskName) =>
-  Array.from({ length: count }, (_, i) => draftAt(world, { stage, seed: 9, ...(task ? { task } : {}) }, i));
+  Array.from({ length: count }, (_, i) => draftAt(world, { stage, seed: 9, ...(task ? { task } : {}) }, 1_000_000 + i));
 
 describe('a sample of each task', () => {
   test.each(Object.keys(taskFormats) as (keyof typeof taskFormats)[])('%s has the format of the paper', (task) => {
@@ -87,6 +87,14 @@ test('tasks come as often as the mixture says', () => {
     expect(Math.abs(found - expected), task).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / tasks.length));
   }
   expect(Object.values(PAPER_STAGE_2).reduce((sum, millions) => sum + millions, 0)).toBeCloseTo(76.8);
+});
+
+test('scenes grow from one thing to several', () => {
+  const most = (from: number) =>
+    Math.max(
+      ...[0, 1, 2, 3, 4, 5, 6, 7].map((i) => draftAt(world, { stage: 1, seed: 1 }, from + i).scenes[0].items.length),
+    );
+  expect([0, 1400, 1600, 6000].map(most)).toEqual([1, 1, 2, 4]);
 });
 
 test('stage 0 has words in the place of pictures', () => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openWorld, PATCH_CLASSES, patchesAt, sampleAt, type World } from '../../src/data/index.ts';
 import { randomAt } from '../../src/data/random.ts';
@@ -121,6 +122,14 @@ test('every style has a drawing of every thing, unlike the other styles', async 
     }
     expect(new Set(drawings.map(({ levels }) => levels[0].data.join())).size, english).toBe(4);
   }
+});
+
+test('the outlines that a page draws with are small, and ask for nothing', async () => {
+  const text = await readFile('src/data/world/drawings/noto.json', 'utf8');
+  expect(text.length).toBeLessThan(400_000);
+  const { drawings } = JSON.parse(text) as { drawings: Record<string, string> };
+  expect(Object.keys(drawings)).toEqual(THINGS.map(({ slug }) => slug));
+  expect(text).not.toMatch(/<script|<image|<foreignObject|\bon\w+=|href=\\"(?!#)|url\((?!#)/);
 });
 
 describe('the truth of a picture', () => {

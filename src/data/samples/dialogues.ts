@@ -37,19 +37,33 @@ function conversation(
   return { task, language, scenes, said: { form: 'conversation', messages } };
 }
 
+const DESCRIBE = {
+  English: ['What is in the picture?', 'What do you see?', 'Describe the picture.', 'What does the picture show?'],
+  Chinese: ['图中有什么?', '你看到了什么?', '描述这张图。', '这张图里有什么?'],
+} as const;
+
 function describe(random: Random, scene: Scene, language: Language): Exchange {
   const caption = captionOf(scene, language);
-  return language === 'English'
-    ? [random.pick(['What is in the picture?', 'Describe the picture.']), `The picture shows ${caption}.`]
-    : [random.pick(['图中有什么?', '描述这张图。']), `图中有${caption}。`];
+  const answer = language === 'English' ? `The picture shows ${caption}.` : `图中有${caption}。`;
+  return [random.pick(DESCRIBE[language]), answer];
 }
+
+const FIND = {
+  English: {
+    one: (name: string) => [`Where is the ${name}?`, `Find the ${name}.`, `Box the ${name}.`],
+    several: (name: string) => [`Where are the ${name}?`, `Find all ${name}.`, `Box all ${name}.`],
+  },
+  Chinese: {
+    one: (name: string) => [`框出图中${name}的位置`, `${name}在哪里?`, `找到${name}。`],
+    several: (name: string) => [`框出图中所有的${name}`, `所有的${name}在哪里?`, `找到所有的${name}。`],
+  },
+} as const;
 
 function findOf(random: Random, { subject, items }: Group, language: Language): Exchange {
   const several = items.length > 1;
   const name = several ? pluralOf(subject, language) : nameOf(subject, language);
   const answer = formatRegion({ ref: name, shapes: items.map(boxOf) });
-  if (language === 'Chinese') return [several ? `框出图中所有的${name}` : `框出图中${name}的位置`, answer];
-  return [several ? `Find all ${name}.` : random.pick([`Where is the ${name}?`, `Find the ${name}.`]), answer];
+  return [random.pick(FIND[language][several ? 'several' : 'one'](name)), answer];
 }
 
 function whatIsAt(random: Random, scene: Scene, language: Language): Exchange {

@@ -10,11 +10,13 @@ const RANKS = 1319;
 const SAMPLES = 4000;
 /** No sample of a training run. */
 const SEED = 1000;
+/** Where scenes have grown to all things. */
+const FIRST = 1_000_000;
 
 const world = await openWorld();
 const stages = [0, 1, 2, 3] as const;
 const samples = stages.flatMap((stage) =>
-  Array.from({ length: SAMPLES }, (_, i) => textOf(draftAt(world, { stage, seed: SEED }, i))),
+  Array.from({ length: SAMPLES }, (_, i) => textOf(draftAt(world, { stage, seed: SEED }, FIRST + i))),
 );
 const markup = Array.from({ length: SAMPLES }, () => ['system', 'user', 'assistant', 'You are a helpful assistant.']);
 const vocabulary = trainVocabulary([...samples, ...markup.flat()], RANKS);

@@ -1,6 +1,6 @@
 /** Scenes by chance: things, shapes, numbers and words that hide little of each other, on a ground they are seen on. */
 import type { Random } from '../random.ts';
-import { anyColour, lightness, type Rgb, type Tint, tintTo } from './colour.ts';
+import { anyColour, lightness, type Rgb, tintTo } from './colour.ts';
 import { placeIn, turnedFigure, writtenFigure } from './figure.ts';
 import { type Ground, groundFor } from './ground.ts';
 import type { Item, Part, Scene, Subject } from './scene.ts';
@@ -122,12 +122,20 @@ export function composePage(random: Random, sprites: Sprites, styles: readonly S
     if (line) lines.push(inInk(line, ink));
   }
   lines.sort((a, b) => a.box[1] + a.box[3] - b.box[1] - b.box[3]);
-  return { ground, behind: things.flatMap(({ parts }) => parts.map(faded)), items: lines, ...taken(random) };
+  return {
+    ground,
+    behind: things.flatMap(({ parts }) => parts.map((part) => faded(part, ink))),
+    items: lines,
+    ...taken(random),
+  };
 }
 
-/** Behind writing a thing is grey and half as strong. */
-const faded = (part: Part): Part => ({ ...part, tint: FADED });
-const FADED: Tint = [0.15, 0.2, 0.15, 0.25, 0.15, 0.2, 0.15, 0.25, 0.15, 0.2, 0.15, 0.25];
+/** Behind writing a thing is grey, and as far from its ink as can be. */
+function faded(part: Part, ink: Rgb): Part {
+  const lightest = lightness(ink) < 128 ? 1 : 0.45;
+  const row = [0.15, 0.2, 0.1, lightest - 0.45] as const;
+  return { ...part, tint: [...row, ...row, ...row] };
+}
 
 /** Of some colours the one that is best read on a ground. */
 function readable(random: Random, { colours }: Ground): Rgb {

@@ -26,7 +26,7 @@ export interface WorldOptions {
  */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const sprites = await loadSprites();
-  const { styles = STYLES, kinds = { thing: 0.7, shape: 0.15, number: 0.08, word: 0.07 } } = options;
+  const { styles = STYLES, kinds = { thing: 0.64, shape: 0.14, number: 0.13, word: 0.09 } } = options;
   return {
     scene: (random, items) => composeScene(random, sprites, { items, kinds, styles, again: 0.2 }),
     page: (random, language) => composePage(random, sprites, styles, language),
