@@ -16,20 +16,39 @@ const TASKS: Readonly<Record<AskedStage, readonly TaskName[]>> = {
   3: ['dialogue', 'grounding dialogue', 'reading dialogue', 'several pictures'],
 };
 
-/** What a question asks for, by its words in both formats and languages, and how its answer is judged; undefined: not judged. */
-const KINDS: readonly (readonly [pattern: RegExp, kind: string, measures: readonly MeasureName[] | undefined])[] = [
-  [/^Detect|^检测/, 'detection', undefined], // the measure of boxes sees the first alone
-  [/^Generate the caption|^Describe|^描述|^What is in the picture|^图中有什么/, 'caption', ['exact', 'cider']],
-  [/^What is in Picture|^图\d中有什么/, 'caption of one of two pictures', ['exact', 'cider']],
-  [/^Which picture|^哪张图/, 'two pictures told apart', ['exact']],
-  [/<box>/, 'name of what is in a box', ['exact']],
-  [/^OCR|^Where is the text|^文字在哪里/, 'text with its places', ['names']],
-  [/^Read|^读出/, 'text', ['anls']],
-  [/^<ref>|^Find|^Where|^框出/, 'box of what is named', ['iou']],
-  [/^How many|^图?中?有几/, 'count', ['exact']],
-  [/^What number|^数字/, 'number', ['exact']],
-  [/^What is written|^写着/, 'word', ['exact']],
-  [/./, 'other questions', ['exact']],
+interface Kind {
+  readonly kind: string;
+  /** How an answer is judged; undefined where it is not. */
+  readonly measures: readonly MeasureName[] | undefined;
+  /** The first kind that both fit is a question's: what is asked, and what is expected, tell more together than either. */
+  readonly asked: RegExp;
+  readonly expected: RegExp;
+}
+
+const KINDS: readonly Kind[] = [
+  { kind: 'text with its places', measures: ['names'], asked: /./, expected: /<quad>/ },
+  { kind: 'text', measures: ['anls'], asked: /^Read|^读出/, expected: /./ },
+  { kind: 'name of what is in a box', measures: ['exact'], asked: /<box>/, expected: /./ },
+  {
+    kind: 'box of what is named',
+    measures: ['iou'],
+    asked: /./,
+    expected: /^(<ref>[^<]*<\/ref>)?(<box>[^<]*<\/box>)+$/,
+  },
+  { kind: 'detection', measures: undefined, asked: /./, expected: /<box>/ }, // the measure of boxes sees the first alone
+  {
+    kind: 'caption of one of two pictures',
+    measures: ['exact', 'cider'],
+    asked: /./,
+    expected: /^Picture \d shows|^图\d中有/,
+  },
+  { kind: 'two pictures told apart', measures: ['exact'], asked: /^Which picture|^哪张图/, expected: /./ },
+  { kind: 'caption', measures: ['exact', 'cider'], asked: /^Generate the caption/, expected: /./ },
+  { kind: 'caption', measures: ['exact', 'cider'], asked: /./, expected: /^The picture shows|^图中有/ },
+  { kind: 'number', measures: ['exact'], asked: /^What number|^数字/, expected: /./ },
+  { kind: 'count', measures: ['exact'], asked: /^How many|有几/, expected: /^\d+$/ },
+  { kind: 'word', measures: ['exact'], asked: /^What is written|^写着/, expected: /./ },
+  { kind: 'other questions', measures: ['exact'], asked: /./, expected: /./ },
 ];
 
 /** Of one scene there are no more questions than this. */
@@ -57,10 +76,10 @@ function itemsOf({ language, pictures, said }: Sample): EvaluationItem[] {
   const shown = pictures.map((_, i): Piece => ({ image: String(i + 1), numbered: format === 'chatml' }));
   return exchangesOf(said)
     .flatMap(({ asked, answer }): EvaluationItem[] => {
-      const [, task, measures] = KINDS.find(([pattern]) => pattern.test(asked))!;
+      const { kind, measures } = KINDS.find((each) => each.asked.test(asked) && each.expected.test(answer))!;
       if (!measures) return [];
       const content = [...shown, ...parsePieces(asked)];
-      return [{ task, language, measures, format, content, question: asked, pictures, references: [answer] }];
+      return [{ task: kind, language, measures, format, content, question: asked, pictures, references: [answer] }];
     })
     .slice(0, MOST_QUESTIONS);
 }
