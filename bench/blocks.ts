@@ -3,13 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { attentionScores, attentionValues } from '../kernels/attention-products.ts';
 import { linear } from '../kernels/linear.ts';
 import { type Config, parseConfig, patchGrid } from '../src/architecture/config.ts';
-import { proceduralCheckpoint, proceduralInput } from '../src/checkpoint/procedural.ts';
 import { adapter } from '../src/model/adapter.ts';
 import { groupSpan } from '../src/model/attention.ts';
 import { createCache, freeCache } from '../src/model/cache.ts';
 import { decoderBlock } from '../src/model/decoder.ts';
 import { decoderPass } from '../src/model/decoder-pass.ts';
-import { freeModel, loadModel, type Model } from '../src/model/qwen-vl.ts';
 import { visionBlock } from '../src/model/vision.ts';
 import { openFullSize } from '../src/verify/full-size/full-size-case.ts';
 import { judge } from '../src/verify/tolerances.ts';
@@ -17,8 +15,9 @@ import { createDevice, type Device } from '../tensor/device.ts';
 import { elementCount } from '../tensor/dtype.ts';
 import { nullDriver } from '../tensor/null.ts';
 import { keep, scope, tensorsIn } from '../tensor/scope.ts';
-import { free, present, type Tensor, tensor } from '../tensor/tensor.ts';
+import { free, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type Bench, measureRow, type Row, settled } from './bench.ts';
+import { held, input, release } from './held.ts';
 import { type Subject, timed } from './measure.ts';
 
 const GOLDEN = fileURLToPath(new URL('../golden/full-size/wide.json', import.meta.url));
@@ -99,18 +98,6 @@ function costOf(make: (device: Device, config: Config) => Block, config: Config)
   };
   free(scope<Tensor>(() => block.run()));
   return { operations, bytes: bytes - 2 * block.elements };
-}
-
-const input = (device: Device, rows: number, columns: number): Tensor =>
-  tensor(device, () => proceduralInput('x', rows * columns), [rows, columns]);
-
-/** The weights of one part of the model, held. */
-function held<Weights extends object>(device: Device, config: Config, part: (model: Model) => Weights) {
-  const model = loadModel(device, config, proceduralCheckpoint(config, true), { resident: 'none' });
-  const weights = Object.fromEntries(
-    Object.entries(part(model) as Record<string, Tensor>).map(([name, weight]) => [name, keep(present(weight))]),
-  ) as Weights;
-  return { model, weights };
 }
 
 const matricesOf = (weights: object): Tensor[] =>
@@ -210,9 +197,4 @@ function decoderCase(
       release(model, weights, [x, scores, ...inputs, ...tensorsIn(pass)]);
     },
   };
-}
-
-function release(model: Model, weights: object, tensors: readonly Tensor[]): void {
-  freeModel(model);
-  for (const each of new Set([...tensorsIn(weights), ...tensors])) free(each);
 }

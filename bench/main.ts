@@ -20,8 +20,9 @@ import { type BenchReport, compareLines, readReport } from './report.ts';
 import { line, targetLines, tinyLines } from './table.ts';
 import { targets } from './targets.ts';
 import { benchTiny, type TinyResult } from './tiny.ts';
+import { benchTraining } from './training.ts';
 
-const SECTIONS = ['products', 'kernels', 'blocks', 'tiny'] as const;
+const SECTIONS = ['products', 'kernels', 'blocks', 'training', 'tiny'] as const;
 type Section = (typeof SECTIONS)[number];
 
 const HELP = `npm run bench -- [SECTION…] [OPTIONS]
@@ -31,6 +32,7 @@ Measures this machine's roofs, then what the kernels reach of them, beside other
   products   matrix products at the model's shapes; onnxruntime-web, onnxruntime-node, tfjs, GPU.js
   kernels    every other operation at the model's shapes; GPU.js
   blocks     a vision block, the adapter, a decoder block of the published size
+  training   gradients of weights, blocks there and back, a step of the small model; tfjs, jax-js, and PyTorch if python3 has it
   tiny       the shipped model from its start to its last token
   ladder     two products, from nested arrays to SIMD on all threads, rung by rung: writes bench/ladder.md; takes
              --threads, --json, and names of rungs to measure alone
@@ -47,8 +49,10 @@ Node 20 has fused multiply-adds behind a flag, which is set here as it is by qvl
 const PACKAGES = {
   'onnxruntime-web': '1.30.0',
   'onnxruntime-node': '1.30.0',
+  '@tensorflow/tfjs': '4.22.0',
   '@tensorflow/tfjs-core': '4.22.0',
   '@tensorflow/tfjs-backend-wasm': '4.22.0',
+  '@jax-js/jax': '0.1.25',
 };
 const ENGINES: readonly EngineName[] = ['onnxruntime-web', 'onnxruntime-node', 'tfjs'];
 
@@ -107,6 +111,7 @@ async function main(): Promise<void> {
     if (sections.has('products')) await benchProducts(bench, peers);
     if (sections.has('kernels')) await benchKernels(bench);
     if (sections.has('blocks')) await benchBlocks(bench);
+    if (sections.has('training')) await benchTraining(bench, peers);
   } finally {
     await closeDevice(simd);
     await closeDevice(alone);

@@ -1,10 +1,11 @@
-/** The process of one other engine: it is told a shape, then runs the product as often as it is asked. */
+/** The process of one other engine: it is told what to run, then runs it as often as it is asked. */
 import { createRequire } from 'node:module';
-import { ENGINES, type EngineProduct } from './peer-engines.ts';
+import { BLOCK_ENGINES } from './peer-blocks.ts';
+import { ENGINES } from './peer-engines.ts';
 import type { Answer, Request } from './peer-process.ts';
 import { sampledIndices } from './product-data.ts';
 
-let product: EngineProduct;
+let run: () => Promise<Float32Array>;
 
 process.on('message', async (request: Request) => {
   try {
@@ -15,15 +16,20 @@ process.on('message', async (request: Request) => {
 });
 
 async function answer(request: Request): Promise<Answer> {
+  if ('run' in request) {
+    const start = performance.now();
+    await run();
+    return { milliseconds: performance.now() - start };
+  }
   if ('shape' in request) {
     const { engine, packages, shape, threads } = request;
-    product = await ENGINES[engine](createRequire(packages), engine, shape, threads);
-    const y = await product.run();
+    ({ run } = await ENGINES[engine](createRequire(packages), engine, shape, threads));
+    const y = await run();
     return { samples: sampledIndices(shape).map((index) => y[index]) };
   }
-  const start = performance.now();
-  await product.run();
-  return { milliseconds: performance.now() - start };
+  const { engine, packages, config, size } = request;
+  run = await BLOCK_ENGINES[engine](packages, config, size);
+  return { samples: [...(await run())] };
 }
 
 function reply(message: Answer): void {

@@ -1,29 +1,33 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../src/architecture/config.ts';
 import type { Subject } from './measure.ts';
+import type { BlockEngineName, BlockSize } from './peer-blocks.ts';
 import type { EngineName } from './peer-engines.ts';
-import { checkSamples, type Shape } from './product-data.ts';
+import type { Shape } from './product-data.ts';
 
 export type Request =
   | { readonly engine: EngineName; readonly packages: string; readonly shape: Shape; readonly threads: number }
+  | { readonly engine: BlockEngineName; readonly packages: string; readonly config: Config; readonly size: BlockSize }
   | { readonly run: true };
+/** `samples`: some elements of the first result, that tell whether it is right. */
 export type Answer = { readonly samples: number[] } | { readonly milliseconds: number } | { readonly failed: string };
 
-/** A product in another engine, in a process of its own: its threads, its memory and its failures stay there. */
-export interface PeerProduct extends Subject {
+/** Work in another engine, in a process of its own: its threads, its memory and its failures stay there. */
+export interface Peer extends Subject {
   close(): void;
 }
 
 /**
- * @param packages a file in the folder where the engine is installed
- * @throws (rejects with) Error when the engine does not start here, or computes something else
+ * @param request the first: what is to be run
+ * @param check throws where the engine has computed something else
+ * @throws (rejects with) Error when the engine does not start here, and what `check` throws
  */
-export async function peerProduct(
-  engine: EngineName,
-  packages: string,
-  shape: Shape,
-  threads: number,
-): Promise<PeerProduct> {
+export async function startPeer(
+  request: Exclude<Request, { run: true }>,
+  check: (samples: readonly number[]) => void,
+): Promise<Peer> {
+  const { engine } = request;
   const child = fork(fileURLToPath(new URL('peer-child.ts', import.meta.url)), {
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -44,8 +48,8 @@ export async function peerProduct(
       child.send(request);
     });
   try {
-    const answer = await ask({ engine, packages, shape, threads });
-    if ('samples' in answer) checkSamples(engine, shape, answer.samples);
+    const answer = await ask(request);
+    if ('samples' in answer) check(answer.samples);
   } catch (error) {
     child.kill();
     throw error;

@@ -6,7 +6,7 @@ import { free, read, type Tensor, tensor } from '../tensor/tensor.ts';
 import { type Bench, measureRow, onDevice } from './bench.ts';
 import type { Subject } from './measure.ts';
 import type { EngineName } from './peer-engines.ts';
-import { peerProduct } from './peer-process.ts';
+import { startPeer } from './peer-process.ts';
 import { checkSamples, type Shape, sampledIndices, weightData, xData } from './product-data.ts';
 
 /** The model's products: the vision encoder's MLP, a projection of the decoder, and a step of the gates of two blocks, which no cache holds. */
@@ -107,7 +107,8 @@ async function start(peers: Peers | undefined, shape: Shape, threads: number) {
   const started = [];
   for (const engine of peers?.engines ?? []) {
     try {
-      started.push(await peerProduct(engine, peers!.packages, shape, threads));
+      const request = { engine, packages: peers!.packages, shape, threads };
+      started.push(await startPeer(request, (samples) => checkSamples(engine, shape, samples)));
     } catch (error) {
       peers!.leftOut(`${shape.M}×${shape.K}→${shape.N}: ${(error as Error).message}`);
     }

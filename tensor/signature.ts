@@ -78,7 +78,6 @@ export function bind(
   attributes: Sizes,
 ): { sizes: Sizes; shape: number[] } {
   const sizes: Record<string, number> = { ...attributes };
-  const seen: string[] = [];
   let whole: readonly number[] | undefined;
   if (inputs.length > signature.inputs.length) {
     throw new ShapeError(`${op}: ${inputs.length} inputs, expected ${signature.inputs.length} of ${signature.text}`);
@@ -103,12 +102,15 @@ export function bind(
       const numbers = dimensions
         ? dimensions.map((dimension) => product(dimension, sizes) ?? '?').join(',')
         : whole!.join(',');
+      const seen = signature.inputs.slice(0, index).flatMap(({ name }, i) => {
+        const before = inputs[i];
+        return before ? [`${name} [${before.shape.join(',')}]`] : [];
+      });
       const from = seen.length > 0 ? ` from ${seen.join(', ')}` : '';
       throw new ShapeError(
         `${op}: ${wanted.name} is [${found.shape.join(',')}], expected [${letters}] = [${numbers}]${from}`,
       );
     }
-    seen.push(`${wanted.name} [${found.shape.join(',')}]`);
   }
   if (whole) {
     sizes.columns = whole.at(-1)!;
@@ -139,13 +141,17 @@ function product(dimension: Dimension, sizes: Sizes): number | undefined {
 }
 
 /** Whether a dimension can have this size. The one letter that has none yet takes what remains. */
-function matches(dimension: Dimension, size: number, sizes: Record<string, number>): boolean {
-  const unknown = dimension.letters.filter((letter) => sizes[letter] === undefined);
-  if (unknown.length === 0) return product(dimension, sizes) === size;
-  if (unknown.length > 1) return false;
-  const known =
-    product({ ...dimension, letters: dimension.letters.filter((letter) => letter !== unknown[0]) }, sizes) ?? 0;
+function matches({ factor, letters }: Dimension, size: number, sizes: Record<string, number>): boolean {
+  let known = factor;
+  let unknown: string | undefined;
+  for (const letter of letters) {
+    const value = sizes[letter];
+    if (value !== undefined) known *= value;
+    else if (unknown === undefined) unknown = letter;
+    else return false;
+  }
+  if (unknown === undefined) return known === size;
   if (known === 0 || size % known !== 0) return false;
-  sizes[unknown[0]] = size / known;
+  sizes[unknown] = size / known;
   return true;
 }

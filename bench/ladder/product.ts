@@ -31,22 +31,22 @@ export function prepareProduct(
   const after = typeof epilogue === 'object' ? epilogue : undefined;
   const compute = product[weights === 'widened' && M < WORTH_WIDENING ? 'bfloat16' : weights];
   const [run, kernel] = arena.compile([compute, ...(after ? [after.kernel] : [])]);
-  const panelCount = Math.ceil(N / PANEL);
   const placed = { y: arena.allocate(4 * M * N), bias: arena.put(bias) };
   const given = inOrder(compute, {
     x: arena.put(x),
     w: arena.put(panels(weights === 'float32' ? w : roundToBfloat16(w), N, K, PANEL)),
-    scratch: compute === product.widened ? arena.allocate(SCRATCH * panelCount) : 0,
+    scratch: compute === product.widened ? arena.allocate(SCRATCH) : 0,
     bias: epilogue === 'gelu' ? placed.bias : 0,
     residual: 0,
     y: placed.y,
+    M,
     N,
     K,
     activation: epilogue === 'gelu' ? ACTIVATION.gelu : ACTIVATION.none,
-    rowStart: 0,
-    rowEnd: M,
+    unitRows: M,
+    unitPanels: Math.ceil(N / PANEL),
     start: 0,
-    end: panelCount,
+    end: 1,
   });
   return {
     run() {

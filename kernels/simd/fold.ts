@@ -1,7 +1,7 @@
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { at } from './address.ts';
-import { forLanes, sumDown } from './lanes.ts';
+import { storeSumsDown } from './lanes.ts';
 import { zeros } from './zeros.ts';
 
 /**
@@ -12,12 +12,9 @@ export const fold = func(
   'fold',
   { x: 'i32', y: 'i32', count: 'i32', stride: 'i32', start: 'i32', end: 'i32' },
   (code, { x, y, count, stride, start, end }) => {
-    forLanes(code, start, end, ({ load, store }) => {
-      store(
-        y,
-        sumDown(code, count, (term) => load(at(x, term, stride))),
-      );
-    });
+    storeSumsDown(code, { start, end, count, to: y }, (columns, term) =>
+      columns.map(({ load }) => load(at(x, term, stride))),
+    );
   },
 );
 

@@ -1,7 +1,7 @@
 import type { Code } from '../../tensor/wasm/code.ts';
 import { f32x4, i8x16, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
-import { WORD } from './address.ts';
+import { WORD, words } from './address.ts';
 
 /** How an element-by-element loop reaches its current elements: four at a time, or one at the ragged end. */
 export interface Lanes {
@@ -11,6 +11,13 @@ export interface Lanes {
   /** The value with 0 in the lanes beyond the row: for sums, where an element may count once only. */
   once(value: Value<'v128'>): Value<'v128'>;
 }
+
+/** The vector of a row that stands so many bytes after its beginning. */
+const vectorAt = (code: Code, offset: Local<'i32'>, further = 0): Lanes => ({
+  load: (row) => v128.load(i32.add(row, offset), further),
+  store: (row, value) => code.run(v128.store(i32.add(row, offset), value, further)),
+  once: (value) => value,
+});
 
 /**
  * Visits the elements from `start` to `end` of rows: whole vectors, then the last one to three singly. So one body
@@ -22,13 +29,7 @@ export function forLanes(code: Code, start: Operand<'i32'>, end: Operand<'i32'>,
   const first = code.let(i32.mul(start, WORD));
   const last = code.let(i32.mul(end, WORD));
   const whole = code.let(i32.add(first, i32.and(i32.sub(last, first), -16)));
-  code.for(first, whole, 16, (offset) =>
-    body({
-      load: (row) => v128.load(i32.add(row, offset)),
-      store: (row, value) => code.run(v128.store(i32.add(row, offset), value)),
-      once: (value) => value,
-    }),
-  );
+  code.for(first, whole, 16, (offset) => body(vectorAt(code, offset)));
   code.for(whole, last, WORD, (offset) =>
     body({
       load: (row) => v128.load32_splat(i32.add(row, offset)),
@@ -61,18 +62,41 @@ export function sumOver(code: Code, count: Value<'i32'>, term: (lanes: Lanes) =>
 /** Terms of a sum down rows that are added up before their sum joins the others', as in the kernels of GPU.js. */
 const TERM_BLOCK = 32;
 
-/** `Σ term(i)` for i from 0 to `count`, each lane for itself: down the rows of a matrix. */
-export function sumDown(code: Code, count: Local<'i32'>, term: (i: Local<'i32'>) => Value<'v128'>): Local<'v128'> {
-  const sum = code.let(f32x4.const(0));
-  const part = code.let(f32x4.const(0));
-  code.for(0, count, TERM_BLOCK, (first) => {
-    code.set(part, f32x4.const(0));
-    const last = code.let(i32.add(first, TERM_BLOCK));
-    code.if(i32.lt_u(count, last), () => code.set(last, count));
-    code.for(first, last, 1, (i) => code.set(part, f32x4.add(part, term(i))));
-    code.set(sum, f32x4.add(sum, part));
-  });
-  return sum;
+/** Vectors of a cache line. */
+const LINE = 4;
+
+/**
+ * `to[e] = Σ term(i)` over the rows i from 0 to `count`, for the elements e from `start` to `end`: down the columns of a matrix. Sixteen
+ * columns go together, for a row is far from the next one, and each visit brings a cache line of it.
+ *
+ * @param term of each group of columns; emitted for a line, for one vector and for one element
+ */
+export function storeSumsDown(
+  code: Code,
+  { start, end, count, to }: { start: Operand<'i32'>; end: Operand<'i32'>; count: Local<'i32'>; to: Local<'i32'> },
+  term: (columns: readonly Lanes[], row: Local<'i32'>) => Value<'v128'>[],
+): void {
+  const sums = (columns: readonly Lanes[]): void => {
+    const zeros = () => columns.map(() => code.let(f32x4.const(0)));
+    const [totals, parts] = [zeros(), zeros()];
+    code.for(0, count, TERM_BLOCK, (first) => {
+      for (const part of parts) code.set(part, f32x4.const(0));
+      const last = code.let(i32.add(first, TERM_BLOCK));
+      code.if(i32.lt_u(count, last), () => code.set(last, count));
+      code.for(first, last, 1, (row) => {
+        for (const [i, value] of term(columns, row).entries()) code.set(parts[i], f32x4.add(parts[i], value));
+      });
+      for (const [i, total] of totals.entries()) code.set(total, f32x4.add(total, parts[i]));
+    });
+    for (const [i, { store }] of columns.entries()) store(to, totals[i]);
+  };
+  const first = code.let(i32.add(start, 0));
+  const lines = code.let(i32.add(first, i32.and(i32.sub(end, first), -4 * LINE)));
+  const last = code.let(words(lines));
+  code.for(words(first), last, LINE * 16, (offset) =>
+    sums(Array.from({ length: LINE }, (_, i) => vectorAt(code, offset, 16 * i))),
+  );
+  forLanes(code, lines, end, (lanes) => sums([lanes]));
 }
 
 /** The largest of `count` ≥ 1 elements, in all four lanes; NaNs do not count. */

@@ -1,33 +1,20 @@
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
-import { f32, f32x4 } from '../../tensor/wasm/instructions.ts';
+import { f32x4 } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
-import { forLanes, sumOver } from './lanes.ts';
+import { forLanes } from './lanes.ts';
+import { layerNormMoments } from './moments.ts';
 
-/**
- * `layerNorm`: y = (x − mean) / √(variance + eps) · weight + bias; D columns; the rows from `start` to `end`. The
- * variance is that of the centred row, in a pass of its own: mean(x²) − mean² would lose what the two have in common.
- */
+/** `layerNorm`: y = (x − mean) / √(variance + eps) · weight + bias; D columns; the rows from `start` to `end`. */
 export const layerNorm = func(
   'layerNorm',
   { x: 'i32', weight: 'i32', bias: 'i32', y: 'i32', D: 'i32', eps: 'f32', start: 'i32', end: 'i32' },
   (code, { x, weight, bias, y, D, eps, start, end }) => {
-    const { add, sub, mul, div, sqrt, splat } = f32x4;
+    const { add, sub, mul } = f32x4;
     const bytes = code.let(words(D));
-    const count = code.let(splat(f32.convert_i32_u(D)));
     code.for(start, end, 1, (row) => {
       const [from, to] = [code.let(at(x, row, bytes)), code.let(at(y, row, bytes))];
-      const mean = code.let(
-        div(
-          sumOver(code, D, ({ load }) => load(from)),
-          count,
-        ),
-      );
-      const squares = sumOver(code, D, ({ load }) => {
-        const centred = code.let(sub(load(from), mean));
-        return mul(centred, centred);
-      });
-      const inverse = code.let(div(f32x4.const(1), sqrt(add(div(squares, count), splat(eps)))));
+      const { mean, inverse } = layerNormMoments(code, from, D, eps);
       forLanes(code, 0, D, ({ load, store }) =>
         store(to, add(mul(mul(sub(load(from), mean), inverse), load(weight)), load(bias))),
       );

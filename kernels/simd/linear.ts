@@ -2,7 +2,7 @@ import type { Host } from '../../tensor/simd/bank.ts';
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import type { Layout, Stored } from '../../tensor/simd/stored.ts';
 import { asRows, LAYOUT_KERNELS, panels } from './layouts.ts';
-import { ACTIVATION, product, SCRATCH, transposedProduct, WORTH_WIDENING } from './product.ts';
+import { ACTIVATION, product, SCRATCH, transposedProduct, unitsOf, WORTH_WIDENING } from './product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType, weightType } from './weight-types.ts';
 import { zeros } from './zeros.ts';
 
@@ -13,7 +13,7 @@ const linear: Recipe = {
   run(host, [x, weight, bias], { N, K, M, start }, y) {
     const w = panelsOfRows(host, weight, start, M);
     const type = weightType(weight);
-    multiply(host, { x: x.at, w, type, bias: bias ? bias.at + 4 * start : 0, y: y.at, rows: N, N: M, K });
+    multiply(host, { x: x.at, w, type, bias: bias ? bias.at + 4 * start : 0, y: y.at, M: N, N: M, K });
   },
 };
 
@@ -23,21 +23,25 @@ const matmul: Recipe = {
   main: { input: 1, as: 'matrix' },
   run(host, [x, weight], { N, K, M, start }, y) {
     const w = K === weight.shape[0] ? panels(host, weight, 'panels of columns') : panelsOfPart(host, weight, start, K);
-    multiply(host, { x: x.at, w, type: weightType(weight), bias: 0, y: y.at, rows: N, N: M, K });
+    multiply(host, { x: x.at, w, type: weightType(weight), bias: 0, y: y.at, M: N, N: M, K });
   },
 };
 
-/** `aᵀ · b`: b is packed as the right operand of a product whose left one is read down its columns. */
+/** `aᵀ · b`: both are packed, so that a step of the sum finds its rows of either side by side. */
 const weightGradient: Recipe = {
   op: 'weightGradient',
   kernels: [...LAYOUT_KERNELS, transposedProduct, zeros],
   run(host, [a, b], { N, M, K, R, start }, y) {
-    const w = panels(host, { ...b, weight: false }, 'panels of columns');
+    const [x, w] = [a, b].map((matrix) => panels(host, { ...matrix, weight: false }, 'panels of columns'));
     if (M < R) host.run(zeros, { y: y.at }, R * K);
-    const units = Math.ceil(K / PANEL);
-    const rest = { scratch: 0, bias: 0, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: M };
-    const given = { x: a.at, xStep: 4 * M, w, y: y.at + 4 * K * start, N: K, K: N, ...rest };
-    host.run(transposedProduct, given, units, 2 * N * M * K);
+    const { units, ...cut } = unitsOf(M, K);
+    const rest = { scratch: 0, bias: 0, residual: 0, activation: ACTIVATION.none };
+    host.run(
+      transposedProduct,
+      { x, w, y: y.at + 4 * K * start, M, N: K, K: N, ...rest, ...cut },
+      units,
+      2 * N * M * K,
+    );
   },
 };
 
@@ -75,18 +79,17 @@ interface Product {
   readonly type: WeightType;
   readonly bias: number;
   readonly y: number;
-  readonly rows: number;
-  /** Columns of y. */
+  readonly M: number;
   readonly N: number;
   readonly K: number;
 }
 
-/** `y[rows, N] = x[rows, K] · wᵀ + bias`. */
-function multiply(host: Host, { rows, type, ...places }: Product): void {
-  const { N, K } = places;
-  const units = Math.ceil(N / PANEL);
-  const kernel = type === 'bfloat16' && rows >= WORTH_WIDENING ? 'widened' : type;
+/** `y[M, N] = x[M, K] · wᵀ + bias`. */
+function multiply(host: Host, { x, w, type, bias, y, M, N, K }: Product): void {
+  const { unitRows, unitPanels, units } = unitsOf(M, N);
+  const kernel = type === 'bfloat16' && M >= WORTH_WIDENING ? 'widened' : type;
   const scratch = kernel === 'widened' ? host.temporary(SCRATCH * units) : 0;
-  const given = { ...places, scratch, residual: 0, activation: ACTIVATION.none, rowStart: 0, rowEnd: rows };
-  host.run(product[kernel], given, units, 2 * rows * N * K);
+  const activation = ACTIVATION.none;
+  const given = { x, w, scratch, bias, residual: 0, y, M, N, K, activation, unitRows, unitPanels };
+  host.run(product[kernel], given, units, 2 * M * N * K);
 }

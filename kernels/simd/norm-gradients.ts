@@ -2,44 +2,13 @@ import type { Sizes } from '../../tensor/signature.ts';
 import type { Host } from '../../tensor/simd/bank.ts';
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import type { Stored } from '../../tensor/simd/stored.ts';
-import { type Code, func } from '../../tensor/wasm/code.ts';
+import { func } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
-import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
-import { forLanes, type Lanes, sumDown, sumOver } from './lanes.ts';
+import { forLanes, type Lanes, storeSumsDown, sumOver } from './lanes.ts';
+import { layerNormMoments, type MomentsOf, rmsNormMoments } from './moments.ts';
 
-const { add, sub, mul, div, sqrt, splat } = f32x4;
-
-/** What the elements of a row have in common, in all four lanes. */
-interface Moments {
-  readonly mean: Value<'v128'>;
-  readonly inverse: Local<'v128'>;
-}
-
-type MomentsOf = (code: Code, row: Local<'i32'>, D: Local<'i32'>, eps: Local<'f32'>) => Moments;
-
-const inverseOf = (code: Code, squares: Value<'v128'>, D: Local<'i32'>, eps: Local<'f32'>): Local<'v128'> =>
-  code.let(div(f32x4.const(1), sqrt(add(div(squares, splat(f32.convert_i32_u(D))), splat(eps)))));
-
-/** As in layer-norm.ts. */
-const layerNormMoments: MomentsOf = (code, row, D, eps) => {
-  const total = sumOver(code, D, ({ load }) => load(row));
-  const mean = code.let(div(total, splat(f32.convert_i32_u(D))));
-  const squares = sumOver(code, D, ({ load }) => {
-    const centred = code.let(sub(load(row), mean));
-    return mul(centred, centred);
-  });
-  return { mean, inverse: inverseOf(code, squares, D, eps) };
-};
-
-/** As in rms-norm.ts: there is no mean. */
-const rmsNormMoments: MomentsOf = (code, row, D, eps) => {
-  const squares = sumOver(code, D, ({ load }) => {
-    const value = code.let(load(row));
-    return mul(value, value);
-  });
-  return { mean: f32x4.const(0), inverse: inverseOf(code, squares, D, eps) };
-};
+const { sub, mul, div, splat } = f32x4;
 
 /**
  * `layerNormGradient` and `rmsNormGradient`: with x̂ = (x − mean) · inverse and g = dy · weight,
@@ -96,13 +65,11 @@ export const normWeightGradient = func(
   { x: 'i32', dy: 'i32', moments: 'i32', y: 'i32', N: 'i32', D: 'i32', start: 'i32', end: 'i32' },
   (code, { x, dy, moments, y, N, D, start, end }) => {
     const bytes = code.let(words(D));
-    forLanes(code, start, end, ({ load, store }) => {
-      const total = sumDown(code, N, (row) => {
-        const own = code.let(at(moments, row, 8));
-        const centred = sub(load(at(x, row, bytes)), v128.load32_splat(own));
-        return mul(load(at(dy, row, bytes)), mul(centred, v128.load32_splat(own, 4)));
-      });
-      store(y, total);
+    storeSumsDown(code, { start, end, count: N, to: y }, (columns, row) => {
+      const own = code.let(at(moments, row, 8));
+      const mean = code.let(v128.load32_splat(own));
+      const inverse = code.let(v128.load32_splat(own, 4));
+      return columns.map(({ load }) => mul(load(at(dy, row, bytes)), mul(sub(load(at(x, row, bytes)), mean), inverse)));
     });
   },
 );

@@ -35,11 +35,12 @@ const parameters = {
   bias: 'i32',
   residual: 'i32',
   y: 'i32',
+  M: 'i32',
   N: 'i32',
   K: 'i32',
   activation: 'i32',
-  rowStart: 'i32',
-  rowEnd: 'i32',
+  unitRows: 'i32',
+  unitPanels: 'i32',
   start: 'i32',
   end: 'i32',
 } as const;
@@ -64,8 +65,8 @@ const parameters = {
  * 8 KB of float32 that then stay in the first-level cache. The same bytes come out.
  *
  * Parameters: `x` `[M, K]`, `w` packed weights (pack.ts), `bias` `[N]` or 0, `residual` `[M, N]` or 0, `y` `[M, N]`;
- * `activation`; the rows from `rowStart` to `rowEnd` of the panels from `start` to `end` are computed. `scratch`, for
- * `widened` alone, is room for `SCRATCH` bytes a panel, of which a range uses its first: so threads keep apart.
+ * `activation`. A unit is a part of y of `unitRows` rows and `unitPanels` panels (see `unitsOf`); those from `start` to `end` are
+ * computed, which are numbered along the panels first. `scratch`, for `widened` alone, is room for `SCRATCH` bytes a unit.
  */
 export const product = {
   ...forEachType((type: WeightType) =>
@@ -80,12 +81,12 @@ export const product = {
   ),
   widened: func('product_widened', parameters, (code, p) => {
     const wPanel = code.let(panelBytes('bfloat16', p.K));
-    const to = code.let(at(p.scratch, p.start, SCRATCH));
     emitProduct(code, 'float32', p, {
       wPanel: 0,
       panelsAtOnce: () => i32.const(1),
-      weightsOf(panel, k, depth) {
+      weightsOf(panel, k, depth, unit) {
         const from = at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES.bfloat16);
+        const to = code.let(at(p.scratch, unit, SCRATCH));
         code.call(widen, { from, to, count: i32.mul(depth, PANEL) });
         return to;
       },
@@ -93,17 +94,35 @@ export const product = {
   }),
 };
 
-/** `y = xᵀ · Wᵀ`, x `[K, M]`, of which a row is `xStep` bytes long: the gradient of a weight. Everything else as in `product`. */
-export const transposedProduct = func('product_transposed', { xStep: 'i32', ...parameters }, (code, p) => {
+/**
+ * `y = xᵀ · Wᵀ`, the gradient of a weight: x `[K, M]` is packed too, as panels of its columns (pack.ts). Everything else as in
+ * `product`; the rows of a unit are a multiple of TILE_ROWS.
+ */
+export const transposedProduct = func('product_transposed', parameters, (code, p) => {
   const wPanel = code.let(panelBytes('float32', p.K));
   const weightsOf: Weights['weightsOf'] = (panel, k) => at(at(p.w, panel, wPanel), k, PANEL * WORD);
-  emitProduct(code, 'float32', p, { wPanel, panelsAtOnce, weightsOf }, p.xStep);
+  emitProduct(code, 'float32', p, { wPanel, panelsAtOnce, weightsOf }, 'panels of columns');
 });
+
+/** About so many units, so that threads that take one after another are done at the same time. */
+const UNITS = 32;
+
+/**
+ * How a product of M rows is cut into units. A thread reads all K of its rows and of its panels: of many rows each unit has one block,
+ * which stays in the second-level cache while the unit's panels pass; few rows are not cut.
+ */
+export function unitsOf(M: number, N: number): { unitRows: number; unitPanels: number; units: number } {
+  const panels = Math.ceil(N / PANEL);
+  const rowParts = Math.ceil(M / ROW_BLOCK);
+  const unitRows = TILE_ROWS * Math.ceil(M / rowParts / TILE_ROWS);
+  const unitPanels = Math.ceil(panels / Math.min(panels, Math.ceil(UNITS / rowParts)));
+  return { unitRows, unitPanels, units: Math.ceil(M / unitRows) * Math.ceil(panels / unitPanels) };
+}
 
 /** Where a product finds its weights, in the type that its tiles take. */
 interface Weights {
   /** Those of a panel, for so many steps of k from one on. */
-  weightsOf(panel: Local<'i32'>, k: Local<'i32'>, depth: Local<'i32'>): Value<'i32'>;
+  weightsOf(panel: Local<'i32'>, k: Local<'i32'>, depth: Local<'i32'>, unit: Local<'i32'>): Value<'i32'>;
   /** Bytes from one panel to the next, where several are taken at once. */
   readonly wPanel: Operand<'i32'>;
   panelsAtOnce(rows: Value<'i32'>): Value<'i32'>;
@@ -112,55 +131,67 @@ interface Weights {
 function emitProduct(
   code: Code,
   type: WeightType,
-  { x, bias, residual, y, N, K, activation, rowStart, rowEnd, start, end }: LocalsOf<typeof parameters>,
+  { x, bias, residual, y, M, N, K, activation, unitRows, unitPanels, start, end }: LocalsOf<typeof parameters>,
   { weightsOf, wPanel, panelsAtOnce }: Weights,
-  downColumns?: Local<'i32'>,
+  xLayout: 'rows' | 'panels of columns' = 'rows',
 ): void {
   const tiles = TILE_SHAPES.map(([rows, panels]) => ({
     rows,
     panels,
-    compute: tile(type, rows, panels, downColumns ? 'down columns' : 'along rows'),
+    compute: tile(type, rows, panels, xLayout === 'rows' ? 'along rows' : 'down columns'),
   }));
-  const xRow = code.let(downColumns ? i32.const(WORD) : words(K));
-  const xStep = code.let(downColumns ?? i32.const(WORD));
+  const xRow = code.let(xLayout === 'rows' ? words(K) : i32.const(WORD));
+  const xStep = xLayout === 'rows' ? WORD : PANEL * WORD;
+  const xAt = (row: Local<'i32'>, k: Local<'i32'>): Value<'i32'> =>
+    xLayout === 'rows'
+      ? at(at(x, k), row, xRow)
+      : at(at(at(x, i32.div_u(row, PANEL), panelBytes('float32', K)), k, xStep), i32.rem_u(row, PANEL));
   const yRow = code.let(words(N));
-  code.for(rowStart, rowEnd, ROW_BLOCK, (first) => {
-    const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
-    const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), TILE_ROWS)));
-    const rest = code.let(i32.sub(last, lastFull));
-    const wide = code.let(panelsAtOnce(i32.sub(last, first)));
-    code.for(start, end, wide, (panel) => {
-      const panels = code.let(smaller(i32.sub(end, panel), wide));
-      const column = code.let(i32.mul(panel, PANEL));
-      const columns = code.let(smaller(i32.sub(N, column), i32.mul(panels, PANEL)));
-      code.for(0, K, K_BLOCK, (k) => {
-        const depth = code.let(smaller(i32.sub(K, k), K_BLOCK));
-        const weights = code.let(weightsOf(panel, k, depth));
-        // The first block of k writes, the others add.
-        const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
-          code.call(compute, {
-            x: at(at(x, k, xStep), row, xRow),
-            xRow,
-            xStep,
-            w: weights,
-            wPanel,
-            wStep: PANEL * WEIGHT_BYTES[type],
-            y: at(at(y, column), row, yRow),
-            yRow,
-            depth,
-            columns,
-            add: k,
-          });
-        const [full, ...partial] = tiles;
-        code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
-        for (const shape of partial) {
-          const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
-          code.if(fits, () => run(shape, lastFull));
-        }
+  const panelCount = code.let(i32.div_u(i32.add(N, PANEL - 1), PANEL));
+  const across = code.let(i32.div_u(i32.sub(i32.add(panelCount, unitPanels), 1), unitPanels));
+  code.for(start, end, 1, (unit) => {
+    const firstRow = code.let(i32.mul(i32.div_u(unit, across), unitRows));
+    const rowEnd = code.let(smaller(i32.add(firstRow, unitRows), M));
+    const firstPanel = code.let(i32.mul(i32.rem_u(unit, across), unitPanels));
+    const panelEnd = code.let(smaller(i32.add(firstPanel, unitPanels), panelCount));
+    code.for(firstRow, rowEnd, ROW_BLOCK, (first) => {
+      const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
+      const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), TILE_ROWS)));
+      const rest = code.let(i32.sub(last, lastFull));
+      const wide = code.let(panelsAtOnce(i32.sub(last, first)));
+      code.for(firstPanel, panelEnd, wide, (panel) => {
+        const panels = code.let(smaller(i32.sub(panelEnd, panel), wide));
+        const column = code.let(i32.mul(panel, PANEL));
+        const columns = code.let(smaller(i32.sub(N, column), i32.mul(panels, PANEL)));
+        code.for(0, K, K_BLOCK, (k) => {
+          const depth = code.let(smaller(i32.sub(K, k), K_BLOCK));
+          const weights = code.let(weightsOf(panel, k, depth, unit));
+          // The first block of k writes, the others add.
+          const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
+            code.call(compute, {
+              x: xAt(row, k),
+              xRow,
+              xStep,
+              w: weights,
+              wPanel,
+              wStep: PANEL * WEIGHT_BYTES[type],
+              y: at(at(y, column), row, yRow),
+              yRow,
+              depth,
+              columns,
+              add: k,
+            });
+          const [full, ...partial] = tiles;
+          code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
+          for (const shape of partial) {
+            const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
+            code.if(fits, () => run(shape, lastFull));
+          }
+        });
+        code.if(i32.or(i32.or(bias, residual), activation), () =>
+          code.call(finish, { y, bias, residual, N, activation, column, columns, first, last }),
+        );
       });
-      code.if(i32.or(i32.or(bias, residual), activation), () =>
-        code.call(finish, { y, bias, residual, N, activation, column, columns, first, last }),
-      );
     });
   });
 }

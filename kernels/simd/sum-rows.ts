@@ -2,7 +2,7 @@ import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, WORD, words } from './address.ts';
-import { forLanes, sumDown } from './lanes.ts';
+import { storeSumsDown } from './lanes.ts';
 
 /** `sumRows`: y[v] = Σ x[order[i]] over the span of v; D columns; the rows from `start` to `end`. */
 export const sumRows = func(
@@ -18,11 +18,9 @@ export const sumRows = func(
       code.if(
         count,
         () =>
-          forLanes(code, 0, D, ({ load, store }) => {
-            store(
-              to,
-              sumDown(code, count, (i) => load(at(x, i32.load(at(rows, i)), bytes))),
-            );
+          storeSumsDown(code, { start: 0, end: D, count, to }, (columns, i) => {
+            const from = code.let(at(x, i32.load(at(rows, i)), bytes));
+            return columns.map(({ load }) => load(from));
           }),
         () => code.run(memory.fill(to, 0, bytes)),
       );

@@ -68,7 +68,8 @@ const SUM_BLOCK = 32;
  * Every sum takes its terms in the order of k in a lane of its own, whatever the tile: so the bytes of a result do not
  * depend on which rows and columns are computed together.
  *
- * **Down columns**, for `xᵀ`: a row's elements lie `xStep` bytes apart, so that the x of a step are neighbours in memory.
+ * **Down columns**, for `xᵀ`: a row's elements lie `xStep` bytes apart, and the x of a step are neighbours in memory, so that one
+ * pointer serves all rows.
  *
  * Parameters: `x` the first row at this block's first k, `xRow` bytes between rows, `xStep` from one k to the next where that is no word; `w` the first panel there, `wPanel`
  * bytes between panels, `wStep` from one k to the next; `y` the first result, `yRow` bytes between rows; `depth` ≥ 1
@@ -82,34 +83,37 @@ export const tile = (
 ): Func<typeof parameters> =>
   func(`tile_${rows}x${panels * PANEL}_${type}${xs === 'along rows' ? '' : '_down'}`, parameters, (code, p) => {
     const xStep = xs === 'along rows' ? WORD : p.xStep;
-    const x = Array.from({ length: rows }, (_, row) => code.let(at(p.x, row, p.xRow)));
+    const pointers = Array.from({ length: xs === 'along rows' ? rows : 1 }, (_, row) => code.let(at(p.x, row, p.xRow)));
     const y = Array.from({ length: rows }, (_, row) => code.let(at(p.y, row, p.yRow)));
     const w = Array.from({ length: panels }, (_, panel) => code.let(at(p.w, panel, p.wPanel)));
-    const zeros = () => x.map(() => Array.from({ length: panels * VECTORS }, () => code.let(f32x4.const(0))));
+    const zeros = () => y.map(() => Array.from({ length: panels * VECTORS }, () => code.let(f32x4.const(0))));
     const sums = zeros();
     const totals = zeros();
 
-    const end = code.let(at(x[0], p.depth, xStep));
-    const stop = code.let(x[0]);
+    const [first] = pointers;
+    const end = code.let(at(first, p.depth, xStep));
+    const stop = code.let(first);
     const block = (again: Label): void => {
-      code.set(stop, at(x[0], SUM_BLOCK, xStep));
+      code.set(stop, at(first, SUM_BLOCK, xStep));
       code.if(i32.lt_u(end, stop), () => code.set(stop, end));
       for (const sum of sums.flat()) code.set(sum, f32x4.const(0));
       code.loop(step);
       for (const [i, total] of totals.flat().entries()) code.set(total, f32x4.add(total, sums.flat()[i]));
-      code.branchIf(again, i32.lt_u(x[0], end));
+      code.branchIf(again, i32.lt_u(first, end));
     };
     const step = (again: Label): void => {
       const weights = w.flatMap((pointer) =>
         Array.from({ length: VECTORS }, (_, v) => code.let(loadWeights(type, pointer, 4 * v))),
       );
-      for (const [row, pointer] of x.entries()) {
-        const value = code.let(v128.load32_splat(pointer));
-        for (const [i, sum] of sums[row].entries()) code.set(sum, code.multiplyAdd(value, weights[i], sum));
+      for (const [row, sumsOfRow] of sums.entries()) {
+        const value = code.let(
+          xs === 'along rows' ? v128.load32_splat(pointers[row]) : v128.load32_splat(first, row * WORD),
+        );
+        for (const [i, sum] of sumsOfRow.entries()) code.set(sum, code.multiplyAdd(value, weights[i], sum));
       }
       for (const pointer of w) code.set(pointer, i32.add(pointer, p.wStep));
-      for (const pointer of x) code.set(pointer, i32.add(pointer, xStep));
-      code.branchIf(again, i32.lt_u(x[0], stop));
+      for (const pointer of pointers) code.set(pointer, i32.add(pointer, xStep));
+      code.branchIf(again, i32.lt_u(first, stop));
     };
     code.loop(block);
 

@@ -1,7 +1,7 @@
 import type { OnKernel } from '../device.ts';
 import type { Func, Parameters } from '../wasm/code.ts';
 import { createHeap, type Heap } from './heap.ts';
-import { inOrder } from './kernels.ts';
+import type { Arguments } from './kernels.ts';
 import { createTeam } from './team.ts';
 
 /** What a recipe works with. */
@@ -66,7 +66,10 @@ export async function createBank(
       return op;
     },
     run(kernel, given, units, operations = units) {
-      const values = inOrder(kernel, { ...given, start: 0, end: 0 } as never).slice(0, -2);
+      const { names } = kernel;
+      const places = given as Arguments<Parameters>;
+      const values: number[] = [];
+      for (let i = 0; i < names.length - 2; i++) values.push(places[names[i]]); // but the range
       if (listener) team.flush();
       const start = listener && performance.now();
       team.run(kernel.name, values, units, operations, op);

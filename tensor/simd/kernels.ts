@@ -10,7 +10,7 @@ export type Arguments<P extends Parameters> = { readonly [name in keyof P]: numb
  * wraps them.
  */
 export const inOrder = <P extends Parameters>(kernel: Func<P>, given: Arguments<P>): number[] =>
-  Object.keys(kernel.parameters).map((name) => given[name]);
+  kernel.names.map((name) => given[name]);
 
 /**
  * Assembles kernels, functions that the module exports under their names, and compiles them. The module can be sent to workers.

@@ -14,6 +14,8 @@ export type OperandsOf<P extends Parameters> = { readonly [name in keyof P]: Ope
 export interface Func<P extends Parameters = Parameters> {
   readonly name: string;
   readonly parameters: P;
+  /** Its parameters' names, in order. */
+  readonly names: readonly string[];
   /** Emits the body. Called once for each module that holds the function. */
   body(code: Code, locals: LocalsOf<P>): void;
 }
@@ -24,7 +26,7 @@ export function func<const P extends Parameters>(
   parameters: P,
   body: (code: Code, locals: LocalsOf<P>) => void,
 ): Func<P> {
-  return { name, parameters, body };
+  return { name, parameters, names: Object.keys(parameters), body };
 }
 
 /** A place to branch to: the end of a block, or the head of a loop. */
@@ -66,18 +68,17 @@ export interface Context {
 
 /** @returns the function's types of locals beyond its parameters, and its instructions */
 export function emit(definition: Func, context: Context): { locals: readonly Type[]; code: Bytes } {
-  const bytes: number[] = [];
+  const bytes: Bytes[] = [];
   const locals: Type[] = [];
-  const names = Object.keys(definition.parameters);
   let depth = 0;
 
   const push = (...parts: readonly Bytes[]): void => {
-    for (const part of parts) for (const byte of part) bytes.push(byte);
+    bytes.push(...parts);
   };
   const local = <T extends Type>(index: number, type: T): Local<T> => ({
     type,
     local: index,
-    code: [0x20, ...unsigned(index)],
+    code: [0x20, unsigned(index)],
   });
   const nest = (opcode: Bytes, body: (label: Label) => void): void => {
     push(opcode);
@@ -91,16 +92,16 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
     relaxed: context.relaxed,
     let(value) {
       locals.push(value.type);
-      const made = local(names.length + locals.length - 1, value.type);
+      const made = local(definition.names.length + locals.length - 1, value.type);
       code.set(made, value);
       return made;
     },
-    set: (target, value) => push(codeOf(target.type, value), [0x21, ...unsigned(target.local)]),
+    set: (target, value) => push(codeOf(target.type, value), [0x21, unsigned(target.local)]),
     run: (effect) => push(effect.code),
     block: (body) => nest([0x02, VOID], body),
     loop: (body) => nest([0x03, VOID], body),
-    branch: (label) => push([0x0c, ...unsigned(depth - label.depth)]),
-    branchIf: (label, condition) => push(codeOf('i32', condition), [0x0d, ...unsigned(depth - label.depth)]),
+    branch: (label) => push([0x0c, unsigned(depth - label.depth)]),
+    branchIf: (label, condition) => push(codeOf('i32', condition), [0x0d, unsigned(depth - label.depth)]),
     if(condition, then, otherwise) {
       push(codeOf('i32', condition));
       nest([0x04, VOID], () => {
@@ -123,7 +124,7 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
     },
     call(callee, operands) {
       for (const [name, type] of Object.entries(callee.parameters)) push(codeOf(type, operands[name]));
-      push([0x10, ...unsigned(context.indexOf(callee))]);
+      push([0x10, unsigned(context.indexOf(callee))]);
     },
     multiplyAdd: (a, b, c) => (context.relaxed ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c)),
   };

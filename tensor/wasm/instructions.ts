@@ -72,7 +72,7 @@ export const v128 = {
 export const f32x4 = {
   const: (...lanes: [number] | [number, number, number, number]): Value<'v128'> => ({
     type: 'v128',
-    code: [...simd(0x0c), ...four(lanes).flatMap(float32)],
+    code: [simd(0x0c), four(lanes).map(float32)],
   }),
   splat: plain(simd(0x13), ['f32'], 'v128'),
   extract_lane: extract(simd(0x1f), 'f32'),
@@ -101,7 +101,7 @@ export const f32x4 = {
 export const i32x4 = {
   const: (...lanes: [number] | [number, number, number, number]): Value<'v128'> => ({
     type: 'v128',
-    code: [...simd(0x0c), ...four(lanes).flatMap((lane) => [...new Uint8Array(Int32Array.of(lane).buffer)])],
+    code: [simd(0x0c), four(lanes).map((lane) => new Uint8Array(Int32Array.of(lane).buffer))],
   }),
   shl: plain(simd(0xab), ['v128', 'i32'], 'v128'),
   splat: plain(simd(0x11), ['i32'], 'v128'),
@@ -122,9 +122,9 @@ export const i8x16 = {
   shuffle: (a: Value<'v128'>, b: Value<'v128'>, lanes: readonly [number, number, number, number]): Value<'v128'> => ({
     type: 'v128',
     code: [
-      ...codeOf('v128', a),
-      ...codeOf('v128', b),
-      ...simd(0x0d),
+      codeOf('v128', a),
+      codeOf('v128', b),
+      simd(0x0d),
       ...lanes.flatMap((lane) => [4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3]),
     ],
   }),
@@ -139,7 +139,7 @@ export const memory = {
 
 /** `condition ? a : b`; both are evaluated. */
 export function select<T extends Type>(condition: Operand<'i32'>, a: Value<T>, b: Value<T>): Value<T> {
-  const code = [...a.code, ...codeOf(b.type, b), ...codeOf('i32', condition), 0x1c, 0x01, TYPE_CODES[a.type]];
+  const code = [a.code, codeOf(b.type, b), codeOf('i32', condition), 0x1c, 0x01, TYPE_CODES[a.type]];
   return { type: a.type, code };
 }
 

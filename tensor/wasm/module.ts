@@ -1,5 +1,5 @@
 import { type Code, type Context, emit, type Func, type Parameters } from './code.ts';
-import { type Bytes, section, sized, text, unsigned, vector } from './encoding.ts';
+import { type Bytes, section, sized, text, unsigned, vector, written } from './encoding.ts';
 import { TYPE_CODES } from './values.ts';
 
 export type { Code, Func, Parameters };
@@ -33,23 +33,23 @@ export function assemble({ exports, memory, relaxed }: ModuleOptions): Uint8Arra
   // Grows while it is walked: a body's calls add functions.
   for (const definition of functions) {
     const { locals, code } = emit(definition, context);
-    bodies.push(sized([...vector(locals.map((type) => [1, TYPE_CODES[type]])), ...code, 0x0b]));
+    bodies.push(sized([vector(locals.map((type) => [1, TYPE_CODES[type]])), code, 0x0b]));
   }
 
   const type = ({ parameters }: Func): Bytes => [
     0x60,
-    ...vector(Object.values(parameters).map((each) => [TYPE_CODES[each]])),
+    vector(Object.values(parameters).map((each) => [TYPE_CODES[each]])),
     0, // no results
   ];
-  const limits = [memory.shared ? 3 : 1, ...unsigned(memory.pages), ...unsigned(memory.mostPages)];
-  const names = vector(functions.map(({ name }, index) => [...unsigned(index), ...text(name)]));
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
-    ...section(1, vector(functions.map(type))), // a type for each function
-    ...section(2, vector([[...text('environment'), ...text('memory'), 0x02, ...limits]])),
-    ...section(3, vector(functions.map((_, index) => unsigned(index)))),
-    ...section(7, vector(exports.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)]))),
-    ...section(10, vector(bodies)),
-    ...section(0, [...text('name'), 1, ...sized(names)]),
+  const limits = [memory.shared ? 3 : 1, unsigned(memory.pages), unsigned(memory.mostPages)];
+  const names = vector(functions.map(({ name }, index) => [unsigned(index), text(name)]));
+  return written([
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
+    section(1, vector(functions.map(type))), // a type for each function
+    section(2, vector([[text('environment'), text('memory'), 0x02, limits]])),
+    section(3, vector(functions.map((_, index) => unsigned(index)))),
+    section(7, vector(exports.map(({ name }, index) => [text(name), 0x00, unsigned(index)]))),
+    section(10, vector(bodies)),
+    section(0, [text('name'), 1, sized(names)]),
   ]);
 }

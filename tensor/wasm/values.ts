@@ -26,10 +26,10 @@ export interface Local<T extends Type> extends Value<T> {
 export type Operand<T extends Type> = Value<T> | (T extends 'v128' ? never : number);
 
 const constants: Readonly<Record<Type, (value: number) => Bytes>> = {
-  i32: (value) => [0x41, ...signed(value | 0)],
-  i64: (value) => [0x42, ...signed(value)],
-  f32: (value) => [0x43, ...float32(value)],
-  f64: (value) => [0x44, ...float64(value)],
+  i32: (value) => [0x41, signed(value | 0)],
+  i64: (value) => [0x42, signed(value)],
+  f32: (value) => [0x43, float32(value)],
+  f64: (value) => [0x44, float64(value)],
   v128: () => {
     throw new TypeError('a v128 is no number: use f32x4.const or i32x4.const');
   },
@@ -52,25 +52,25 @@ export function plain<const I extends readonly Type[], R extends Type | 'void'>(
 ): (...operands: Operands<I>) => Value<R> {
   return (...operands) => ({
     type,
-    code: [...inputs.flatMap((input, index) => codeOf(input, operands[index])), ...opcode],
+    code: [...inputs.map((input, index) => codeOf(input, operands[index])), opcode],
   });
 }
 
 /** Where an access begins: `offset` bytes after the address. Alignment is a mere hint; 0 promises nothing. */
-const place = (offset: number): Bytes => [0, ...unsigned(offset)];
+const place = (offset: number): Bytes => [0, unsigned(offset)];
 
 export const load =
   <R extends Type>(opcode: Bytes, type: R) =>
   (address: Operand<'i32'>, offset = 0): Value<R> => ({
     type,
-    code: [...codeOf('i32', address), ...opcode, ...place(offset)],
+    code: [codeOf('i32', address), opcode, place(offset)],
   });
 
 export const store =
   <T extends Type>(opcode: Bytes, type: T) =>
   (address: Operand<'i32'>, value: Operand<T>, offset = 0): Value<'void'> => ({
     type: 'void',
-    code: [...codeOf('i32', address), ...codeOf(type, value), ...opcode, ...place(offset)],
+    code: [codeOf('i32', address), codeOf(type, value), opcode, place(offset)],
   });
 
 /** Writes one 32-bit lane of a vector. */
@@ -78,10 +78,10 @@ export const storeLane =
   (opcode: Bytes) =>
   (address: Operand<'i32'>, value: Value<'v128'>, lane: number, offset = 0): Value<'void'> => ({
     type: 'void',
-    code: [...codeOf('i32', address), ...codeOf('v128', value), ...opcode, ...place(offset), lane],
+    code: [codeOf('i32', address), codeOf('v128', value), opcode, place(offset), lane],
   });
 
 /** Takes one lane of a vector. */
 export const extract =
   <R extends Type>(opcode: Bytes, type: R) =>
-  (value: Value<'v128'>, lane: number): Value<R> => ({ type, code: [...codeOf('v128', value), ...opcode, lane] });
+  (value: Value<'v128'>, lane: number): Value<R> => ({ type, code: [codeOf('v128', value), opcode, lane] });

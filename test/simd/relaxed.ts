@@ -35,10 +35,20 @@ function worst([M, N, K]: readonly [number, number, number]): { worst: number; s
   const [packed, y, parts] = [panels * 32 * K, 4 * M * N, 4 * M * N].map(memory.allocate);
   const strides = { rowStride: 4 * K, columnStride: 4 };
   memory.run(pack.float32, { w: memory.put(weights.data), packed, N, K, ...strides, start: 0, end: panels });
-  const given = { x: memory.put(x.data), w: packed, scratch: 0, bias: 0, residual: 0, N, K, activation: 0 };
-  memory.run(product.float32, { ...given, y, rowStart: 0, rowEnd: M, start: 0, end: panels });
+  const given = {
+    x: memory.put(x.data),
+    w: packed,
+    scratch: 0,
+    bias: 0,
+    residual: 0,
+    N,
+    K,
+    activation: 0,
+    unitPanels: panels,
+  };
+  memory.run(product.float32, { ...given, y, M, unitRows: M, start: 0, end: 1 });
   for (let row = 0; row < M; row++) {
-    memory.run(product.float32, { ...given, y: parts, rowStart: row, rowEnd: row + 1, start: 0, end: panels });
+    memory.run(product.float32, { ...given, y: parts, M, unitRows: 1, start: row, end: row + 1 });
   }
   let largest = 0;
   for (const [i, found] of memory.floats(y, M * N).entries()) {

@@ -115,7 +115,7 @@ describe('encoding', () => {
   });
 
   test('floats are little-endian', () => {
-    expect(float32(-1.5)).toEqual([0, 0, 0xc0, 0xbf]);
-    expect(float64(-1.5)).toEqual([0, 0, 0, 0, 0, 0, 0xf8, 0xbf]);
+    expect([...float32(-1.5)]).toEqual([0, 0, 0xc0, 0xbf]);
+    expect([...float64(-1.5)]).toEqual([0, 0, 0, 0, 0, 0, 0xf8, 0xbf]);
   });
 });
