@@ -61,7 +61,11 @@ function meanByTask(records: readonly StepRecord[]): Record<string, number> {
   for (const { tasks } of records) {
     for (const [task, loss] of Object.entries(tasks)) found.set(task, [...(found.get(task) ?? []), loss]);
   }
-  return Object.fromEntries([...found].map(([task, losses]) => [task, losses.reduce((a, b) => a + b) / losses.length]));
+  return Object.fromEntries(
+    [...found]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([task, losses]) => [task, losses.reduce((a, b) => a + b) / losses.length]),
+  );
 }
 
 /** 5025 → `1 h 24 min`. */

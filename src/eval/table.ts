@@ -14,7 +14,7 @@ export interface Row {
   readonly interval: Interval;
 }
 
-/** A row for each task, measure and language, and where there are several languages one for all. */
+/** A row for each task, measure and language, by their names, and where there are several languages one for all behind them. */
 export function rowsOf(judged: readonly Judged[]): Row[] {
   const rows: Row[] = [];
   for (const [task, ofTask] of grouped(judged, ({ task }) => task)) {
@@ -62,6 +62,7 @@ export function tableLines(rows: readonly Row[]): string[] {
 export const scaled = (measure: MeasureName, score: number): string =>
   measure === 'cider' ? score.toFixed(2) : `${(100 * score).toFixed(1)} %`;
 
+/** The groups, by their names. */
 function grouped<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
   const groups = new Map<string, Item[]>();
   for (const item of items) {
@@ -69,5 +70,5 @@ function grouped<Item>(items: readonly Item[], key: (item: Item) => string): Map
     if (group) group.push(item);
     else groups.set(key(item), [item]);
   }
-  return groups;
+  return new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

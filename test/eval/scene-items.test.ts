@@ -76,7 +76,7 @@ test('the table has a row for all languages, and the worst come first on the pag
     .map((item, i) => ({ ...item, task: 'task <b>', answer: i === 7 ? '<script>' : item.references[0] }));
   const judged = items.map((item) => ({ ...item, measures: ['exact'] as const }));
   const rows = rowsOf(judged);
-  expect(rows.map(({ language }) => language).sort()).toEqual(['Chinese', 'English', 'all']);
+  expect(rows.map(({ language }) => language)).toEqual(['Chinese', 'English', 'all']);
   const all = rows.find(({ language }) => language === 'all')!;
   expect(all).toMatchObject({ count: 40, mean: 39 / 40 });
   expect(tableLines(rows).find((line) => / all /.test(line))).toMatch(/exact match +40 +97\.5 % +87\.1 % to 99\.6 %$/);
