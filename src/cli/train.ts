@@ -30,6 +30,9 @@ export async function runTrain(words: string[], options: Options): Promise<void>
   const { folder, texts, config, settings, data, from } = start;
   const { device, note } = await openDeviceFor(options);
   const interrupt = watchInterrupts();
+  const where = relative('', folder) || '.';
+  const again = `qvl train ${file === undefined ? '' : `${file} `}--resume ${join(where, STATE)}`;
+  let saved = from !== undefined;
   try {
     const model = loadModel(device, config, start.load);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
@@ -40,19 +43,22 @@ export async function runTrain(words: string[], options: Options): Promise<void>
       evaluate: start.evaluate,
       save: async (state) => {
         await saveState(join(folder, STATE), state);
+        saved = true;
         await writeCurves(folder, settings, state.history);
       },
     });
     report.stop();
-    const where = relative('', folder) || '.';
     if (finished) {
       await writeModel(folder, texts, model);
       say(`trained: qvl ask PICTURE "QUESTION" --model ${where}`);
     } else {
-      say(`saved: qvl train ${file === undefined ? '' : `${file} `}--resume ${join(where, STATE)} goes on`);
+      say(`saved: ${again} goes on`);
       process.exitCode = INTERRUPTED;
     }
     freeModel(model);
+  } catch (error) {
+    if (saved) say(`  from what is saved ${again} goes on`);
+    throw error;
   } finally {
     interrupt.end();
     await start.close();

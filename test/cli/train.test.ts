@@ -59,6 +59,9 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(generation).toMatchObject({ chat_format: 'raw', max_new_tokens: 8, eos_token_id: [256] });
   expect([...tensors.values()].every(({ dtype }) => dtype === 'bfloat16')).toBe(true);
 
+  const first = JSON.parse(await readFile(join(at('s1'), 'curves.json'), 'utf8')).steps[0];
+  expect(first.evaluation).toMatchObject({ 'caption, exact match': 0 });
+
   // The user's own conversations, whole and in two parts.
   const common = ['--model', at('s1'), '--batch', '2', '--rate', '0.01'];
   await train(conversations, '--out', at('whole'), ...common, '--steps', '2');
@@ -104,7 +107,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
     '--json',
     at('e.json'),
   );
-  expect(evaluated.stdout).toMatch(/conversation +Chinese +IoU ≥ 0\.5 +1 [^]*naming +English +exact match +1 /);
+  expect(evaluated.stdout).toMatch(/conversation +Chinese +IoU ≥ 0\.5 +1 [\s\S]*naming +English +exact match +1 /);
   expect(evaluated.stdout).toMatch(/English +relaxed accuracy +1 /);
   const { answers } = JSON.parse(await readFile(at('e.json'), 'utf8'));
   expect(answers[2]).toMatchObject({ question: 'How many?', answer: number.trim() });

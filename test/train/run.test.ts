@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InputError } from '../../src/error.ts';
+import { encodePatches, type Model } from '../../src/model/qwen-vl.ts';
 import type { TrainingData } from '../../src/train/course.ts';
 import { lossAndGradients } from '../../src/train/gradients.ts';
-import { TRAINED } from '../../src/train/recipes.ts';
+import { configFor, TRAINED } from '../../src/train/recipes.ts';
 import { type RunOptions, train } from '../../src/train/run.ts';
 import type { RunSettings } from '../../src/train/settings.ts';
 import { loadState, saveState, type TrainingState } from '../../src/train/state.ts';
 import { requireFittingState } from '../../src/train/state-fit.ts';
-import { freeAll, read } from '../../tensor/tensor.ts';
+import { scope } from '../../tensor/scope.ts';
+import { free, freeAll, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { closeTinyDevices, tinyConfig, tinyData, tinySettings, withTinyModel } from './tiny-run.ts';
 
 let folder: string;
@@ -95,6 +97,29 @@ test('the loss of each task is the mean of its tokens, and all of them make the 
   // Six words of the caption, of the text five: the first is never asked for.
   expect((6 * tasks.caption + 5 * tasks.text) / 11).toBeCloseTo(loss, 5);
   expect([tokens, pictures]).toEqual([18, 1]);
+});
+
+test('a model is asked as it is after a step, at the size that it is trained at', async () => {
+  const see = async (model: Model): Promise<number[]> => {
+    const size = model.config.visual.image_size;
+    const seen = scope<Tensor>(() =>
+      encodePatches(model, tensor(model.device, new Float32Array(3 * size * size).fill(0.5), [3 * size, size])),
+    );
+    const values = await read(seen);
+    free(seen);
+    return [values.length, ...values.subarray(0, 8)];
+  };
+  const asked: number[][] = [];
+  const evaluate = async (model: Model) => {
+    asked.push(await see(model));
+    return { first: asked.at(-1)![1] };
+  };
+  const state = await run(tinySettings(2, 'stage-1'), { evaluate });
+  expect(state.history.map(({ evaluation }) => evaluation)).toEqual([undefined, { first: asked[0][1] }]);
+  const config = configFor(await tinyConfig(), { image: 'half' });
+  const loaded = await withTinyModel({ from: state, config }, see);
+  expect(asked).toEqual([loaded]);
+  expect(loaded[0]).toBe(4 * config.visual.width);
 });
 
 test('a decoder without eyes reads the tokens that stand for a picture', async () => {

@@ -71,10 +71,14 @@ export async function closeTinyDevices(): Promise<void> {
 
 /** Runs `work` with the tiny model, random or of a state; nothing may be left on its device afterwards. */
 export async function withTinyModel<Result>(
-  { threads = 2, from }: { threads?: number | undefined; from?: TrainingState | undefined },
+  {
+    threads = 2,
+    from,
+    config: given,
+  }: { threads?: number | undefined; from?: TrainingState | undefined; config?: Config },
   work: (model: Model, device: Device) => Promise<Result>,
 ): Promise<Result> {
-  const config = await tinyConfig();
+  const config = given ?? (await tinyConfig());
   const opening = devices.get(threads) ?? deviceWith(threads);
   devices.set(threads, opening);
   const device = await opening;
