@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Config, parseConfig } from '../architecture/config.ts';
+import { weightShapes } from '../architecture/weight-shapes.ts';
 import { LARGEST_TABLE } from '../checkpoint/byte-source.ts';
 import { readSmallFile, readText } from '../checkpoint/file-source.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
+import { defaultMemory } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import type { FolderTexts } from '../checkpoint/write-folder.ts';
 import { openWorld } from '../data/index.ts';
@@ -17,7 +19,7 @@ import { createTokenizer } from '../input/text/tokenizer.ts';
 import { conversationFile } from '../train/conversation-file.ts';
 import type { TrainingData } from '../train/course.ts';
 import { initialWeights } from '../train/initial.ts';
-import { PHASES, type Phase, RECIPES, type Recipe, withPeak, withSteps } from '../train/recipes.ts';
+import { PHASES, type Phase, RECIPES, type Recipe, TRAINED, withPeak, withSteps } from '../train/recipes.ts';
 import type { RunOptions } from '../train/run.ts';
 import { sceneData } from '../train/scene-data.ts';
 import type { RunSettings } from '../train/settings.ts';
@@ -76,6 +78,7 @@ export async function newRun(file: string | undefined, options: Options): Promis
     phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, size) })),
     ...(file === undefined ? {} : { data: await fingerprint(file) }),
   };
+  requireMemory(config, phases);
   const common = { folder: out, texts, config, settings, data, evaluate, from: undefined };
   if (stage === '0') {
     const initial = initialWeights(config, seed);
@@ -172,6 +175,18 @@ function recipeFor(recipe: Recipe, options: Options, size: number | undefined): 
     throw new InputError('--rate', `"${options.rate}", expected a number between 0 and 1`, 'as in: --rate 1e-4');
   }
   return { ...withPeak(steps === undefined ? recipe : withSteps(recipe, steps), rate), batch };
+}
+
+/** Weights, and of what is trained a gradient and two moments, have to fit. @throws InputError */
+function requireMemory(config: Config, phases: readonly Phase[]): void {
+  const bytes = [...weightShapes(config)].reduce((sum, [name, shape]) => {
+    const copies = phases.some((phase) => TRAINED[phase](name)) ? 4 : 1;
+    return sum + 4 * copies * shape.reduce((a, b) => a * b, 1);
+  }, 0);
+  if (bytes <= defaultMemory()) return;
+  const [needed, there] = [bytes, defaultMemory()].map((each) => `${(each / 1e9).toFixed(1)} GB`);
+  const found = `weights, gradients and moments take ${needed}, and ${there} of this machine's memory are for them`;
+  throw new InputError('qvl train', found, 'train a smaller model; --price tells what this one costs');
 }
 
 /** @throws InputError */

@@ -135,6 +135,12 @@ describe('what cannot be trained is said before anything is done', () => {
     expect(await readdir('.')).not.toContain('x');
   });
 
+  test('a model that the memory cannot hold', async () => {
+    const huge = await tinyFolder(at('huge'), { num_hidden_layers: 1024, intermediate_size: 400_000 });
+    const words = ['--stage', '0', '--model', huge, '--out', at('z')];
+    await expect(train(...words)).rejects.toThrow(/take \d{4}\.\d GB, and [\d.]+ GB of this machine/);
+  });
+
   test('a user’s file is not for stage 0', async () => {
     await expect(train(conversations, '--stage', '0', '--model', at('tiny'), '--out', at('y'))).rejects.toThrow(
       'made scenes alone',

@@ -7,11 +7,12 @@ const BYTES = Array.from({ length: 256 }, (_, byte) => `${Buffer.of(byte).toStri
 const IMAGE_START = 256 + 214;
 
 /** A model folder without weights: the tiny configuration with a vocabulary of bytes. */
-export async function tinyFolder(folder: string): Promise<string> {
+export async function tinyFolder(folder: string, more: object = {}): Promise<string> {
   const config = await tinyConfig();
   await mkdir(folder, { recursive: true });
   const json = {
     ...config,
+    ...more,
     vocab_size: 256 + 217,
     seq_length: 2048,
     visual: { ...config.visual, image_start_id: IMAGE_START },
