@@ -8,41 +8,35 @@ checkpoint's code imports. It runs that code (trust_remote_code): use a checkpoi
 
 writes goldens/demo.config.json and goldens/demo.activations.safetensors. The same with --dtype float64 adds the
 float64 twin, which tells rounding noise from errors. An output in the checkpoint's own folder, as in
-Qwen-VL-Chat/activations/demo, is laid out as in golden/tiny. All activations of the published model with one picture
-are about 10 GB; with --tap main 0.7 GB; with --fingerprint 10 MB. Its weights take 39 GB of memory in float32, 77 GB in
-float64.
+Qwen-VL-Chat/activations/demo, is laid out as in golden/tiny. With --gradients FILE in place of --prompt it writes the
+gradients of a training step: grad-demo.safetensors and grad-demo.json, in Qwen-VL-Chat/gradients or elsewhere.
+
+All activations of the published model with one picture are about 10 GB; with --tap main 0.7 GB; with --fingerprint
+10 MB. Its weights take 39 GB of memory in float32, 77 GB in float64; with gradients twice that.
 """
 
 from __future__ import annotations
 
 import argparse
-import fnmatch
-import json
 import os
 import re
 import shutil
 import sys
-import tempfile
 import traceback
 
+from exporter.batch import read_batch, tokenized
 from exporter.failure import ExportError, blaming, happened
-from exporter.formats import read_integers
+from exporter.formats import read_integers, write_json
 from exporter.lines import one_line, quoted
 from exporter.original import load, pictures_from, prompt_text, tokenize
-from exporter.sources import hash_sources, versions
+from exporter.places import golden_paths, gradient_paths, make_folder, read_config, read_facts
+from exporter.sources import hash_sources, sha256, versions
+from exporter.stages import STAGES
+from exporter.taps import wanted
 
 DTYPES = ("float32", "bfloat16", "float64")
+RUNS_HERE = "does it run in this Python? --debug shows where"
 SEED = 0  # greedy decoding draws nothing; this is for what should not be there
-
-# What stands between blocks, and the scores of what is decoded: enough to see which block goes wrong, at a small share
-# of the size.
-MAIN = (
-    *(f"transformer.visual{part}" for part in (".conv1", ".ln_pre", ".attn_pool", ".ln_post", "")),
-    *("transformer.wte", "transformer.ln_f", "logits", "decode.*"),
-    *(f"{blocks}.{digits}" for blocks in ("transformer.visual.transformer.resblocks", "transformer.h")
-      for digits in ("[0-9]", "[0-9][0-9]")),
-)
-GROUPS = {"main": MAIN, "all": ("*",)}
 
 
 def parse(words):
@@ -52,7 +46,7 @@ def parse(words):
     )
     parser.add_argument("checkpoint", help="folder of the checkpoint: config.json, shards, *.py, qwen.tiktoken")
     parser.add_argument("output", help="FOLDER/NAME of the golden")
-    parser.add_argument("--prompt", required=True, help="the question, or for the base model the text to continue")
+    parser.add_argument("--prompt", help="the question, or for the base model the text to continue")
     parser.add_argument("--picture", action="append", default=[], help="a picture before the prompt; may be repeated")
     parser.add_argument("--system", default="You are a helpful assistant.", help="a chat's system prompt (%(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of weights and arithmetic (%(default)s)")
@@ -67,15 +61,34 @@ def parse(words):
         "--tap",
         action="append",
         metavar="GLOB",
-        help="modules to write, such as 'transformer.h.0.*'; may be repeated; main stands for what is between blocks,"
-        " all for everything (float64: main, otherwise all)",
+        help="modules to write, of gradients parameters too, such as 'transformer.h.0.*'; may be repeated; main stands"
+        " for what is between blocks, all for everything (float64 activations: main, otherwise all)",
     )
     parser.add_argument("--fingerprint", action="store_true", help="of each tap only moments and 256 samples, as JSON")
+    parser.add_argument(
+        "--gradients",
+        metavar="FILE",
+        help="in place of activations the loss and gradients of a training step: JSON, a list of conversations as the"
+        " released fine-tuning script reads them, or of objects with ids and labels; pictures as paths in <img> tags",
+    )
+    parser.add_argument("--stage", choices=STAGES, help="of --gradients: what is trained (stage-2, everything)")
     parser.add_argument("--debug", action="store_true", help="show where in the code a failure came about")
     args = parser.parse_args(words)
-    args.tap = args.tap or (["main"] if args.dtype == "float64" else ["all"])
     if args.steps < 0:
         parser.error("--steps: expected a number from 0 on")
+    forwards = args.gradients is None
+    others = {"--stage": args.stage}
+    if not forwards:
+        others = {"--prompt": args.prompt, "--picture": args.picture, "--steps": args.steps}
+    for option, value in others.items():
+        if value not in (None, [], 0):
+            parser.error(f"{option}: {'only' if forwards else 'not'} for --gradients; leave it out")
+    if forwards and args.prompt is None:
+        parser.error("--prompt: expected a text; or give --gradients")
+    if not forwards and args.dtype == "bfloat16":
+        parser.error("--dtype: gradients are compared in float32 and float64")
+    args.tap = args.tap or (["main"] if args.dtype == "float64" and forwards else ["all"])
+    args.stage = args.stage or "stage-2"
     return args
 
 
@@ -86,25 +99,22 @@ def say(text):
 
 def export(args):
     config = read_config(args.checkpoint)
+    if args.gradients is None:
+        export_activations(args, config)
+    else:
+        export_gradients(args, config)
+
+
+def export_activations(args, config):
     for path in args.picture:
         if not os.path.isfile(path):
             raise ExportError(f"{path}: no such file; give a picture on this machine")
     paths = golden_paths(args.output, args.checkpoint, exact=args.dtype == "float64")
     make_folder(os.path.dirname(os.path.abspath(args.output)))
-    say("importing PyTorch and transformers")
-    with blaming(sys.executable, "use the Python in which the original checkpoint runs"):
-        import torch
-        import transformers
-        from exporter.record import record
-    if not re.match(r"4\.3[123]\b", transformers.__version__):
-        say(f"note: the original's code is for transformers 4.31 to 4.33, this is {transformers.__version__}")
-    hashes = hash_sources(args.checkpoint, args.picture, say)
-    torch.manual_seed(SEED)
-    # TensorFloat-32 keeps 10 of a float32's 23 bits; for convolutions PyTorch has it on.
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    say(f"loading {args.checkpoint}, {args.dtype} on {args.device}")
-    with blaming(args.checkpoint, "does it run in this Python? --debug shows where"):
-        tokenizer, model = load(args.checkpoint, args.dtype, args.device, torch, transformers)
+    tokenizer, model, provenance = open_original(args, config, args.picture)
+    from exporter.record import record
+
+    with blaming(args.checkpoint, RUNS_HERE):
         prompt, ids = tokenize(tokenizer, model, prompt_text(args.prompt, args.picture), args.system)
     images = ids.count(config["visual"]["image_start_id"])
     if images < len(args.picture):
@@ -112,58 +122,77 @@ def export(args):
         raise ExportError(f"{args.checkpoint}: {found}; is its vocabulary that of its config.json?")
     fed = tokens_of(args, ids) if args.dtype == "float64" and args.steps > 0 else None
     say(f"running {len(ids)} tokens with {images} pictures")
-    rotary = "; rotary tables float32" if args.dtype == "float64" else ""
-    provenance = {
-        **versions(),
-        "dtype": f"{args.dtype} from {config.get('torch_dtype', 'unnamed')} weights{rotary}",
-        **{"device": args.device, "seed": str(SEED), "prompt": quoted(prompt)},
-        **{f"picture {i}": quoted(path) for i, path in enumerate(args.picture, 1)},
-        **hashes,
-    }
+    provenance = {**provenance, "prompt": quoted(prompt)}
     said = {"text": prompt, "image": ", ".join(args.picture)} if args.fingerprint else None
     with blaming(args.output, "--debug shows where"), pictures_from(model, args.picture):
         names = record(model, ids, paths, provenance, lambda name: wanted(name, args.tap), args.steps, said, fed)
     if "config" in paths:
         shutil.copyfile(os.path.join(args.checkpoint, "config.json"), paths["config"])
     kept = "fingerprints" if args.fingerprint else "activations"
-    say(f"{len(names)} taps written to {paths[kept]}")
+    say_written(args, names, paths[kept], golden_paths(args.output, args.checkpoint, exact=True)[kept])
+
+
+def export_gradients(args, config):
+    exact = args.dtype == "float64"
+    items = read_batch(args.gradients, config["visual"])
+    pictures = [picture for item in items for picture in item.pictures]
+    paths = gradient_paths(args.output, exact)
+    make_folder(os.path.dirname(os.path.abspath(args.output)))
+    tokenizer, model, provenance = open_original(args, config, pictures)
+    from exporter.gradients import record_gradients
+
+    with blaming(args.checkpoint, RUNS_HERE):
+        sequences = [tokenized(item, tokenizer, args.system, config["visual"]) for item in items]
+    facts = facts_of_twin(args, sequences) if exact else {}
+    lengths = ", ".join(str(len(sequence.ids)) for sequence in sequences)
+    say(f"running {len(sequences)} sequences of {lengths} tokens with {len(pictures)} pictures")
+    origin = {"batch": quoted(args.gradients), "sha256 batch": sha256(args.gradients), "stage": args.stage}
+    with blaming(args.output, "--debug shows where"), pictures_from(model, pictures):
+        found = record_gradients(
+            *(model, sequences, paths["gradients"], {**provenance, **origin}),
+            *(lambda name: wanted(name, args.tap), STAGES[args.stage], args.fingerprint),
+        )
+    names = found.pop("names")
+    for measured in ("loss", "grad_norm"):
+        found[measured] = {**facts.get(measured, {}), args.dtype: found[measured]}
+    made = f"the checkpoint's own code, training mode, PyTorch {provenance['torch']}, {args.device}"
+    model_name = os.path.basename(os.path.realpath(args.checkpoint))
+    write_json(paths["facts"], {"model": model_name, "provenance": made, "stage": args.stage, **found})
+    say_written(args, names, paths["gradients"], gradient_paths(args.output, exact=True)["gradients"])
+
+
+def open_original(args, config, pictures):
+    """The tokenizer, the model, and what the golden tells of where it comes from."""
+    say("importing PyTorch and transformers")
+    with blaming(sys.executable, "use the Python in which the original checkpoint runs"):
+        import torch
+        import transformers
+    if not re.match(r"4\.3[123]\b", transformers.__version__):
+        say(f"note: the original's code is for transformers 4.31 to 4.33, this is {transformers.__version__}")
+    hashes = hash_sources(args.checkpoint, pictures, say)
+    torch.manual_seed(SEED)
+    # TensorFloat-32 keeps 10 of a float32's 23 bits; for convolutions PyTorch has it on.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    say(f"loading {args.checkpoint}, {args.dtype} on {args.device}")
+    with blaming(args.checkpoint, RUNS_HERE):
+        tokenizer, model = load(args.checkpoint, args.dtype, args.device, torch, transformers)
+    rotary = "; rotary tables float32" if args.dtype == "float64" else ""
+    return tokenizer, model, {
+        **versions(),
+        "dtype": f"{args.dtype} from {config.get('torch_dtype', 'unnamed')} weights{rotary}",
+        **{"device": args.device, "seed": str(SEED)},
+        **{f"picture {i}": quoted(path) for i, path in enumerate(pictures, 1)},
+        **hashes,
+    }
+
+
+def say_written(args, names, path, twin):
+    say(f"{len(names)} taps written to {path}")
     for glob in args.tap:
         if not any(wanted(name, [glob]) for name in names):
             say(f"note: --tap {glob}: nothing that was computed is called so")
-    twin = golden_paths(args.output, args.checkpoint, exact=True)[kept]
     if args.dtype != "float64" and os.path.exists(twin):
         say(f"note: {twin} is of an earlier run; if anything but --tap has changed, repeat with --dtype float64")
-
-
-def read_config(checkpoint):
-    path = os.path.join(checkpoint, "config.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            config = json.load(file)
-        config["visual"]["image_start_id"]
-        return config
-    except OSError as cause:
-        raise ExportError(f"{path}: {cause.strerror}; give the folder of a Qwen-VL checkpoint") from cause
-    except (ValueError, KeyError, TypeError, RecursionError) as cause:
-        raise ExportError(f"{path}: no configuration of Qwen-VL; give the folder of a Qwen-VL checkpoint") from cause
-
-
-def golden_paths(output, checkpoint, exact):
-    """The files of the golden FOLDER/NAME; `exact`: of its float64 twin.
-
-    In `activations` within the checkpoint's folder, as in golden/tiny, the place tells the model. Anywhere else the
-    model's configuration is copied beside the golden.
-    """
-    ends_as_ours = re.search(r"\.(f64|activations|weights|config|fingerprints|safetensors|json)$", output)
-    if ends_as_ours or not os.path.basename(output) or os.path.isdir(output):
-        raise ExportError(f"{output}: no name of a golden; give FOLDER/NAME, to which endings are added")
-    twin = ".f64" if exact else ""
-    home = os.path.join(os.path.realpath(checkpoint), "activations")
-    fingerprints = f"{output}.fingerprints{twin}.json"
-    if os.path.realpath(os.path.dirname(output)) == home:
-        return {"activations": f"{output}{twin}.safetensors", "fingerprints": fingerprints}
-    activations = f"{output}.activations{twin}.safetensors"
-    return {"activations": activations, "fingerprints": fingerprints, "config": f"{output}.config.json"}
 
 
 def tokens_of(args, ids):
@@ -178,18 +207,19 @@ def tokens_of(args, ids):
         return tokens
 
 
-def make_folder(folder):
-    """Makes it, and makes sure that it can be written to before hours of work are."""
-    with blaming(folder, "give an output that can be written"):
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-
-
-def wanted(name, patterns):
-    """Whether a tap is asked for, by globs whose * matches dots too."""
-    globs = [glob for pattern in patterns for glob in GROUPS.get(pattern, (pattern,))]
-    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+def facts_of_twin(args, sequences):
+    """What the float32 run told that this is the twin of."""
+    paths = gradient_paths(args.output, exact=False)
+    with blaming(paths["gradients"], "run without --dtype float64 before, with the same batch and --stage"):
+        for name, rows in (("input.ids", [s.ids for s in sequences]), ("input.labels", [s.labels for s in sequences])):
+            found = read_integers(paths["gradients"], name)
+            width = len(found) // len(rows)
+            if any(found[i * width : i * width + len(row)] != row for i, row in enumerate(rows)):
+                raise ValueError("of another batch")
+        facts = read_facts(paths["facts"])
+        if facts.get("stage") != args.stage:
+            raise ValueError(f"of {facts.get('stage')}")
+        return facts
 
 
 def main(words=None):

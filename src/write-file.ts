@@ -44,7 +44,7 @@ export async function writeWhole(path: string, content: Content, { remedy, never
     if (there && !there.isFile()) return await writeThrough(path, content); // the links of /dev/fd lead to no path
     const target = await followLinks(path);
     if (there) await access(target, constants.W_OK); // a file that is protected stays
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await writeBeside(target, content, there, never);
   } catch (cause) {
     throw cause instanceof InputError ? cause : unwritable(path, cause, { remedy, never });
@@ -57,6 +57,25 @@ function unwritable(path: string, cause: unknown, { remedy, never }: WriteOption
   if (code === undefined || !(cause instanceof Error)) return cause;
   const taken = code === 'EEXIST' && never === 'replace';
   return new InputError(path, taken ? 'it is there already' : `it cannot be written (${code})`, remedy, { cause });
+}
+
+/**
+ * Makes a folder, and those above it. Node's own way of doing so asks for ever where a file system takes no folders and says that those above
+ * are missing, as in /proc.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const made = async () => {
+    await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error; // what it is instead of a folder is told by what is written in it
+    });
+  };
+  try {
+    await made();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await made();
+  }
 }
 
 /** The file that a path means, which need not be there. */

@@ -21,6 +21,42 @@ export interface GradientOptions {
   readonly recompute?: boolean | undefined;
 }
 
+/** A loss whose way back has not been gone yet. What it needs is kept until then. */
+export interface Recording {
+  readonly loss: Tensor;
+  /** Goes it, once. Everything is queued when it returns. @throws TypeError that names the operation on the way that has no gradient */
+  back(): void;
+  /** Gives it up. */
+  drop(): void;
+}
+
+/** Runs `work`, which returns the loss, so that the way back can be gone afterwards, when what was launched has run. */
+export function recordLoss(work: () => Tensor, options: GradientOptions): Recording {
+  const { trains, recompute = true, hear } = options;
+  const tape = createTape({ trains, recompute, heard: hear !== undefined });
+  const way = wayBack(options, tape.uses);
+  const drop = (): void => {
+    way.end();
+    endTape(tape);
+  };
+  try {
+    const loss = scope<Tensor>(() => withTape(tape, work));
+    const back = (): void =>
+      scope<void>(() => {
+        try {
+          const ones = new Float32Array(elements(loss.shape)).fill(1);
+          way.walk(tape, new Map([[loss, tensor(loss.device, ones, loss.shape, { label: 'ones' })]]));
+        } finally {
+          drop();
+        }
+      });
+    return { loss, back, drop };
+  } catch (error) {
+    drop();
+    throw error;
+  }
+}
+
 /**
  * Runs `work`, then goes back through what it launched, last first, and gives each trained weight the gradient of the result, or of the
  * sum of its elements if it has several: reverse mode (Linnainmaa 1976, BIT 16, 146–160). Everything is queued when it returns.
@@ -31,18 +67,9 @@ export interface GradientOptions {
  */
 export function differentiate(work: () => Tensor, options: GradientOptions): Tensor {
   return scope<Tensor>(() => {
-    const { trains, recompute = true, hear } = options;
-    const tape = createTape({ trains, recompute, heard: hear !== undefined });
-    const back = wayBack(options, tape.uses);
-    try {
-      const loss = withTape(tape, work);
-      const ones = new Float32Array(elements(loss.shape)).fill(1);
-      back.walk(tape, new Map([[loss, tensor(loss.device, ones, loss.shape, { label: 'ones' })]]));
-      return loss;
-    } finally {
-      back.end();
-      endTape(tape);
-    }
+    const { loss, back } = recordLoss(work, options);
+    back();
+    return loss;
   });
 }
 

@@ -14,6 +14,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 const text = (path: string) => readFile(path, 'utf8');
 
+test.runIf(process.platform === 'linux')('a folder that takes no folders ends with an error, not never', async () => {
+  await expect(writeWhole('/proc/no/such/file', 'text', { remedy: 'choose' })).rejects.toThrow('cannot be written');
+});
+
 test('a file and its folder are made, and replaced with the mode that it had', async () => {
   const path = join(folder, 'made', 'here', 'file');
   await writeWhole(path, 'first', { remedy });

@@ -32,6 +32,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl trace PICTURE… "QUESTION"    records every activation in the safetensors file of -o (also: qvl trace GOLDEN)
   qvl compare A B                  measures one such file against another, ours or not
   qvl profile PICTURE… "QUESTION"  where the time goes: every kernel, its rates, its share of the machine's roofs
+  qvl profile --train              the same of a step of training: forwards, backwards, AdamW
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl data                         samples that training is made of, with their pictures and what is supervised
   qvl train [FILE.jsonl] --out FOLDER   trains a stage on made scenes, or the small checkpoint on your conversations
@@ -50,7 +51,9 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
                       ask, chat: how they are drawn and where an answer ends (default: all as the checkpoint says)
   --boxes FILE        ask: where to draw the boxes of an answer, .png or .svg (default: by the picture's name, in out/); of
                       several pictures on the latest
-  --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8)
+  --tokens N          inspect: length of the prompt to price (default: one picture and 24 tokens); profile: how many to make (default: 8),
+                      with --train how many a conversation has (default: 60)
+  --batch N, --recompute            profile --train: how many conversations (default: 32); blocks run again on the way back
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced,fused          verify: running free, every block from the original's input, as an answer runs (default: all)
   --html FILE, --json FILE          verify, compare, profile, data, eval: a page to look at; the measurements, for --judge

@@ -1,7 +1,16 @@
 import { dirname, join, resolve } from 'node:path';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { readConversationLines, withLine } from '../data/conversation-lines.ts';
-import { MIXTURES, openWorld, type Sample, type Stage, sampleAt, sharesOf, type TaskName } from '../data/index.ts';
+import {
+  MIXTURES,
+  openWorld,
+  PAPER_STAGE_2,
+  type Sample,
+  type Stage,
+  sampleAt,
+  sharesOf,
+  type TaskName,
+} from '../data/index.ts';
 import { type ShownSample, samplesPage } from '../data/page.ts';
 import { writeConversations } from '../data/write-conversations.ts';
 import { InputError } from '../error.ts';
@@ -12,6 +21,7 @@ import { sampleSequence } from '../train/samples.ts';
 import { spansOf } from '../train/spans.ts';
 import { save } from './files.ts';
 import { type Options, ROOT } from './options.ts';
+import { checkOutput } from './outputs.ts';
 import { canPreview, previewPicture } from './preview.ts';
 import { bold, dim, draw, green, print, say, sayPassing } from './terminal.ts';
 
@@ -40,6 +50,7 @@ export async function runData(words: string[], options: Options): Promise<void> 
   if (out !== undefined && options.from !== undefined && resolve(out) === dirname(resolve(options.from))) {
     throw new InputError('--out', 'what is read lies in that folder', 'choose another folder');
   }
+  if (out !== undefined) await checkOutput(join(out, 'samples.jsonl'), [], '--out');
   const { samples, title, lead } = options.from === undefined ? await made(options, count) : await own(options, count);
   if (out !== undefined) {
     const done = (written: number) => sayPassing(dim(`  ${written} of ${count} samples`));
@@ -72,9 +83,19 @@ async function made(options: Options, count: number): Promise<Chosen> {
     for (let i = 0; i < count; i++)
       yield sampleAt(world, { stage, seed, side: SMALL.side, ...(task ? { task } : {}) }, i);
   }
-  const shares = sharesOf(MIXTURES[stage]).map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`);
+  const shares = sharesOf(MIXTURES[stage].shares).map(
+    ([name, share]) => `${name} ${percent(share)}${inPaper(stage, name)}`,
+  );
   say(dim(`stage ${stage}: ${shares.join(', ')}`));
   return { samples, title: `Stage ${stage}, ${count} samples`, lead: `${shares.join(', ')}. ${MARKED}` };
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+
+/** The share that a task of stage 2 has in the paper. */
+function inPaper(stage: Stage, task: TaskName): string {
+  const found = stage === 2 && sharesOf(PAPER_STAGE_2).find(([name]) => name === task);
+  return found ? ` (paper: ${percent(found[1])})` : '';
 }
 
 /** A user's own, one after the other. */

@@ -33,6 +33,8 @@ export const OPTIONS = {
   tolerances: { type: 'string' },
   golden: { type: 'string' },
   roofs: { type: 'boolean' },
+  train: { type: 'boolean' },
+  recompute: { type: 'boolean' },
   stage: { type: 'string' },
   steps: { type: 'string' },
   batch: { type: 'string' },
@@ -78,6 +80,8 @@ export interface Options {
   tolerances?: string;
   golden?: string;
   roofs?: boolean;
+  train?: boolean;
+  recompute?: boolean;
   stage?: string;
   steps?: string;
   batch?: string;
@@ -126,9 +130,11 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   tolerances: ['verify', 'compare'],
   golden: ['explain'],
   roofs: ['profile'],
+  train: ['profile'],
+  recompute: ['profile'],
   stage: ['train', 'data'],
   steps: ['train'],
-  batch: ['train'],
+  batch: ['train', 'profile'],
   rate: ['train'],
   out: ['train', 'data'],
   price: ['train'],

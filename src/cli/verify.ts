@@ -10,7 +10,7 @@ import { openFullSize } from '../verify/full-size/full-size-case.ts';
 import { glob, requireFound } from '../verify/glob.ts';
 import { findGradientGoldens } from '../verify/gradients/gradient-case.ts';
 import type { InputRun } from '../verify/inputs/input-report.ts';
-import { findGoldens } from '../verify/open.ts';
+import { findGoldens, goldensAt } from '../verify/open.ts';
 import { readReport } from '../verify/report/read-report.ts';
 import type { Report, Run } from '../verify/report/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
@@ -85,7 +85,7 @@ const namesIn = (runs: readonly Run[]): Set<string> =>
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
 async function findCases(path: string, { model }: Options): Promise<Case[]> {
   const gradients = await findGradientGoldens(path, model);
-  if (gradients.length > 0) return gradients;
+  if (gradients.length > 0) return [...(await goldensAt(path, model)), ...gradients];
   return /(?<!\.config)\.json$/.test(path) ? [await openFullSize(path)] : findGoldens(path, model);
 }
 

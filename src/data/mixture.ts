@@ -68,9 +68,9 @@ export function itemsAt(
   return [least, Math.max(least, Math.min(most, grown))];
 }
 
-/** The share of each task in a mixture, of 1. */
-export function sharesOf({ shares }: Mixture): [TaskName, number][] {
-  const entries = Object.entries(shares) as [TaskName, number][];
-  const total = entries.reduce((sum, [, share]) => sum + share, 0);
-  return entries.map(([task, share]) => [task, share / total]);
+/** What each has of all, of 1. */
+export function sharesOf<Name extends string>(parts: Readonly<Partial<Record<Name, number>>>): [Name, number][] {
+  const entries = Object.entries(parts) as [Name, number][];
+  const total = entries.reduce((sum, [, part]) => sum + part, 0);
+  return entries.map(([name, part]) => [name, part / total]);
 }

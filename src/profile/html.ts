@@ -2,7 +2,7 @@ import { html, type Markup } from '../markup.ts';
 import { STYLE } from '../verify/report/html-style.ts';
 import { PROFILE_STYLE } from './html-style.ts';
 import { groupTable, launchTable, stageTable } from './html-tables.ts';
-import type { ProfileContext } from './json.ts';
+import { describeWork, type ProfileContext } from './json.ts';
 import type { Profile } from './profile.ts';
 import type { PassRecord } from './record.ts';
 import { type Point, rooflinePlot } from './roofline.ts';
@@ -15,8 +15,9 @@ import { digits, milliseconds, percentInTenths, scaled } from './text.ts';
  * so that not even an oversight in escaping could run anything.
  */
 export function profilePage(context: ProfileContext, profile: Profile): string {
-  const { made, machine, device, roofs, model, question, prompt } = context;
+  const { made, machine, device, roofs, model } = context;
   const { stepwise, fused, unwatched, runs, tokens } = profile;
+  const { title, amount, span } = describeWork(context.work, tokens.length);
   const names = [...new Set(stepwise.stages.map(({ name }) => name))];
   const colour = (stage: string) => `stage-${Math.min(5, names.indexOf(stage))}`;
   const errors = impossible(stepwise, roofs);
@@ -26,7 +27,7 @@ export function profilePage(context: ProfileContext, profile: Profile): string {
 <meta name="color-scheme" content="light dark"><link rel="icon" href="data:,"><title>Qwen-VL, where the time goes</title>
 <style>${{ markup: STYLE + PROFILE_STYLE }}</style></head><body><main>
 <h1>Where the time goes</h1>
-<p class="lead">${question} — ${model} on ${device.description}: ${prompt} tokens in, ${tokens.length} out, in <b>${milliseconds(unwatched.milliseconds)} ms</b>
+<p class="lead">${title} — ${model} on ${device.description}: ${amount}, in <b>${milliseconds(unwatched.milliseconds)} ms</b>
 as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: of ${runs} runs each, the one whose model was fastest.
 ${firstText(firstExtra(profile))}</p>
 ${errors.length > 0 && html`<p class="bad">${!areLow(roofs!) && html`<b>Accounting error:</b> `}${errors.length} launches stand above a roof. ${areLow(roofs!) ? 'Other programs ran while it was measured, and made it too low' : 'Their cost, their time or the roof is wrong'}; they are marked below.</p>`}
@@ -34,7 +35,7 @@ ${errors.length > 0 && html`<p class="bad">${!areLow(roofs!) && html`<b>Accounti
 ${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
 ${strip('as it runs, no activation heard', fused, stepwise, colour)}
 ${stageTable(profile, colour)}
-<p class="dim">${percentInTenths(attributed(stepwise))} of the time from the picture on the device to the first token belongs to kernels by name (launching and running them); as it runs, ${percentInTenths(attributed(fused))}.</p></section>
+<p class="dim">${percentInTenths(attributed(stepwise))} of the time ${span} belongs to kernels by name (launching and running them); as it runs, ${percentInTenths(attributed(fused))}.</p></section>
 <section><h2>Roofline</h2>
 ${
   roofs

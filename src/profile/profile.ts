@@ -1,8 +1,8 @@
-import { finished } from '../../tensor/device.ts';
+import { type Device, finished } from '../../tensor/device.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { forwardPass, IMAGE, type Workload } from './pass.ts';
 import type { PassRecord } from './record.ts';
-import { type DeviceClock, watch } from './watch.ts';
+import { type DeviceClock, type Watch, watch } from './watch.ts';
 
 /** A pass that was run several times, and one that was run before anything was compiled. */
 export interface Profile {
@@ -30,25 +30,34 @@ export interface ProfileOptions {
   readonly onPass?: (kind: 'first' | PassRecord['kind'], run: number) => void;
 }
 
+/** Profiles a forward pass and the steps behind it. */
+export const profile = (model: Model, work: Workload, options: ProfileOptions = {}): Promise<Profile> =>
+  profilePasses(model.device, (watching) => forwardPass(model, work, watching), options);
+
 /**
- * Profiles a forward pass and the steps behind it: once as the device is found, then stepwise and fused in turns.
+ * Profiles a pass: once as the device is found, then stepwise and fused in turns.
  *
+ * @param run enters the stages of the watch, and returns the tokens that were made
  * @throws what the device throws
  */
-export async function profile(model: Model, work: Workload, options: ProfileOptions = {}): Promise<Profile> {
+export async function profilePasses(
+  device: Device,
+  run: (watching: Watch) => Promise<readonly number[]>,
+  options: ProfileOptions = {},
+): Promise<Profile> {
   const { clock, patienceMilliseconds = 5000, mostRuns = 100, onPass = () => undefined } = options;
   let tokens: readonly number[] = [];
   async function pass(kind: PassRecord['kind']): Promise<PassRecord> {
-    const watching = watch(model.device, kind, clock);
+    const watching = watch(device, kind, clock);
     try {
-      tokens = await forwardPass(model, work, watching);
+      tokens = await run(watching);
     } catch (error) {
       watching.stop();
       throw error;
     }
     return watching.stop();
   }
-  await finished(model.device); // weights may still be on their way
+  await finished(device); // weights may still be on their way
   onPass('first', 0);
   const first = await pass('stepwise');
   // Of each kind one is kept: the records of all would be swept by the garbage collector in the middle of a pass.

@@ -15,11 +15,15 @@ export const PROVENANCE = [
   `of the roof: the time that the measured roofs allow, by the time it took · ${UNKNOWN} could not be measured`,
 ];
 
-/** A profile as lines of a terminal. */
-export function profileLines(profile: Profile, roofs: Roofs | undefined): string[] {
+/**
+ * A profile as lines of a terminal.
+ *
+ * @param span what stages from the first kernel on are together
+ */
+export function profileLines(profile: Profile, roofs: Roofs | undefined, span: string): string[] {
   const { stepwise, fused, first } = profile;
   return [
-    ...stageLines(profile),
+    ...stageLines(profile, span),
     '',
     ...groupLines('operation', stepwise.launches, fused.launches, ({ op }) => op, roofs),
     '',
@@ -45,7 +49,7 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function stageLines({ stepwise, fused, unwatched }: Profile): string[] {
+function stageLines({ stepwise, fused, unwatched }: Profile, span: string): string[] {
   const asItRuns = new Map(stagesOf(unwatched).map((stage) => [stage.name, stage.milliseconds]));
   const gap = (slow: number, fast: number) => `${slow >= fast ? '+' : ''}${milliseconds(slow - fast)}`;
   const rows = stagesOf(stepwise).map((stage) => {
@@ -94,7 +98,7 @@ function stageLines({ stepwise, fused, unwatched }: Profile): string[] {
   ];
   return [
     ...columns([header, ...rows, total]),
-    `from the picture on the device to the first token, ${percentInTenths(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percentInTenths(attributed(fused))} as it runs`,
+    `${span}, ${percentInTenths(attributed(stepwise))} of the stepwise time belongs to kernels by name, ${percentInTenths(attributed(fused))} as it runs`,
     ...decodeLines(unwatched),
   ];
 }

@@ -101,6 +101,27 @@ export const inGoldenOrder = (name: string, data: Float32Array, shape: readonly 
 export const inOurOrder = (name: string, data: Float32Array, shape: readonly number[]): Float32Array =>
   reorder(name, data, shape, 'axes', 'ours');
 
+/**
+ * Where an element of ours stands in the golden tensor of the same name, without a copy of either.
+ *
+ * @param shape the golden's
+ */
+export function placeInGolden(name: string, shape: readonly number[]): (at: number) => number {
+  const layout = layoutOf(name);
+  if (!layout || layout.axes === layout.ours || layout.axes.length !== shape.length) return (at) => at;
+  const strides = layout.axes.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const innermostFirst = layout.ours.map((axis) => layout.axes.indexOf(axis)).reverse();
+  return (at) => {
+    let place = 0;
+    let rest = at;
+    for (const axis of innermostFirst) {
+      place += (rest % shape[axis]) * strides[axis];
+      rest = Math.floor(rest / shape[axis]);
+    }
+    return place;
+  };
+}
+
 function reorder(
   name: string,
   data: Float32Array,

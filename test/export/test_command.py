@@ -30,7 +30,7 @@ class CommandLine(InFolder):
         super().setUp()
         self.home = Path(self.folder)
 
-    def run_main(self, *words, failure=None, **loads):
+    def run_main(self, *words, failure=None, tokenizer=None, **loads):
         model, golden = load_stand_in(QUIRKS / "model-a")
         config = types.SimpleNamespace(use_flash_attn="auto", bf16=True)
         model.generation_config = types.SimpleNamespace(chat_format="chatml", max_window_size=99)
@@ -38,7 +38,7 @@ class CommandLine(InFolder):
             model.transformer.h[1].register_forward_hook(mock.Mock(side_effect=failure))
         modules = types.SimpleNamespace(
             __version__="4.32.0",
-            AutoTokenizer=mock.Mock(**{"from_pretrained.return_value": golden["input.ids"][0].tolist()}),
+            AutoTokenizer=mock.Mock(**{"from_pretrained.return_value": tokenizer or golden["input.ids"][0].tolist()}),
             AutoConfig=mock.Mock(**{"from_pretrained.return_value": config}),
             AutoModelForCausalLM=mock.Mock(**{"from_pretrained.return_value": model}),
         )
@@ -99,6 +99,54 @@ class CommandLine(InFolder):
         status, said = self.run_main(*words, *options, *options)
         self.assertEqual(status, 2)
         self.assertIn("4 pictures are given, of which its prompt shows 2; is its vocabulary that of", said)
+
+    def test_gradients(self):
+        picture = self.put("a b.png", "")
+        shown = [290, *[292] * 9, 291]
+        batch = self.put("batch.json", json.dumps([
+            {"conversations": [{"from": "user", "value": f"1<img>{picture}</img>2<img>{picture}</img>"},
+                               {"from": "assistant", "value": "3"}]},
+            {"ids": [4, 5, 6], "labels": [-100, 5, 6]},
+        ]))
+        tokens = mock.Mock(im_start_id=7, im_end_id=8)
+
+        def encode(text, allowed_special):
+            """A token for each stretch between pictures."""
+            parts = text.replace("<img></img>", "|").split("|")
+            return [id for part in parts for id in [ord(part[-1]) % 99 if part else 9, *shown]][: -len(shown)]
+
+        tokens.encode = encode
+        words = [self.home / "goldens" / "demo", "--gradients", batch]
+        status, said = self.run_main(*words, tokenizer=tokens)
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, "running 2 sequences of 42, 3 tokens with 2 pictures\n.* taps written to .*grad-demo")
+        self.assertEqual(self.opened, [picture, picture])
+        found = read_safetensors(self.home / "goldens" / "grad-demo.safetensors")
+        self.assertEqual(found["input.attention_mask"].sum(1).tolist(), [42, 3])
+        status, said = self.run_main(*words, "--dtype", "float64", "--fingerprint", tokenizer=tokens)
+        self.assertEqual(status, 0, said)
+        exact = read_safetensors(self.home / "goldens" / "grad-demo.f64.safetensors")
+        self.assertLess(nmse(found["grad.transformer.ln_f.weight"], exact["grad.transformer.ln_f.weight"]), 1e-10)
+        self.assertIn("sample.lm_head.weight", exact)
+        facts = json.loads((self.home / "goldens" / "grad-demo.json").read_text(encoding="utf-8"))
+        self.assertEqual((facts["model"], facts["stage"]), ("checkpoint", "stage-2"))
+        self.assertEqual(list(facts["loss"]), ["float32", "float64"])
+        self.assertAlmostEqual(facts["loss"]["float32"], facts["loss"]["float64"], delta=1e-5)
+        self.assertRegex(self.run_main(*words, tokenizer=tokens)[1], "note: .*f64.safetensors is of an earlier run")
+        content = (self.home / "goldens" / "grad-demo.safetensors").read_bytes()
+        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        self.assertEqual((metadata["stage"], metadata["sha256 batch"]), ("stage-2", sha256(batch)))
+        status, said = self.run_main(*words, "--dtype", "float64", "--stage", "stage-1", tokenizer=tokens)
+        self.assertEqual(status, 2)
+        self.assertIn("ValueError: of stage-2; run without --dtype float64 before, with the same batch", said)
+        self.put("batch.json", '[{"ids": [4, 5, 6], "labels": [-100, 5, 7]}]')
+        status, said = self.run_main(*words, "--dtype", "float64", tokenizer=tokens)
+        self.assertEqual(status, 2)
+        self.assertRegex(said, "grad-demo.safetensors: ValueError: of another batch; run without --dtype float64")
+        before = sorted(os.listdir(self.home / "goldens"))
+        status, said = self.run_main(*words, tokenizer=tokens, failure=OSError(28, "No space left on device"))
+        self.assertEqual((status, sorted(os.listdir(self.home / "goldens"))), (2, before))
+        self.assertIn("demo: No space left on device; --debug", said)
 
     def test_failures_leave_nothing_and_end_in_one_line(self):
         output = [self.home / "goldens" / "demo", "--prompt", "?"]

@@ -36,6 +36,12 @@ class Names(unittest.TestCase):
             every = read(ROOT / "golden" / f"{golden.replace('.f64', '')}.safetensors")[0].keys() - {"__metadata__"}
             self.assertLessEqual(names, {name for name in every if export.wanted(name, ["main"])})
 
+    def test_paths_of_gradients(self):
+        for name in ("a", "grad-a"):
+            found = export.gradient_paths(f"goldens/{name}", exact=False)
+            self.assertEqual(found, {"gradients": "goldens/grad-a.safetensors", "facts": "goldens/grad-a.json"})
+        self.assertEqual(export.gradient_paths("a", exact=True)["gradients"], "grad-a.f64.safetensors")
+
     def test_paths(self):
         self.assertEqual(
             export.golden_paths("goldens/a", "model", exact=False),
@@ -148,10 +154,19 @@ class CommandLine(InFolder):
             status, said = self.run_main(os.path.dirname(good), self.path(output), "--prompt", "a")
             self.assertEqual(status, 2)
             self.assertRegex(said, f"^export.py: /.*: {said_of_it}\n$")
-        for words in (["--steps", "-1"], ["--dtype", "int8"]):
+        unfit = ["--prompt", "", "--gradients", "g"]
+        for words in (["--steps", "-1"], ["--dtype", "int8"], ["--stage", "stage-1"], unfit):
             status, said = self.run_main(self.folder, self.path("x"), "--prompt", "a", *words)
             self.assertEqual(status, 2)
             self.assertIn(words[0], said)
+        for words in (["--steps", "1"], ["--picture", "p"], ["--dtype", "bfloat16"], ["--stage", "stage-4"]):
+            status, said = self.run_main(self.folder, self.path("x"), "--gradients", "g", *words)
+            self.assertEqual(status, 2)
+            self.assertIn(words[0], said)
+        self.assertIn("--prompt: expected a text; or give --gradients", self.run_main(self.folder, self.path("x"))[1])
+        status, said = self.run_main(os.path.dirname(good), self.path("x"), "--gradients", self.path("none.json"))
+        self.assertEqual((status, said.count("\n")), (2, 1), said)
+        self.assertRegex(said, "^export.py: .*none.json: No such file or directory; expected a list of")
         self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("x")], [])
 
     def test_what_nobody_thought_of_ends_with_one_line_too(self):

@@ -1,13 +1,20 @@
-"""Writes FOLDER/sample.safetensors, and beside it as JSON what is in it: for another reader to agree."""
+"""Writes FOLDER/sample.safetensors, and beside it as JSON what is in it: for another reader to agree.
+
+Also FOLDER/sequences.json: the conversations of golden/train with a vocabulary of single bytes.
+"""
 
 import array
+import json
 import math
 import random
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "golden"))
+GOLDEN = Path(__file__).parents[2] / "golden"
+sys.path.insert(0, str(GOLDEN))
 
+from byte_tokenizer import ByteTokenizer  # noqa: E402
+from exporter.batch import read_conversation, tokenized  # noqa: E402
 from exporter.formats import fingerprint, safetensors_writer, top, write_json  # noqa: E402
 
 FORMATS = {"F64": "d", "F32": "f"}
@@ -35,6 +42,14 @@ def main(folder):
             expected[name] = {"dtype": dtype, "shape": shape, "hex": data.hex()}
     write_json(f"{folder}/expected.json", expected)
     write_json(f"{folder}/fingerprints.json", summaries)
+    write_json(f"{folder}/sequences.json", sequences(16))
+
+
+def sequences(rows):
+    visual = {"image_start_id": 470, "n_queries": rows}
+    cases = json.loads((GOLDEN / "train" / "sft-mask.json").read_text(encoding="utf-8"))["cases"]
+    told = [tokenized(read_conversation(case), ByteTokenizer(rows), case["system"], visual) for case in cases]
+    return [{"ids": ids, "labels": labels, "pictures": pictures} for ids, labels, pictures in told]
 
 
 main(sys.argv[1])

@@ -1,15 +1,23 @@
 import type { Case } from './case.ts';
 import { elementCases } from './cases-elements.ts';
-import { gradientCases } from './cases-gradients.ts';
+import { attentionGradientCases } from './cases-gradients-attention.ts';
+import { functionGradientCases } from './cases-gradients-functions.ts';
+import { normGradientCases } from './cases-gradients-norms.ts';
+import { rowGradientCases } from './cases-gradients-rows.ts';
 import { matrixCases } from './cases-matrix.ts';
 import { moveCases } from './cases-moves.ts';
+import { normCases } from './cases-norms.ts';
 import { optimiserCases } from './cases-optimiser.ts';
 
 /** One for each operation in kernels/. */
 export const cases: readonly Case[] = [
   ...matrixCases,
   ...elementCases,
+  ...normCases,
   ...moveCases,
-  ...gradientCases,
+  ...rowGradientCases,
+  ...attentionGradientCases,
+  ...normGradientCases,
+  ...functionGradientCases,
   ...optimiserCases,
 ];

@@ -5,10 +5,11 @@ import { gpuJs } from '../../tensor/gpu-js.ts';
 import { CASES, openCase } from '../golden/cases.ts';
 import { examine, type Fault, type GoldenName, type Load, type Patient } from './fault.ts';
 import { ANSWER_FAULTS } from './faults-answer.ts';
-import { DECODER_FAULTS, SEQUENCE_FAULTS } from './faults-decoder.ts';
+import { DECODER_FAULTS } from './faults-decoder.ts';
 import { ADAPTER_FAULTS, ENCODER_FAULTS } from './faults-encoder.ts';
 import { PICTURE_FAULTS } from './faults-picture.ts';
 import { CACHE_FAULTS, POSITION_FAULTS } from './faults-positions.ts';
+import { SEQUENCE_FAULTS } from './faults-sequence.ts';
 
 /** The rooms, in the order in which data flows. */
 export const ROOMS: readonly (readonly [title: string, faults: readonly Fault[]])[] = [

@@ -4,7 +4,7 @@ import { treatments } from '../../src/train/groups.ts';
 import { ADAM, createOptimiser } from '../../src/train/optimiser.ts';
 import { learningRate } from '../../src/train/schedule.ts';
 import type { OpenedGradients } from '../../src/verify/gradients/gradient-case.ts';
-import { sampled } from '../../src/verify/gradients/gradient-golden.ts';
+import { sampled } from '../../src/verify/gradients/gradient-tap.ts';
 import { closeDevice, createDevice, type Driver } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { read, tensor } from '../../tensor/tensor.ts';

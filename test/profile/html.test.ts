@@ -19,7 +19,7 @@ const fast = launchOf(3, { milliseconds: 0.001 });
 const unknown = launchOf(5, { milliseconds: null, source: null });
 const copy = launchOf(7, { op: 'columns', operations: 0, tap: null });
 const page = profilePage(
-  { ...context, question: HOSTILE, model: HOSTILE, machine: HOSTILE },
+  { ...context, work: { question: HOSTILE, prompt: 42 }, model: HOSTILE, machine: HOSTILE },
   profileOf(hostile, fast, unknown, copy, launchOf(11, { stage: 'decode', bytes: 2e6 })),
 );
 

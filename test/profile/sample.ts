@@ -74,6 +74,5 @@ export const context: ProfileContext = {
   device: { name: 'simd', description: 'WebAssembly SIMD, 2 threads' },
   roofs,
   model: 'golden/tiny',
-  question: 'What is it?',
-  prompt: 42,
+  work: { question: 'What is it?', prompt: 42 },
 };

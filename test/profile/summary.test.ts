@@ -40,7 +40,7 @@ test('what could not be measured is null, with all that follows from it, and nev
   const [first] = JSON.parse(profileJson(context, profileOf(unknown))).stepwise.launches;
   expect(first).toMatchObject({ milliseconds: null, source: null, arithmetic: null, bandwidth: null, share: null });
   expect(first.inputs).toEqual([[2, 3], [4, 3], null]);
-  expect(profileLines(profileOf(unknown), roofs).join('\n')).toMatch(/linear +1 +– +– +1.00 MFLOP/);
+  expect(profileLines(profileOf(unknown), roofs, 'in all').join('\n')).toMatch(/linear +1 +– +– +1.00 MFLOP/);
 });
 
 test('a group has the time that its launches are allowed, one by one', () => {
@@ -57,11 +57,11 @@ test('more than a roof allows is an accounting error', () => {
   const pass = passOf('stepwise', [fast, launchOf(3)]);
   expect(impossible(pass, roofs)).toEqual([fast]);
   expect(impossible(pass, undefined)).toEqual([]);
-  const text = profileLines(profileOf(fast, launchOf(3)), roofs).join('\n');
+  const text = profileLines(profileOf(fast, launchOf(3)), roofs, 'in all').join('\n');
   expect(text).toContain('ACCOUNTING ERROR: 1 launches above a roof');
   expect(text).toContain('linear transformer.h.0.attn [2×4]: 200 % arithmetic');
-  expect(profileLines(profileOf(launchOf(3)), roofs).join('\n')).not.toContain('ACCOUNTING');
-  const busy = profileLines(profileOf(fast), { ...roofs, others: 0.8 }).join('\n');
+  expect(profileLines(profileOf(launchOf(3)), roofs, 'in all').join('\n')).not.toContain('ACCOUNTING');
+  const busy = profileLines(profileOf(fast), { ...roofs, others: 0.8 }, 'in all').join('\n');
   expect(busy).toContain('1 launches above a roof: other programs took 80 % of the processors while it was measured');
   expect(busy).not.toContain('ACCOUNTING');
 });
@@ -69,7 +69,7 @@ test('more than a roof allows is an accounting error', () => {
 test('the first call is told apart, and is never less than nothing', () => {
   const profile = profileOf(launchOf(1));
   const line = (milliseconds: number) => {
-    const text = profileLines({ ...profile, first: { ...profile.first, milliseconds } }, roofs);
+    const text = profileLines({ ...profile, first: { ...profile.first, milliseconds } }, roofs, 'in all');
     return text.find((line) => line.startsWith('first call'));
   };
   expect(line(25.5)).toMatch(/^first call: 5.500 ms more than later ones/);

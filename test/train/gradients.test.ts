@@ -1,6 +1,12 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { divide } from '../../kernels/scale.ts';
+import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { compareGradients } from '../../src/verify/gradients/compare-gradients.ts';
+import { findGradientGoldens } from '../../src/verify/gradients/gradient-case.ts';
 import { judge, TOLERANCES } from '../../src/verify/tolerances.ts';
+import { closeDevice } from '../../tensor/device.ts';
+import type { Listener } from '../../tensor/tap.ts';
 import { DEVICES } from '../devices.ts';
 import { withGolden } from './goldens.ts';
 
@@ -45,6 +51,28 @@ describe.each(DEVICES)('every gradient on %s', (device) => {
       expect(judge(forced, device, 'gradient', { mode: 'forced' })).toEqual([]);
     });
   });
+});
+
+test('a trained checkpoint: samples of every gradient, and an error of one in thirty thousand is seen', async () => {
+  const [found] = await findGradientGoldens('golden/tiny');
+  const { golden, checkpoint, close } = await found.open();
+  const { device } = await openDevice('simd', 2);
+  try {
+    const model = loadModel(device, checkpoint.config, checkpoint.load);
+    const free = await compareGradients(model, golden);
+    expect(free).toHaveLength(1 + 199);
+    expect(judge(free, 'simd', found.kind)).toEqual([]);
+    const worst = free.reduce((a, b) => ((b.exact?.ratio ?? 0) > (a.exact?.ratio ?? 0) ? b : a));
+    table.push(`${found.name.padEnd(13)}simd    ${worst.exact!.ratio.toFixed(3)} × ${worst.name}`);
+    const gradients: Listener = (name, gradient) =>
+      name === 'transformer.h.1.mlp' ? divide(gradient, 1 + 1 / 30_000) : undefined;
+    const faulty = judge(await compareGradients(model, golden, { plant: { gradients } }), 'simd', found.kind);
+    expect(faulty[0].name).toBe('transformer.h.1.mlp.grad');
+    freeModel(model);
+  } finally {
+    await closeDevice(device);
+    await close();
+  }
 });
 
 test('the shipped table allows gradients no more than these bounds', () => {

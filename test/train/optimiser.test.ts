@@ -3,7 +3,7 @@ import { lossAndGradients } from '../../src/train/gradients.ts';
 import { treatments } from '../../src/train/groups.ts';
 import { createOptimiser } from '../../src/train/optimiser.ts';
 import { learningRate } from '../../src/train/schedule.ts';
-import { sampled } from '../../src/verify/gradients/gradient-golden.ts';
+import { sampled } from '../../src/verify/gradients/gradient-tap.ts';
 import { read } from '../../tensor/tensor.ts';
 import { readJson, readTensors, withGolden } from './goldens.ts';
 

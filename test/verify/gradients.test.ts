@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runVerify } from '../../src/cli/verify.ts';
 import { CheckpointError, InputError } from '../../src/error.ts';
+import { findGradientGoldens } from '../../src/verify/gradients/gradient-case.ts';
+import { judge } from '../../src/verify/tolerances.ts';
+import { tapOf } from './measured.ts';
 import { golden, qvlHere } from './qvl.ts';
 
 let folder: string;
@@ -102,6 +105,11 @@ describe('qvl verify of gradients', () => {
       () => writeFile(`${base}.json`, '{"model": "../../etc/x"}'),
       /the model is "\.\.\/\.\.\/etc\/x"/,
     ],
+    [
+      'a model that is not there',
+      () => writeFile(`${base}.json`, '{"model": "model-z"}'),
+      /"model-z" is not in the folder quirks beside the golden's; name its checkpoint's folder with --model/,
+    ],
     ['no JSON', () => writeFile(`${base}.json`, '{'), /grad-x\.json/],
     ['no twin', () => rm(`${base}.f64.safetensors`), /grad-x\.f64\.safetensors/],
     [
@@ -144,4 +152,97 @@ describe('qvl verify of gradients', () => {
     await expect(ended).rejects.toThrow(CheckpointError);
     await expect(ended).rejects.toThrow(message);
   });
+});
+
+describe('gradients of a checkpoint', () => {
+  let home: string;
+  const scene = (ending: string) => join(home, 'gradients', `grad-scene.${ending}`);
+
+  /** A small model as a checkpoint, with goldens of both kinds. */
+  beforeAll(async () => {
+    home = join(folder, 'checkpoint');
+    for (const name of ['activations', 'gradients']) await mkdir(join(home, name), { recursive: true });
+    await copyFile(golden('quirks/model-e.config.json'), join(home, 'config.json'));
+    await copyFile(golden('quirks/model-e.weights.safetensors'), join(home, 'model.safetensors'));
+    await copyFile(golden('quirks/model-e.activations.safetensors'), join(home, 'activations', 'x.safetensors'));
+    for (const ending of ENDINGS) {
+      await copyFile(golden(`train/grad-e-text.${ending}`), join(home, 'gradients', `grad-text.${ending}`));
+    }
+    await writeFile(join(home, 'gradients', 'grad-text.json'), '{"model": "not asked, for the place tells"}');
+  });
+
+  test.each([
+    ['the checkpoint', ''],
+    ['the folder within it', 'gradients'],
+    ['a name', 'gradients/grad-text'],
+    ['a name as it was exported', 'gradients/text'],
+    ['a file', 'gradients/grad-text.f64.safetensors'],
+  ])('are found by %s', async (_, path) => {
+    const found = await findGradientGoldens(join(home, path));
+    expect(found.map(({ name, kind }) => [name, kind])).toEqual([['grad-text', 'trained-gradient']]);
+  });
+
+  test('both kinds of its goldens are compared, one by its name alone', async () => {
+    const both = await qvlHere(runVerify, home, '--device', 'simd', '--mode', 'free');
+    expect(both.stdout).toMatch(/✓ x × simd: 58 free,[\s\S]*✓ grad-text × simd: 61 taps free/);
+    const one = await qvlHere(runVerify, join(home, 'gradients', 'text'), '--device', 'simd', '--mode', 'free');
+    expect(one.stdout).not.toContain('x × simd:');
+  });
+
+  test.each<[string, () => Promise<void>, RegExp]>([
+    [
+      'a twin of another batch',
+      () =>
+        change(scene('safetensors'), (header, data) => {
+          const at = header['input.labels'].data_offsets[0];
+          data.writeBigInt64LE(data.readBigInt64LE(at) + 1n, at);
+        }),
+      /grad-scene\.f64\.safetensors: it is of another batch than the golden beside it; export it again with --dtype/,
+    ],
+    [
+      'a shape that is none',
+      () =>
+        change(scene('safetensors'), (header, data) => {
+          data.writeBigInt64LE(-1n, header['shape.transformer.wte'].data_offsets[0]);
+        }),
+      /"shape\.transformer\.wte" is no shape/,
+    ],
+    [
+      'a shape beyond all memory',
+      () =>
+        change(scene('safetensors'), (header, data) => {
+          data.writeBigInt64LE(2n ** 30n, header['shape.transformer.visual.conv1'].data_offsets[0]);
+        }),
+      /the gradient of "transformer\.visual\.conv1" is \[1073741824,192,8,8\]/,
+    ],
+    [
+      'a weight of another shape',
+      () =>
+        change(scene('safetensors'), (header) => {
+          header['grad.transformer.ln_f.weight'].shape = [2, 128];
+        }),
+      /"grad\.transformer\.ln_f\.weight" is \[2,128\], expected \[256\]/,
+    ],
+    ['nothing that a block could begin from', async () => {}, /it keeps samples alone; use --mode free/],
+  ])('bad input: %s', async (name, spoil, message) => {
+    for (const ending of ENDINGS) await copyFile(golden(`tiny/gradients/grad-scene.${ending}`), scene(ending));
+    await spoil();
+    const mode = name.startsWith('nothing') ? 'forced' : 'free';
+    const words = [scene('json'), '--model', golden('tiny'), '--device', 'simd', '--mode', mode];
+    const ended = qvlHere(runVerify, ...words);
+    await expect(ended).rejects.toThrow(CheckpointError);
+    await expect(ended).rejects.toThrow(message);
+  });
+});
+
+test('of a trained model, a sum that PyTorch got right by luck is judged by what its errors are otherwise', () => {
+  const tap = (name: string, pytorch: number, ours: number) =>
+    tapOf(`${name}.grad`, [1, 2 + (pytorch && 1e-6)], [1, 2], { exact: { ours, pytorch, ratio: ours / pytorch } });
+  const results = [tap('a', 1e-12, 9e-13), tap('lucky', 1e-14, 9e-13), tap('b', 2e-12, 9e-13), tap('zero', 0, 0)];
+  const off = (kind: 'gradient' | 'trained-gradient', taps = results) =>
+    judge(taps, 'simd', kind).map(({ name, measure }) => `${name} ${measure}`);
+  expect(off('gradient')).toEqual(['lucky.grad nmse']);
+  expect(off('trained-gradient')).toEqual([]);
+  expect(off('trained-gradient', [...results, tap('off', 1e-14, 5e-12)])).toEqual(['off.grad nmse']);
+  expect(off('trained-gradient', [...results, tap('no zero', 0, 1e-30)])).toEqual(['no zero.grad nmse']);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { describeElement } from '../../src/verify/coordinates.ts';
-import { inGoldenOrder, inOurOrder, layoutOf } from '../../src/verify/layout.ts';
+import { inGoldenOrder, inOurOrder, layoutOf, placeInGolden } from '../../src/verify/layout.ts';
 import { listTaps } from '../../src/verify/taps.ts';
 import { CASES, openCase } from '../golden/cases.ts';
 
@@ -29,6 +29,7 @@ test('the two orders are each other’s inverse, on ragged shapes', () => {
       const there = inGoldenOrder(name, data, shape);
       expect([...there].sort((a, b) => a - b)).toEqual([...data]);
       expect(inOurOrder(name, there, shape)).toEqual(data);
+      expect(Array.from(data, placeInGolden(name, shape))).toEqual(Array.from(inOurOrder(name, data, shape)));
     }),
   );
 });

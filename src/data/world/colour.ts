@@ -9,6 +9,15 @@ type Row = readonly [red: number, green: number, blue: number, alpha: number];
 /** White becomes the colour. */
 export const tintTo = ([r, g, b]: Rgb): Tint => [r / 255, 0, 0, 0, 0, g / 255, 0, 0, 0, 0, b / 255, 0];
 
+/** What a tint makes of an opaque colour. */
+export function tinted(tint: Tint, [r, g, b]: Rgb): Rgb {
+  const row = (from: number) => {
+    const value = tint[from] * r + tint[from + 1] * g + tint[from + 2] * b + tint[from + 3] * 255;
+    return Math.min(255, Math.max(0, value));
+  };
+  return [row(0), row(4), row(8)];
+}
+
 /** How light a colour is, 0 … 255 (Rec. 601). */
 export const lightness = ([r, g, b]: Rgb): number => 0.299 * r + 0.587 * g + 0.114 * b;
 

@@ -1,8 +1,8 @@
 /** Scenes by chance: things, shapes, numbers and words that hide little of each other, on a ground they are seen on. */
 import type { Random } from '../random.ts';
-import { anyColour, lightness, type Rgb, tintTo } from './colour.ts';
+import { anyColour, lightness, type Rgb, tinted, tintTo } from './colour.ts';
 import { placeIn, turnedFigure, writtenFigure } from './figure.ts';
-import { type Ground, groundFor } from './ground.ts';
+import { type Ground, groundFor, type Shown } from './ground.ts';
 import type { Item, Part, Scene, Subject } from './scene.ts';
 import type { Sprites, Style } from './sprites.ts';
 import { COLOURS, SHAPES, THINGS, WORDS } from './things.ts';
@@ -34,7 +34,6 @@ const MOST_OVERLAP = 0.12;
 export function composeScene(random: Random, sprites: Sprites, recipe: Recipe): Scene {
   const count = random.whole(...recipe.items);
   const items: Item[] = [];
-  const colours: Rgb[] = [];
   const style = random.pick(recipe.styles); // mostly one hand's
   for (let i = 0; i < count; i++) {
     const subject = subjectOf(random, recipe, items);
@@ -50,11 +49,10 @@ export function composeScene(random: Random, sprites: Sprites, recipe: Recipe): 
       const placed = placeIn(random, turned, items, MOST_OVERLAP);
       if (!placed) continue;
       items.push(placed);
-      if (turned.colour) colours.push(turned.colour);
       break;
     }
   }
-  const ground = groundFor(random, colours);
+  const ground = groundFor(random, items.flatMap(shownBy));
   const written = readable(random, ground);
   return {
     ground,
@@ -62,6 +60,13 @@ export function composeScene(random: Random, sprites: Sprites, recipe: Recipe): 
     items: items.map((item) => ('text' in item.subject ? inInk(item, written) : item)),
     ...taken(random),
   };
+}
+
+/** A shape is its colour, of a thing the ground may have some. What is written takes a colour that the ground allows. */
+const APART = { shape: 110, thing: 80 } as const;
+
+function shownBy({ subject: { kind }, parts: [{ sprite, tint }] }: Item): Shown[] {
+  return kind === 'shape' || kind === 'thing' ? [{ colour: tinted(tint, sprite.colour), apart: APART[kind] }] : [];
 }
 
 /** How a picture is taken. */
@@ -106,7 +111,7 @@ export function anyWord(random: Random, language: Language): string {
  * @returns a scene whose items are the lines, in the order of reading: from the top, by their middles
  */
 export function composePage(random: Random, sprites: Sprites, styles: readonly Style[], language: Language): Scene {
-  const recipe: Recipe = { items: [1, 2], kinds: { thing: 1 }, styles, again: 0 };
+  const recipe: Recipe = { items: [1, 2], kinds: { thing: 80 }, styles, again: 0 };
   const things = random.chance(0.5) ? composeScene(random, sprites, recipe).items : [];
   const ground = groundFor(random, []);
   const ink = readable(random, ground);

@@ -1,7 +1,7 @@
 /** Items at their size and angle, and places for them. */
 import type { Random } from '../random.ts';
 import { after, apply, boundsOf, type Place, shift, turn } from './affine.ts';
-import { nearTo, type Rgb, type Tint, tintTo, varied } from './colour.ts';
+import { nearTo, type Tint, tintTo, varied } from './colour.ts';
 import type { Item, Part, Subject } from './scene.ts';
 import type { Sprite } from './sprite.ts';
 import type { Sprites, Style } from './sprites.ts';
@@ -13,7 +13,6 @@ export interface Figure {
   readonly parts: readonly Part[];
   readonly corners: readonly Place[];
   readonly quad?: readonly [Place, Place, Place, Place];
-  readonly colour?: Rgb;
 }
 
 export function turnedFigure(random: Random, sprites: Sprites, subject: Subject, size: number, style: Style): Figure {
@@ -26,8 +25,7 @@ export function turnedFigure(random: Random, sprites: Sprites, subject: Subject,
     return { subject, parts: [{ sprite, to, tint }], corners: sprite.hull.map((corner) => apply(to, corner)) };
   };
   if (subject.kind === 'shape') {
-    const colour = nearTo(random, COLOURS[subject.colour].rgb);
-    return { ...single(sprites.shapes[subject.shape], tintTo(colour), 1), colour };
+    return single(sprites.shapes[subject.shape], tintTo(nearTo(random, COLOURS[subject.colour].rgb)), 1);
   }
   const drawn = sprites.things[style][subject.thing];
   return single(random.chance(0.3) ? drawn.outlined : drawn.plain, varied(random), random.chance(0.5) ? -1 : 1);

@@ -22,12 +22,16 @@ const GROUNDS = {
   },
   lit(random: Random) {
     const [cx, cy, reach] = [random(), random(), random.between(0.5, 1.1)];
-    return (x: number, y: number) => clamp(Math.hypot(x - cx, y - cy) / reach);
+    // Math.hypot takes ten times as long.
+    return (x: number, y: number) => clamp(Math.sqrt((x - cx) * (x - cx) + (y - cy) * (y - cy)) / reach);
   },
   striped(random: Random) {
     const [angle, width] = [random() * Math.PI, random.between(0.05, 0.25)];
     const [c, s] = [Math.cos(angle) / width, Math.sin(angle) / width];
-    return (x: number, y: number) => clamp(Math.abs(((((x * c + y * s) % 2) + 2) % 2) - 1) * 4 - 1.5);
+    return (x: number, y: number) => {
+      const across = x * c + y * s;
+      return clamp(Math.abs(across - 2 * Math.floor(across / 2) - 1) * 4 - 1.5);
+    };
   },
   chequered(random: Random) {
     const width = random.between(0.08, 0.3);
@@ -47,17 +51,24 @@ const GROUNDS = {
   },
 } as const;
 
-/**
- * A ground on which colours are seen.
- *
- * @param shown those of shapes: the ground's are unlike them
- */
-export function groundFor(random: Random, shown: readonly Rgb[]): Ground {
+/** A colour that stands on a ground, and how far those of the ground should be from it. */
+export interface Shown {
+  readonly colour: Rgb;
+  readonly apart: number;
+}
+
+/** How many colours are tried: with five things none may be far enough from all, and the best is taken. */
+const TRIALS = 16;
+
+/** A ground on which things are seen. */
+export function groundFor(random: Random, shown: readonly Shown[]): Ground {
   const kind = random.share({ plain: 0.25, graded: 0.2, lit: 0.1, striped: 0.1, chequered: 0.1, cloudy: 0.25 });
+  const clearance = (other: Rgb) => Math.min(1, ...shown.map(({ colour, apart }) => distance(colour, other) / apart));
   const unlike = (): Rgb => {
     let best = anyColour(random);
-    for (let trial = 0; trial < 12 && shown.some((colour) => distance(colour, best) < 110); trial++) {
-      best = anyColour(random);
+    for (let trial = 1; trial < TRIALS && clearance(best) < 1; trial++) {
+      const other = anyColour(random);
+      if (clearance(other) > clearance(best)) best = other;
     }
     return best;
   };

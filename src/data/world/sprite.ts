@@ -1,4 +1,5 @@
 /** A drawing as pixels that can be shown at any size and angle. */
+import type { Rgb } from './colour.ts';
 
 /** Pixels with their halvings. Colours are multiplied by their alpha. */
 export interface Sprite {
@@ -6,6 +7,8 @@ export interface Sprite {
   readonly levels: readonly Level[];
   /** Corners of what is opaque, in the sprite's own measure: its longer side is 1, its middle 0, y points down. */
   readonly hull: readonly (readonly [x: number, y: number])[];
+  /** The mean of what is opaque. */
+  readonly colour: Rgb;
 }
 
 export interface Level {
@@ -21,7 +24,14 @@ export function spriteOf(drawing: Level): Sprite {
   while (Math.max(levels[levels.length - 1].width, levels[levels.length - 1].height) > 8) {
     levels.push(halved(levels[levels.length - 1]));
   }
-  return { levels, hull: hullOf(whole) };
+  return { levels, hull: hullOf(whole), colour: meanOf(levels[levels.length - 1]) };
+}
+
+function meanOf({ data }: Level): Rgb {
+  const sums = [0, 0, 0, 0];
+  for (const [at, value] of data.entries()) sums[at & 3] += value;
+  const [red, green, blue, alpha] = sums;
+  return [(255 * red) / alpha, (255 * green) / alpha, (255 * blue) / alpha];
 }
 
 /** Where anything is to be seen. */

@@ -76,7 +76,7 @@ const COARSE = 7;
 /**
  * A picture as words: for each of n × n slots, by rows, a text of what stands there, to be encoded as it is; '' where nothing does. With the
  * small vocabulary each is one token: what takes several (a colour and a shape, digits) has them in turn in its slots, from the left.
- * Everything has at least one slot: what is foremost in none takes the one next to its middle.
+ * Everything has at least one slot, as far as there are slots: what is foremost in none takes the one next to its middle.
  */
 export function slotWords(scene: Scene, n: number, language: Language): string[] {
   const side = COARSE * n;
@@ -86,7 +86,7 @@ export function slotWords(scene: Scene, n: number, language: Language): string[]
   for (const [at, { part, pixels }] of foremost(covers, side, n, parts.length).entries()) {
     if (part > 0 && pixels >= LEAST_COVERED * COARSE ** 2) slots.get(parts[part - 1].item)!.push(at);
   }
-  for (const [item, own] of slots) if (own.length === 0) own.push(takeSlot(slots, item, n));
+  for (const [item, own] of slots) if (own.length === 0) own.push(...takeSlot(slots, item, n));
   const words = Array.from({ length: n * n }, () => '');
   for (const [item, own] of slots) {
     const told = tokensOf(item.subject, language);
@@ -109,16 +109,18 @@ const isTaken = (slots: Slots, at: number): boolean => [...slots.values()].some(
 const isBeside = (a: number, b: number, n: number): boolean =>
   Math.abs(a - b) === 1 && Math.floor(a / n) === Math.floor(b / n);
 
-/** The slot nearest to an item's middle that is not all that another has; it is taken from whoever has it. */
-function takeSlot(slots: ReadonlyMap<Item, number[]>, { box: [left, top, right, bottom] }: Item, n: number): number {
+/** The slot nearest to an item's middle that is not all that another has, if there is one; it is taken from whoever has it. */
+function takeSlot(slots: ReadonlyMap<Item, number[]>, { box: [left, top, right, bottom] }: Item, n: number): number[] {
   const away = (at: number) =>
     Math.hypot((at % n) + 0.5 - (n * (left + right)) / 2, Math.floor(at / n) + 0.5 - (n * (top + bottom)) / 2);
   const only = [...slots.values()].flatMap((own) => (own.length === 1 ? own : []));
-  const [slot] = Array.from({ length: n * n }, (_, at) => at)
+  const nearest = Array.from({ length: n * n }, (_, at) => at)
     .filter((at) => !only.includes(at))
-    .sort((a, b) => away(a) - away(b));
-  for (const own of slots.values()) if (own.includes(slot)) own.splice(own.indexOf(slot), 1);
-  return slot;
+    .sort((a, b) => away(a) - away(b))
+    .slice(0, 1);
+  for (const slot of nearest)
+    for (const own of slots.values()) if (own.includes(slot)) own.splice(own.indexOf(slot), 1);
+  return nearest;
 }
 
 /** The texts that something takes in slots. An English word has the space that stands before it in a sentence. */

@@ -81,7 +81,8 @@ export async function compareGradients(
     };
     const work = () => batchLoss(model, golden.batch);
     const loss = differentiate(() => (plant?.activations ? withListener(plant.activations, work) : work()), {
-      trains: STAGES['stage-2'],
+      // Freezing changes no gradient. The script's last stage trains the table of positions too.
+      trains: (name) => STAGES['stage-2'](name) || golden.taps.has(name),
       take: (name, gradient) => take(name, gradient, history),
       sum,
       recompute,
@@ -105,6 +106,12 @@ async function outputsOfBlocks(taps: GradientGolden['taps']): Promise<ReadonlyMa
 
 const ENDS_BLOCK =
   /^transformer\.(visual\.transformer\.resblocks\.\d+|visual\.attn_pool|visual|visual\.ln_pre|h\.\d+|ln_f|spliced)$/;
+
+/** Whether every block can begin with the original's gradient: of samples none can, and the run would be a free one judged as if it were not. */
+export function canForce({ taps }: GradientGolden): boolean {
+  const ends = [...taps].filter(([name]) => ENDS_BLOCK.test(name));
+  return ends.length > 0 && ends.every(([, { values }]) => values);
+}
 
 /** What ran on the way back to make a gradient out of those before: what runs again for it is no part of that. */
 export const backward = (history: History, gradient: Tensor): string[] =>

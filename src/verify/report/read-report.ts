@@ -100,9 +100,11 @@ const report: Decoder<Report> = object({
 export const readReport = (text: string, where: string): Report => report(parseJson(text, where, AGAIN), where);
 
 const ratio = atLeast(0);
-const perKind = object({ random: ratio, trained: ratio });
+const activationRatios = { random: ratio, trained: ratio };
+const gradientRatios = { gradient: optional(ratio), 'trained-gradient': optional(ratio) };
+const perKind = object(activationRatios);
 const overrides = object({
-  devices: optional(recordOf(object({ random: ratio, trained: ratio, gradient: optional(ratio) }), 100)),
+  devices: optional(recordOf(object({ ...activationRatios, ...gradientRatios }), 100)),
   branchNoise: optional(ratio),
   addedNoise: optional(
     object({
@@ -114,6 +116,7 @@ const overrides = object({
     }),
   ),
   gradientNoise: optional(ratio),
+  trainedGradients: optional(object({ noise: ratio, crest: ratio })),
   inherited: optional(ratio),
   noiseWithoutTwins: optional(ratio),
   bfloat16Noise: optional(object({ free: ratio, forced: ratio })),
@@ -126,13 +129,22 @@ export function readTolerances(text: string, where: string): Tolerances {
   return {
     ...TOLERANCES,
     ...others,
-    devices: { ...TOLERANCES.devices, ...Object.fromEntries(Object.entries(devices ?? {}).map(withGradient)) },
+    devices: { ...TOLERANCES.devices, ...Object.fromEntries(Object.entries(devices ?? {}).map(withGradients)) },
     addedNoise: { ...TOLERANCES.addedNoise, ...addedNoise },
   };
 }
 
+interface GivenRow {
+  readonly random: number;
+  readonly trained: number;
+  readonly gradient?: number | undefined;
+  readonly 'trained-gradient'?: number | undefined;
+}
+
 /** A table of before there were gradients allows them what is allowed here, and a device of its own what it allows activations. */
-function withGradient([name, row]: [string, { random: number; trained: number; gradient?: number | undefined }]) {
-  const shipped = Object.hasOwn(TOLERANCES.devices, name) ? TOLERANCES.devices[name].gradient : row.random;
-  return [name, { ...row, gradient: row.gradient ?? shipped }] as const;
+function withGradients([name, row]: [string, GivenRow]) {
+  const shipped = Object.hasOwn(TOLERANCES.devices, name) ? TOLERANCES.devices[name] : undefined;
+  const gradient = row.gradient ?? shipped?.gradient ?? row.random;
+  const trained = row['trained-gradient'] ?? shipped?.['trained-gradient'] ?? row.trained;
+  return [name, { ...row, gradient, 'trained-gradient': trained }] as const;
 }
