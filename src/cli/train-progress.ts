@@ -69,7 +69,7 @@ function meanByTask(records: readonly StepRecord[]): Record<string, number> {
 }
 
 /** 5025 → `1 h 24 min`. */
-export function duration(seconds: number): string {
+function duration(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
