@@ -84,15 +84,23 @@ async function writeModel(folder: string, texts: FolderTexts, model: Model): Pro
   say(dim(`  ${thousands(parameters)} parameters, ${dtype}`));
 }
 
-/** Ctrl-C: the first lets the step be made, and what was learned be saved; a second one leaves at once. */
+/** Ctrl-C, or what else ends a process: the first lets the step be made, and what was learned be saved; a second one leaves at once. */
 function watchInterrupts() {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(INTERRUPTED);
     controller.abort();
-    say(dim('  after this step it is saved; Ctrl-C again leaves without'));
+    say(dim('  after this step it is saved; a second time leaves without'));
   };
-  process.removeAllListeners('SIGINT'); // everywhere else it ends the process at once
-  process.on('SIGINT', interrupt);
-  return { signal: controller.signal, end: () => process.off('SIGINT', interrupt) };
+  const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of SIGNALS) {
+    process.removeAllListeners(signal); // everywhere else it ends the process at once
+    process.on(signal, interrupt);
+  }
+  return {
+    signal: controller.signal,
+    end() {
+      for (const signal of SIGNALS) process.off(signal, interrupt);
+    },
+  };
 }

@@ -78,13 +78,14 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(page).not.toMatch(/NaN|undefined|https?:/);
 
   // Ctrl-C, as soon as it listens.
-  const others = process.listeners('SIGINT');
+  const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const others = SIGNALS.map((signal) => process.listeners(signal));
   const press = (event: string | symbol) => {
     if (event === 'SIGINT') setImmediate(() => process.emit('SIGINT'));
   };
   process.once('newListener', press);
   const stopped = await train(conversations, '--out', at('parts'), ...common, '--steps', '2');
-  for (const other of others) process.on('SIGINT', other);
+  for (const [i, signal] of SIGNALS.entries()) for (const other of others[i]) process.on(signal, other);
   expect([stopped.code, await readdir(at('parts'))]).toEqual([130, expect.not.arrayContaining(['model.safetensors'])]);
   const state = join(at('parts'), 'training.safetensors');
   expect(stopped.stderr).toMatch(/qvl train .*d\.jsonl --resume .*parts.training\.safetensors goes on/);
