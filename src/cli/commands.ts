@@ -7,6 +7,7 @@ import { runChat } from './chat.ts';
 import { runCompare } from './compare.ts';
 import { runData } from './data.ts';
 import { runDemo } from './demo.ts';
+import { runEval } from './eval.ts';
 import { runExplain } from './explain.ts';
 import { runInspect } from './inspect.ts';
 import { fuseMultiplyAdds } from './multiply-add.ts';
@@ -16,6 +17,7 @@ import { runProfile } from './profile.ts';
 import { print } from './terminal.ts';
 import { runTokenizer } from './tokenizer.ts';
 import { runTrace } from './trace.ts';
+import { runTrain } from './train.ts';
 import { runVerify } from './verify.ts';
 
 const HELP = `qvl: Qwen-VL in TypeScript, from first principles
@@ -33,6 +35,8 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl profile --train              the same of a step of training: forwards, backwards, AdamW
   qvl explain TAP                  what an activation is, where it is computed, and how far it is from its golden
   qvl data                         samples that training is made of, with their pictures and what is supervised
+  qvl train [FILE.jsonl] --out FOLDER   trains a stage on made scenes, or the small checkpoint on your conversations
+  qvl eval [FILE.jsonl]            asks questions whose answers are known, and judges: a table by task and language
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
@@ -52,13 +56,17 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --batch N, --recompute            profile --train: how many conversations (default: 32); blocks run again on the way back
   --tap GLOB          verify, trace, compare: which activations (several times)
   --mode free,forced,fused          verify: running free, every block from the original's input, as an answer runs (default: all)
-  --html FILE, --json FILE          verify, compare, profile, data: a page to look at; the measurements, for --judge
+  --html FILE, --json FILE          verify, compare, profile, data, eval: a page to look at; the measurements, for --judge
   --trace FILE, --roofs             profile: a trace for Perfetto and speedscope; measures the machine's roofs anew
   --judge FILE, --tolerances FILE   verify: judges saved measurements again, by another table
-  --resume FILE       verify at full size: keeps its progress there, and takes it up again
-  --stage N, --task NAME, --show N  data: of which stage (0 to 3; default: 2), one task alone, how many (default: 5)
+  --resume FILE       verify at full size: keeps its progress there, and takes it up again; train: goes on from a training.safetensors
+  --stage N           train, data: which stage, 0 to 3 (default of train: 3, of data: 2)
+  --out FOLDER        train: where the trained checkpoint goes; Ctrl-C saves and stops; data: writes samples.jsonl and their pictures
+  --steps N, --batch N, --rate X    train: how long, how many sequences a step, the peak of the learning rate (default: by the stage)
+  --scenes N          eval: how many made scenes are asked about where there is no FILE.jsonl (default: 500)
+  --price             train: operations, memory and time of each stage for the published model, without a weight
+  --task NAME, --show N             data: one task alone, how many (default: 5)
   --from FILE.jsonl   data: a user's own conversations, one a line, in the released fine-tuning format
-  --out FOLDER        data: writes samples.jsonl and their pictures in that format
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
   -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
@@ -79,6 +87,8 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   compare: runCompare,
   explain: runExplain,
   data: runData,
+  train: runTrain,
+  eval: runEval,
   help: async () => help(),
 };
 

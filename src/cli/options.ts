@@ -34,11 +34,15 @@ export const OPTIONS = {
   golden: { type: 'string' },
   roofs: { type: 'boolean' },
   train: { type: 'boolean' },
-  batch: { type: 'string' },
   recompute: { type: 'boolean' },
-  trace: { type: 'string' },
   stage: { type: 'string' },
+  steps: { type: 'string' },
+  batch: { type: 'string' },
+  rate: { type: 'string' },
   out: { type: 'string' },
+  price: { type: 'boolean' },
+  scenes: { type: 'string' },
+  trace: { type: 'string' },
   show: { type: 'string' },
   task: { type: 'string' },
   from: { type: 'string' },
@@ -77,11 +81,15 @@ export interface Options {
   golden?: string;
   roofs?: boolean;
   train?: boolean;
-  batch?: string;
   recompute?: boolean;
-  trace?: string;
   stage?: string;
+  steps?: string;
+  batch?: string;
+  rate?: string;
   out?: string;
+  price?: boolean;
+  scenes?: string;
+  trace?: string;
   show?: string;
   task?: string;
   from?: string;
@@ -94,18 +102,18 @@ const LOADING = [...ANSWERING, 'profile'];
 
 /** The commands that heed an option: given to another one it is refused, not ignored. */
 export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>> = {
-  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain'],
-  device: [...LOADING, 'verify', 'trace', 'compare', 'explain'],
-  threads: [...LOADING, 'verify', 'trace', 'explain'],
-  memory: [...LOADING, 'verify', 'trace'],
-  resident: LOADING,
-  'max-new-tokens': ANSWERING,
+  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain', 'train', 'eval'],
+  device: [...LOADING, 'verify', 'trace', 'compare', 'explain', 'train', 'eval'],
+  threads: [...LOADING, 'verify', 'trace', 'explain', 'train', 'eval'],
+  memory: [...LOADING, 'verify', 'trace', 'eval'],
+  resident: [...LOADING, 'eval'],
+  'max-new-tokens': [...ANSWERING, 'eval'],
   'min-new-tokens': ANSWERING,
   temperature: ANSWERING,
   'top-k': ANSWERING,
   'top-p': ANSWERING,
   'repetition-penalty': ANSWERING,
-  seed: [...ANSWERING, 'data'],
+  seed: [...ANSWERING, 'train', 'eval', 'data'],
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
@@ -115,19 +123,23 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   tap: ['verify', 'trace', 'compare'],
   taps: ['inspect'],
   mode: ['verify'],
-  html: ['verify', 'compare', 'profile', 'data'],
-  json: ['verify', 'compare', 'profile'],
+  html: ['verify', 'compare', 'profile', 'eval', 'data'],
+  json: ['verify', 'compare', 'profile', 'eval'],
   judge: ['verify'],
-  resume: ['verify'],
+  resume: ['verify', 'train'],
   tolerances: ['verify', 'compare'],
   golden: ['explain'],
   roofs: ['profile'],
   train: ['profile'],
-  batch: ['profile'],
   recompute: ['profile'],
+  stage: ['train', 'data'],
+  steps: ['train'],
+  batch: ['train', 'profile'],
+  rate: ['train'],
+  out: ['train', 'data'],
+  price: ['train'],
+  scenes: ['eval'],
   trace: ['profile'],
-  stage: ['data'],
-  out: ['data'],
   show: ['data'],
   task: ['data'],
   from: ['data'],
@@ -152,7 +164,11 @@ export const SHIPPED_GOLDENS = [
 const MOST_THREADS = 64;
 
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
-export function wholeNumber(options: Options, name: 'threads' | 'tokens' | 'max-new-tokens' | 'batch', most: number) {
+export function wholeNumber(
+  options: Options,
+  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch' | 'scenes',
+  most: number,
+) {
   const text = options[name];
   if (text === undefined) return undefined;
   const value = Number(text);

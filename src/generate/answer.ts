@@ -17,7 +17,7 @@ import { generate } from './generate.ts';
 import { createSampler, requireSampling, type Sampling } from './sample.ts';
 import { createSight, type Sight } from './sight.ts';
 import { createStopText } from './stop-text.ts';
-import type { System } from './system.ts';
+import type { Answering } from './system.ts';
 
 /** What is asked, after what was said before. */
 export interface Question {
@@ -58,7 +58,7 @@ export interface AnswerPiece {
  * @throws InputError for options that are not possible, TextError, and what the device throws
  */
 export async function* answer(
-  system: System,
+  system: Answering,
   question: Question,
   options: AnswerOptions = {},
 ): AsyncGenerator<AnswerPiece, void, void> {
@@ -67,7 +67,7 @@ export async function* answer(
 
 /** Answers several questions at once, in one batch; each piece says which question it belongs to. */
 export async function* answers(
-  system: System,
+  system: Answering,
   questions: readonly Question[],
   options: AnswerOptions = {},
 ): AsyncGenerator<AnswerPiece & { readonly question: number }, void, void> {
@@ -127,7 +127,7 @@ export async function* answers(
 }
 
 /** What the caller asked for, and what the checkpoint says where the caller is silent. */
-function samplingOf({ checkpoint: { generation } }: System, options: AnswerOptions): Sampling {
+function samplingOf({ checkpoint: { generation } }: Answering, options: AnswerOptions): Sampling {
   const sampling: Sampling = {
     temperature: options.temperature ?? (generation.do_sample ? generation.temperature : 0),
     topK: options.topK ?? generation.top_k,
@@ -148,7 +148,7 @@ function requireRoom(minNewTokens: number, maxNewTokens: number, left: number): 
   throw new InputError('minNewTokens', `${minNewTokens}, expected at most the ${limit} ${why}`, 'give fewer');
 }
 
-function promptOf({ tokenizer, checkpoint }: System, question: Question, { allowSpecial = false }: AnswerOptions) {
+function promptOf({ tokenizer, checkpoint }: Answering, question: Question, { allowSpecial = false }: AnswerOptions) {
   const { content, history = [], pictures, system } = question;
   const { chat_format, max_window_size: maxWindowSize } = checkpoint.generation;
   const limits = { allowSpecial, maximumLength: checkpoint.config.max_position_embeddings - 1 };

@@ -18,6 +18,11 @@ export interface System {
   close(): Promise<void>;
 }
 
+/** What an answer needs of a system: enough for a model that is still being trained. */
+export type Answering = Pick<System, 'model' | 'tokenizer'> & {
+  readonly checkpoint: Pick<Checkpoint, 'config' | 'generation'>;
+};
+
 export interface MemoryOptions {
   /** In bytes; by default a share of the machine's. */
   readonly memory?: number | undefined;

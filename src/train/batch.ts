@@ -14,6 +14,17 @@ export interface Batch {
   /** `[images · 3 · S, S]`, normalised. */
   readonly pixels: Float32Array;
   readonly images: number;
+  /**
+   * What stands between `<img>` and `</img>`: what the model sees in its pictures (by default), or tokens like any others. Of tokens a
+   * decoder learns to read the rows of a picture before it has eyes; such a batch has no pictures, and the vision side no gradient.
+   */
+  readonly rows?: 'pictures' | 'tokens' | undefined;
+}
+
+/** A batch whose sequences belong to tasks, so that the loss can be told by task. */
+export interface TaskBatch extends Batch {
+  /** Of each sequence. */
+  readonly tasks: readonly string[];
 }
 
 /**
@@ -21,7 +32,7 @@ export interface Batch {
  *
  * @throws InputError that says which conversation is wrong, and where
  */
-export function requireBatch({ sequences, pixels, images }: Batch, config: Config): void {
+export function requireBatch({ sequences, pixels, images, rows = 'pictures' }: Batch, config: Config): void {
   const { vocab_size: V, visual, max_position_embeddings: longest } = config;
   const { image_size: size } = visual;
   if (sequences.length === 0) throw new InputError('batch', 'it has no conversation', 'give at least one');
@@ -41,7 +52,7 @@ export function requireBatch({ sequences, pixels, images }: Batch, config: Confi
     if (label >= 0) throw new InputError(where, outside('label', labels, label, V), 'use the tokenizer of this model');
   }
   const marks = sequences.reduce((sum, { ids }, i) => sum + picturesIn(ids, i, config), 0);
-  if (marks !== images) {
+  if (marks !== images && !(rows === 'tokens' && images === 0)) {
     throw new InputError('batch', `${images} pictures for ${marks} places in the text`, 'give each place its picture');
   }
   if (pixels.length !== images * 3 * size * size) {

@@ -1,4 +1,5 @@
 import { sum } from '../../kernels/add.ts';
+import type { Device, HostData } from '../../tensor/device.ts';
 import { differentiate } from '../../tensor/gradient.ts';
 import { keep } from '../../tensor/scope.ts';
 import { free, freeAll, read, type Tensor } from '../../tensor/tensor.ts';
@@ -18,6 +19,8 @@ export interface LossOptions {
 export interface LossAndGradients {
   /** Mean cross-entropy of the supervised tokens, in nats. */
   readonly loss: number;
+  /** Each supervised token's part, in the order of `supervised`. */
+  readonly parts: Float32Array;
   /** By the checkpoint's names, in the order in which they came: from the scores back to the pixels. The caller frees them. */
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
@@ -30,17 +33,35 @@ export interface LossAndGradients {
 export async function lossAndGradients(
   model: Model,
   batch: Batch,
-  { trains = STAGES['stage-2'], recompute }: LossOptions = {},
+  options: LossOptions = {},
 ): Promise<LossAndGradients> {
   requireBatch(batch, model.config);
+  return gradientsOf(model.device, (hear) => batchLoss(model, batch, hear), options);
+}
+
+/**
+ * Any loss with the gradient of every weight that is trained.
+ *
+ * @param work gives the loss, `[1, 1]`, and tells its listener of what it is the mean of
+ * @throws GradientError for a loss that is no number
+ */
+export async function gradientsOf(
+  device: Device,
+  work: (hear: (parts: Tensor) => void) => Tensor,
+  { trains = STAGES['stage-2'], recompute }: LossOptions = {},
+): Promise<LossAndGradients> {
   const gradients = new Map<string, Tensor>();
   const take = (weight: string, gradient: Tensor) => void gradients.set(weight, keep(gradient));
-  const result = differentiate(() => batchLoss(model, batch), { trains, take, sum, recompute });
+  let heard: Promise<HostData> | undefined;
+  const hear = (parts: Tensor) => {
+    heard = read(parts);
+  };
+  const result = differentiate(() => work(hear), { trains, take, sum, recompute });
   const pending = read(result);
   free(result);
-  const [loss] = await pending;
-  if (Number.isFinite(loss)) return { loss, gradients };
-  freeAll(model.device, [...gradients.values()]);
+  const [[loss], parts] = await Promise.all([pending, heard ?? new Float32Array()]);
+  if (Number.isFinite(loss)) return { loss, parts: Float32Array.from(parts), gradients };
+  freeAll(device, [...gradients.values()]);
   throw new GradientError(
     `the loss is ${loss}; no weight was changed: look for the first activation that is no number`,
   );

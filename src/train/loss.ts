@@ -5,7 +5,7 @@ import { divide } from '../../kernels/scale.ts';
 import { scope } from '../../tensor/scope.ts';
 import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
-import { imageRows } from '../model/placed-images.ts';
+import { imageRows, type PlacedImages } from '../model/placed-images.ts';
 import { decode, encodeImages, logits, type Model, positionTables } from '../model/qwen-vl.ts';
 import type { Batch } from './batch.ts';
 
@@ -13,25 +13,37 @@ import type { Batch } from './batch.ts';
  * The loss of a batch: the cross-entropy of each supervised token under the scores of the position before it, mean over all of the
  * batch, not over the means of its sequences. Only supervised positions are scored.
  *
+ * @param hear told of each token's part, `[N, 1]`, in the order of `supervised`
  * @returns `[1, 1]`
  */
-export function batchLoss(model: Model, { sequences, pixels, images }: Batch): Tensor {
-  const { device, config } = model;
-  const { image_size: size } = config.visual;
+export function batchLoss(model: Model, batch: Batch, hear: (tokens: Tensor) => void = () => undefined): Tensor {
+  const { device } = model;
+  const { sequences } = batch;
   return scope<Tensor>(() => {
-    // Quirk: a batch without any image runs one of zeros, whose features add 0, so that the vision side has a gradient of 0, not none.
-    const shown = images > 0 ? { pixels, images } : { pixels: new Float32Array(3 * size * size), images: 1 };
-    const uploaded = tensor(device, shown.pixels, [shown.images * 3 * size, size], { label: 'pixels' });
-    // Position tables are trained too, so they are part of the pass.
-    const features = encodeImages({ ...model, positions: positionTables(model.weights, config) }, uploaded);
     const ids = sequences.map((sequence) => sequence.ids);
-    const source = imageRows(ids, config);
-    const hidden = decode(model, ids, undefined, { features, source });
+    const hidden = decode(model, ids, undefined, batch.rows === 'tokens' ? undefined : seen(model, batch));
     const { rows, labels } = supervised(sequences);
     const scores = logits(model, gatherRows(hidden, tensor(device, rows, [rows.length])));
     const surprise = tap('token_loss', crossEntropy(scores, tensor(device, labels, [labels.length]))); // [N, 1]
+    hear(surprise);
     return tap('loss', divide(foldRows(surprise, 1), labels.length));
   });
+}
+
+/** What the model sees in the pictures of a batch, and where it stands. */
+function seen(model: Model, { sequences, pixels, images }: Batch): PlacedImages {
+  const { device, config } = model;
+  const { image_size: size } = config.visual;
+  // Quirk: a batch without any image runs one of zeros, whose features add 0, so that the vision side has a gradient of 0, not none.
+  const shown = images > 0 ? { pixels, images } : { pixels: new Float32Array(3 * size * size), images: 1 };
+  const uploaded = tensor(device, shown.pixels, [shown.images * 3 * size, size], { label: 'pixels' });
+  // Position tables are trained too, so they are part of the pass.
+  const features = encodeImages({ ...model, positions: positionTables(model.weights, config) }, uploaded);
+  const source = imageRows(
+    sequences.map(({ ids }) => ids),
+    config,
+  );
+  return { features, source };
 }
 
 /** The rows that are scored, and what should follow each. */

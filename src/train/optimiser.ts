@@ -38,15 +38,19 @@ export interface Optimiser {
   free(): void;
 }
 
-/** AdamW on the device of a model: see kernels/adam.ts for the equations. Moments begin at 0 when a weight has its first gradient. */
+/**
+ * AdamW on the device of a model: see kernels/adam.ts for the equations. Moments begin at 0 when a weight has its first gradient.
+ *
+ * @param from where another optimiser stopped: its steps and its moments, which are this one's from now on
+ */
 export function createOptimiser(
-  model: Model,
+  { device, weights }: Pick<Model, 'device' | 'weights'>,
   treatments: ReadonlyMap<string, Treatment>,
   { beta1, beta2, eps, clip }: AdamOptions = ADAM,
+  from: Pick<Optimiser, 'steps' | 'moments'> = { steps: 0, moments: new Map() },
 ): Optimiser {
-  const { device, weights } = model;
-  const moments = new Map<string, Moments>();
-  let steps = 0;
+  const moments = new Map(from.moments);
+  let { steps } = from;
 
   const zeros = ({ shape }: Tensor, label: string): Tensor =>
     tensor(device, new Float32Array(shape.reduce((a, b) => a * b)), shape, { label });

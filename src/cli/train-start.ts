@@ -1,0 +1,202 @@
+/** What a training run begins with: a model, its files, data and settings, new or where it stopped. */
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Config, parseConfig } from '../architecture/config.ts';
+import { weightShapes } from '../architecture/weight-shapes.ts';
+import { LARGEST_TABLE } from '../checkpoint/byte-source.ts';
+import { readSmallFile, readText } from '../checkpoint/file-source.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
+import { defaultMemory } from '../checkpoint/memory.ts';
+import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
+import type { FolderTexts } from '../checkpoint/write-folder.ts';
+import { openWorld } from '../data/index.ts';
+import { InputError } from '../error.ts';
+import { sceneEvaluation } from '../eval/scene-evaluation.ts';
+import { EVALUATION_SEEDS } from '../eval/scene-items.ts';
+import { isObject, parseJson } from '../fields.ts';
+import { createTokenizer } from '../input/text/tokenizer.ts';
+import { conversationFile } from '../train/conversation-file.ts';
+import type { TrainingData } from '../train/course.ts';
+import { initialWeights } from '../train/initial.ts';
+import { PHASES, type Phase, RECIPES, type Recipe, TRAINED, withPeak, withSteps } from '../train/recipes.ts';
+import type { RunOptions } from '../train/run.ts';
+import { sceneData } from '../train/scene-data.ts';
+import type { RunSettings } from '../train/settings.ts';
+import { loadState, type TrainingState } from '../train/state.ts';
+import { requireFittingState } from '../train/state-fit.ts';
+import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
+
+export interface Start {
+  /** Where the trained model goes. */
+  readonly folder: string;
+  /** The files of that folder beside its weights. */
+  readonly texts: FolderTexts;
+  readonly config: Config;
+  readonly settings: RunSettings;
+  readonly data: TrainingData;
+  /** How good a model is for what it is trained for; undefined where nothing is asked. */
+  readonly evaluate: RunOptions['evaluate'];
+  /** Undefined for a new run. */
+  readonly from: TrainingState | undefined;
+  load(name: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+const MOST_STEPS = 10_000_000;
+const MOST_SEQUENCES = 4096;
+/** How often a user's conversations are learned, if nobody says how many steps. */
+const ROUNDS = 3;
+/** The small model that stage 0 makes from nothing, if no other is named. */
+const SMALL = {
+  folder: join(ROOT, 'src', 'train', 'small'),
+  vocabulary: join(ROOT, 'src', 'data', 'vocabulary', 'qwen.tiktoken'),
+};
+
+/**
+ * @param file the user's conversations; made scenes where it is left out
+ * @throws InputError for what cannot be trained so, before any work
+ */
+export async function newRun(file: string | undefined, options: Options): Promise<Start> {
+  const { out, stage = '3' } = options;
+  if (out === undefined) {
+    throw new InputError('qvl train', 'no folder for the trained checkpoint', 'name one with --out');
+  }
+  const phases = Object.hasOwn(PHASES, stage) ? PHASES[stage] : undefined;
+  if (!phases) throw new InputError('--stage', `"${stage}", expected 0, 1, 2 or 3`, 'choose one of them');
+  if ((await readdir(out).catch(() => [])).length > 0) {
+    const remedy = 'choose another folder with --out, or go on with --resume';
+    throw new InputError(out, 'there is something in it already', remedy);
+  }
+  const base = options.model ?? SHIPPED_MODEL;
+  const files = stage === '0' && options.model === undefined ? SMALL : filesIn(base);
+  const { texts, config } = await readTexts(files, stage === '3' ? 'chatml' : 'raw');
+  const seed = seedOf(options);
+  const { data, size, evaluate } = await dataFor(file, texts, config, { seed, phase: phases[0] });
+  const settings: RunSettings = {
+    seed,
+    phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, size) })),
+    ...(file === undefined ? {} : { data: await fingerprint(file) }),
+  };
+  requireMemory(config, phases);
+  const common = { folder: out, texts, config, settings, data, evaluate, from: undefined };
+  if (stage === '0') {
+    const initial = initialWeights(config, seed);
+    return { ...common, load: async (name) => initial(name), close: async () => undefined };
+  }
+  const checkpoint = await openCheckpoint(base);
+  return { ...common, load: (name) => checkpoint.load(name), close: () => checkpoint.close() };
+}
+
+/**
+ * @param path of the state
+ * @throws InputError where it is none, or of other data
+ */
+export async function resumedRun(file: string | undefined, options: Options, path: string): Promise<Start> {
+  const DECIDED = ['model', 'out', 'stage', 'steps', 'batch', 'rate', 'seed'] as const;
+  const decided = DECIDED.find((name) => options[name] !== undefined);
+  if (decided) throw new InputError(`--${decided}`, 'a run that goes on has decided that', 'leave it out');
+  const from = await loadState(path);
+  const { settings } = from;
+  if (settings.data !== (file === undefined ? undefined : await fingerprint(file))) {
+    const none = settings.data === undefined;
+    const found = none ? 'the run learns from made scenes' : 'this is not the file that the run began with';
+    throw new InputError(file ?? 'qvl train --resume', found, none ? 'leave it out' : 'name the same file');
+  }
+  const folder = dirname(path);
+  const { texts, config } = await readTexts(filesIn(folder));
+  const { data, evaluate } = await dataFor(file, texts, config, {
+    seed: settings.seed,
+    phase: settings.phases[0].phase,
+  });
+  requireFittingState(from, config, path, data.patches?.things);
+  const load = async (name: string) => from.tensors.get(`weight.${name}`)!.data;
+  return { folder, texts, config, settings, data, evaluate, from, load, close: async () => undefined };
+}
+
+interface Files {
+  readonly folder: string;
+  readonly vocabulary: string;
+}
+
+const filesIn = (folder: string): Files => ({ folder, vocabulary: join(folder, 'qwen.tiktoken') });
+
+/** @param format how the trained model is asked; as the folder says where it is left out */
+async function readTexts(
+  { folder, vocabulary }: Files,
+  format?: 'raw' | 'chatml',
+): Promise<{ texts: FolderTexts; config: Config }> {
+  const path = join(folder, 'config.json');
+  const configText = await readText(path, LARGEST_TABLE);
+  const config = parseConfig(parseJson(configText, path), path);
+  const generation = join(folder, 'generation_config.json');
+  const given = (await readdir(folder)).includes('generation_config.json');
+  const json = given ? parseJson(await readSmallFile(generation, LARGEST_TABLE), generation) : {};
+  const asked = { ...(isObject(json) ? json : {}), ...(format === undefined ? {} : { chat_format: format }) };
+  const texts = new Map([
+    ['config.json', configText],
+    ['qwen.tiktoken', await readVocabularyFile(vocabulary)],
+    ['generation_config.json', `${JSON.stringify(asked, null, 2)}\n`],
+  ]);
+  return { texts, config };
+}
+
+async function dataFor(
+  file: string | undefined,
+  texts: FolderTexts,
+  config: Config,
+  { seed, phase }: { seed: number; phase: Phase },
+): Promise<{ data: TrainingData; evaluate?: RunOptions['evaluate']; size?: number }> {
+  const tokenizer = createTokenizer(texts.get('qwen.tiktoken')!, 'qwen.tiktoken', config.visual.n_queries);
+  if (tokenizer.special.imageStart !== config.visual.image_start_id) {
+    const found = `<img> has the id ${tokenizer.special.imageStart}, config.json says ${config.visual.image_start_id}`;
+    throw new InputError('qwen.tiktoken', found, 'use the vocabulary that belongs to the checkpoint');
+  }
+  if (file === undefined) {
+    const world = await openWorld();
+    return { data: sceneData(world, tokenizer, config, seed), evaluate: sceneEvaluation(world, tokenizer) };
+  }
+  if (phase === 'encoder') throw new InputError(file, 'stage 0 learns from made scenes alone', 'leave it out');
+  return conversationFile(file, tokenizer, config.max_position_embeddings, seed);
+}
+
+/**
+ * What the command line says of a recipe.
+ *
+ * @param size how many conversations the user has
+ * @throws InputError
+ */
+function recipeFor(recipe: Recipe, options: Options, size: number | undefined): Recipe {
+  const batch = wholeNumber(options, 'batch', MOST_SEQUENCES) ?? recipe.batch;
+  const rounds = size === undefined ? undefined : Math.ceil((ROUNDS * size) / batch);
+  const steps = wholeNumber(options, 'steps', MOST_STEPS) ?? rounds;
+  const rate = options.rate === undefined ? recipe.peak : Number(options.rate);
+  if (!(rate > 0 && rate < 1)) {
+    throw new InputError('--rate', `"${options.rate}", expected a number between 0 and 1`, 'as in: --rate 1e-4');
+  }
+  return { ...withPeak(steps === undefined ? recipe : withSteps(recipe, steps), rate), batch };
+}
+
+/** Weights, and of what is trained a gradient and two moments, have to fit. @throws InputError */
+function requireMemory(config: Config, phases: readonly Phase[]): void {
+  const bytes = [...weightShapes(config)].reduce((sum, [name, shape]) => {
+    const copies = phases.some((phase) => TRAINED[phase](name)) ? 4 : 1;
+    return sum + 4 * copies * shape.reduce((a, b) => a * b, 1);
+  }, 0);
+  if (bytes <= defaultMemory()) return;
+  const [needed, there] = [bytes, defaultMemory()].map((each) => `${(each / 1e9).toFixed(1)} GB`);
+  const found = `weights, gradients and moments take ${needed}, and ${there} of this machine's memory are for them`;
+  throw new InputError('qvl train', found, 'train a smaller model; --price tells what this one costs');
+}
+
+/** @throws InputError */
+export function seedOf({ seed = '0' }: Options): number {
+  const expected = `expected a whole number below ${EVALUATION_SEEDS}`;
+  if (/^\d+$/.test(seed) && Number(seed) < EVALUATION_SEEDS) return Number(seed);
+  throw new InputError('--seed', `"${seed}", ${expected}`, 'give such a number');
+}
+
+async function fingerprint(file: string): Promise<string> {
+  const hash = createHash('sha256').update(await readSmallFile(file, 2 ** 28));
+  return hash.digest('hex');
+}

@@ -1,0 +1,193 @@
+import { keep, scope } from '../../tensor/scope.ts';
+import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { InputError } from '../error.ts';
+import { type Model, type Positions, positionTables } from '../model/qwen-vl.ts';
+import type { TaskBatch } from './batch.ts';
+import { gradientsOf, type LossAndGradients, lossAndGradients } from './gradients.ts';
+import { type Treatment, treatments } from './groups.ts';
+import { supervised } from './loss.ts';
+import { ADAM, createOptimiser, type Moments } from './optimiser.ts';
+import { createProbe, type ProbeBatch, probeLoss } from './probe.ts';
+import { configFor, type Phase, type Recipe, TRAINED, WEIGHT_DECAY } from './recipes.ts';
+import { learningRate } from './schedule.ts';
+import type { StateTensor, StepRecord } from './state.ts';
+
+/**
+ * What is learned from: the batch of a step, counted from 1, for pictures of a size. The same for the same step, whenever it is asked for
+ * and whatever was asked for before: so a run that stopped goes on as if it had not.
+ */
+export interface TrainingData {
+  batch(phase: Exclude<Phase, 'encoder'>, step: number, recipe: Recipe, imageSize: number): Promise<TaskBatch>;
+  /** What each patch shows, for the encoder's phase; absent where nobody knows. */
+  readonly patches?: {
+    /** How many things there are, the ground among them. */
+    readonly things: number;
+    batch(step: number, recipe: Recipe, imageSize: number): Promise<ProbeBatch>;
+  };
+}
+
+/** A phase under way. */
+export interface Course {
+  /** Makes a step, counted from 1. @throws InputError, GradientError: nothing was changed */
+  step(step: number): Promise<StepRecord>;
+  /** Does something with the model as it is now: with position tables of its present weights, and at the size that it is trained at. */
+  withModel<Result>(work: (model: Model) => Promise<Result>): Promise<Result>;
+  /** All weights, and the moments of what is trained: see state.ts for the names. */
+  tensors(): Promise<Map<string, StateTensor>>;
+  free(): void;
+}
+
+export interface CourseOptions {
+  readonly phase: Phase;
+  readonly recipe: Recipe;
+  readonly seed: number;
+  /** Where it stopped: how many steps were done, and what was kept. */
+  readonly from?: { readonly step: number; readonly tensors: ReadonlyMap<string, StateTensor> } | undefined;
+}
+
+/** Begins a phase, or goes on with it. @throws InputError where it lacks its data */
+export function startCourse(whole: Model, data: TrainingData, { phase, recipe, seed, from }: CourseOptions): Course {
+  const { device } = whole;
+  const model: Model = { ...whole, config: configFor(whole.config, recipe) };
+  const learner =
+    phase === 'encoder' ? probing(model, data, seed, recipe, from?.tensors) : reading(model, data, phase, recipe);
+  const weights: Record<string, Tensor> = { ...model.weights, ...learner.own };
+  const treated = new Map<string, Treatment>([
+    ...treatments(model.config, { decay: WEIGHT_DECAY, layerDecay: recipe.layerDecay }),
+    ...Object.entries(learner.own).map(([name, { shape }]): [string, Treatment] => [
+      name,
+      { multiplier: 1, decay: shape.length > 1 ? WEIGHT_DECAY : 0 },
+    ]),
+  ]);
+  const trained = Object.keys(weights).filter(TRAINED[phase]);
+  const moments =
+    from && from.step > 0 ? { steps: from.step, moments: storedMoments(whole, trained, from.tensors) } : undefined;
+  const optimiser = createOptimiser({ device, weights }, treated, ADAM, moments);
+  let ahead: { readonly step: number; readonly lesson: Promise<Lesson> } | undefined;
+
+  /** The next batch is being made while a step is computed. */
+  function lessonOf(step: number): Promise<Lesson> {
+    const lesson = ahead?.step === step ? ahead.lesson : learner.lesson(step);
+    ahead = step < recipe.steps ? { step: step + 1, lesson: lesson.then(() => learner.lesson(step + 1)) } : undefined;
+    ahead?.lesson.catch(() => undefined); // thrown at its step
+    return lesson;
+  }
+
+  return {
+    async step(step) {
+      const start = performance.now();
+      const { learn, tasks, tokens, pictures } = await lessonOf(step);
+      const { loss, parts, gradients } = await learn();
+      const rate = learningRate(step, recipe);
+      const norm = await optimiser.step(gradients, rate);
+      const milliseconds = performance.now() - start;
+      return { phase, step, loss, rate, norm, tasks: byTask(tasks, parts), tokens, pictures, milliseconds };
+    },
+    async withModel(work) {
+      const positions = keep(scope<Positions>(() => positionTables(model.weights, model.config)));
+      try {
+        return await work({ ...model, positions });
+      } finally {
+        // Where the grid is the table's own, the table itself is the positions.
+        for (const table of Object.values(positions)) if (!Object.values(weights).includes(table)) free(table);
+      }
+    },
+    async tensors() {
+      const all: [string, Tensor][] = Object.entries(weights).map(([name, weight]) => [`weight.${name}`, weight]);
+      // In the order of the weights: in that of the gradients a run that went on would write another file.
+      for (const name of Object.keys(weights)) {
+        const moments = optimiser.moments.get(name);
+        if (moments) all.push([`m.${name}`, moments.m], [`v.${name}`, moments.v]);
+      }
+      const reading = all.map(async ([name, each]): Promise<[string, StateTensor]> => {
+        return [name, { shape: each.shape, data: Float32Array.from(await read(each)) }];
+      });
+      return new Map(await Promise.all(reading));
+    },
+    free() {
+      optimiser.free();
+      for (const weight of Object.values(learner.own)) free(weight);
+    },
+  };
+}
+
+/** What a step learns from. */
+interface Lesson {
+  learn(): Promise<LossAndGradients>;
+  /** The task of each part of the loss, in order. */
+  readonly tasks: readonly string[];
+  readonly tokens: number;
+  readonly pictures: number;
+}
+
+interface Learner {
+  /** Weights that are no part of the model. */
+  readonly own: Readonly<Record<string, Tensor>>;
+  lesson(step: number): Promise<Lesson>;
+}
+
+function reading(model: Model, data: TrainingData, phase: Exclude<Phase, 'encoder'>, recipe: Recipe): Learner {
+  const { image_size } = model.config.visual;
+  return {
+    own: {},
+    async lesson(step) {
+      const batch = await data.batch(phase, step, recipe, image_size);
+      const { sequences, images } = batch;
+      return {
+        learn: () => lossAndGradients(model, batch, { trains: TRAINED[phase], recompute: false }),
+        tasks: sequences.flatMap((sequence, i) => [...supervised([sequence]).rows].map(() => batch.tasks[i])),
+        tokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0),
+        pictures: images,
+      };
+    },
+  };
+}
+
+function probing(
+  model: Model,
+  { patches }: TrainingData,
+  seed: number,
+  recipe: Recipe,
+  stored: ReadonlyMap<string, StateTensor> | undefined,
+): Learner {
+  if (!patches) throw new InputError('encoder', 'nobody says what each patch shows', 'train it on the made scenes');
+  const probe = createProbe(model, patches.things, seed, (name) => stored?.get(`weight.${name}`)?.data);
+  return {
+    own: { 'probe.weight': probe.weight, 'probe.bias': probe.bias },
+    async lesson(step) {
+      const batch = await patches.batch(step, recipe, model.config.visual.image_size);
+      return {
+        learn: () =>
+          gradientsOf(model.device, (hear) => probeLoss(model, probe, batch, hear), {
+            trains: TRAINED.encoder,
+            recompute: false,
+          }),
+        tasks: Array<string>(batch.things.length).fill('what each patch shows'),
+        tokens: 0,
+        pictures: batch.images,
+      };
+    },
+  };
+}
+
+/** The mean of the parts of each task. */
+function byTask(tasks: readonly string[], parts: Float32Array): Record<string, number> {
+  const sums = new Map<string, { total: number; count: number }>();
+  for (const [i, task] of tasks.entries()) {
+    const { total, count } = sums.get(task) ?? { total: 0, count: 0 };
+    sums.set(task, { total: total + parts[i], count: count + 1 });
+  }
+  return Object.fromEntries([...sums].map(([task, { total, count }]) => [task, total / count]));
+}
+
+function storedMoments(
+  { device }: Model,
+  trained: readonly string[],
+  tensors: ReadonlyMap<string, StateTensor>,
+): ReadonlyMap<string, Moments> {
+  const upload = (name: string): Tensor => {
+    const { data, shape } = tensors.get(name)!; // state-fit.ts has seen to it
+    return keep(tensor(device, data, shape, { label: name }));
+  };
+  return new Map(trained.map((name) => [name, { m: upload(`m.${name}`), v: upload(`v.${name}`) }]));
+}

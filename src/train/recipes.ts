@@ -1,0 +1,112 @@
+import { type Config, patchGrid } from '../architecture/config.ts';
+import { isVision } from '../architecture/weight-shapes.ts';
+import { STAGES } from './groups.ts';
+import type { Schedule } from './schedule.ts';
+
+/** How a stage is trained, but for the data. */
+export interface Recipe extends Schedule {
+  /** Sequences a step. */
+  readonly batch: number;
+  /** Pixels a side: as the configuration says, or half as many. */
+  readonly image: 'half' | 'full';
+  /** Of the layer-wise learning rates of the vision encoder. */
+  readonly layerDecay: number;
+}
+
+/** Weight decay of all stages (the paper, appendix C). */
+export const WEIGHT_DECAY = 0.05;
+
+/** What the published model was trained with (the paper, table 8). Its sides are 224 and 448 pixels. */
+const PUBLISHED = {
+  'stage-1': {
+    ...{ peak: 2e-4, minimum: 1e-6, warmup: 500, steps: 50_000, batch: 30_720 },
+    ...{ image: 'half', layerDecay: 0.95 },
+  },
+  'stage-2': {
+    ...{ peak: 5e-5, minimum: 1e-5, warmup: 400, steps: 19_000, batch: 4096 },
+    ...{ image: 'full', layerDecay: 0.95 },
+  },
+  'stage-3': {
+    ...{ peak: 1e-5, minimum: 1e-6, warmup: 3000, steps: 8000, batch: 128 },
+    ...{ image: 'full', layerDecay: 1 }, // the encoder is frozen
+  },
+} as const satisfies Record<string, Recipe>;
+
+/**
+ * From the published model to the small one. The rates of Adam go as one over the width (Yang et al. 2022, arXiv 2203.03466, table 3): 4096
+ * to 256 in the decoder, sixteen times, and 1664 to 192 in the encoder, which is all that learns in stage 1 beside the adapter, nine
+ * times. Warm-up keeps its share of the steps. Steps and batch are what two cores do in hours.
+ *
+ * The first two are stage 0, which the paper does not have: the original started from a trained encoder (OpenCLIP's) and a trained decoder (Qwen-7B).
+ */
+const SMALL = {
+  encoder: {
+    ...{ peak: 1e-3, minimum: 1e-5, warmup: 100, steps: 3000, batch: 64 },
+    ...{ image: 'full', layerDecay: 1 },
+  },
+  decoder: {
+    ...{ peak: 1e-3, minimum: 1e-4, warmup: 100, steps: 1500, batch: 32 },
+    ...{ image: 'full', layerDecay: 1 },
+  },
+  'stage-1': {
+    ...{ peak: 1.8e-3, minimum: 9e-6, warmup: 10, steps: 1000, batch: 32 },
+    ...{ image: 'half', layerDecay: 0.95 },
+  },
+  'stage-2': {
+    ...{ peak: 8e-4, minimum: 1.6e-4, warmup: 160, steps: 7600, batch: 32 },
+    ...{ image: 'full', layerDecay: 0.95 },
+  },
+  'stage-3': {
+    ...{ peak: 1.6e-4, minimum: 1.6e-5, warmup: 300, steps: 800, batch: 32 },
+    ...{ image: 'full', layerDecay: 1 },
+  },
+} as const satisfies Record<string, Recipe>;
+
+export const RECIPES = { published: PUBLISHED, small: SMALL };
+
+export type Phase = keyof typeof SMALL;
+
+/** The phases of each stage that a user can ask for, in their order. */
+export const PHASES: Readonly<Record<string, readonly Phase[]>> = {
+  '0': ['encoder', 'decoder'],
+  '1': ['stage-1'],
+  '2': ['stage-2'],
+  '3': ['stage-3'],
+};
+
+/** Which weights a phase changes. The encoder learns with a probe, which is thrown away (probe.ts). */
+export const TRAINED: Readonly<Record<Phase, (weight: string) => boolean>> = {
+  encoder: (name) => name.startsWith('probe.') || (isVision(name) && !AFTER_ENCODER.test(name)),
+  decoder: (name) => !isVision(name),
+  'stage-1': STAGES['stage-1'],
+  'stage-2': STAGES['stage-2'],
+  'stage-3': STAGES['stage-3'],
+};
+
+/** The adapter with what follows it. */
+const AFTER_ENCODER = /^transformer\.visual\.(attn_pool|ln_post|proj)\b/;
+
+/**
+ * A recipe for another number of steps: warm-up keeps its share.
+ *
+ * @param steps in all
+ */
+export const withSteps = (recipe: Recipe, steps: number): Recipe => ({
+  ...recipe,
+  steps,
+  warmup: Math.min(steps, Math.max(1, Math.round((recipe.warmup * steps) / recipe.steps))),
+});
+
+/** A recipe whose peak is another: the minimum keeps its share. */
+export const withPeak = (recipe: Recipe, peak: number): Recipe => ({
+  ...recipe,
+  peak,
+  minimum: (recipe.minimum * peak) / recipe.peak,
+});
+
+/** The configuration that a phase trains: half as many patches a side where the recipe says so, and at least one. */
+export function configFor(config: Config, { image }: Pick<Recipe, 'image'>): Config {
+  if (image === 'full') return config;
+  const side = Math.max(1, Math.floor(patchGrid(config.visual) / 2));
+  return { ...config, visual: { ...config.visual, image_size: side * config.visual.patch_size } };
+}

@@ -1,0 +1,65 @@
+import type { Config } from '../architecture/config.ts';
+import { patchGrid } from '../architecture/config.ts';
+import { PATCH_CLASSES, patchesAt, type Sample, type Stage, sampleAt, type World } from '../data/index.ts';
+import { pixelsOf } from '../input/picture/resize.ts';
+import type { Tokenizer } from '../input/text/tokenizer.ts';
+import type { Sequence, TaskBatch } from './batch.ts';
+import type { TrainingData } from './course.ts';
+import type { Phase } from './recipes.ts';
+import { batchFor, sampleSequence } from './samples.ts';
+
+/** Whose mixture a phase is trained on. */
+const STAGE_OF: Readonly<Record<Exclude<Phase, 'encoder'>, Stage>> = {
+  decoder: 0,
+  'stage-1': 1,
+  'stage-2': 2,
+  'stage-3': 3,
+};
+
+/** Made scenes as training data: step s takes the next `batch` samples of its stage. */
+export function sceneData(world: World, tokenizer: Tokenizer, config: Config, seed: number): TrainingData {
+  const slotsPerSide = Math.sqrt(config.visual.n_queries);
+  const indices = (step: number, batch: number) => Array.from({ length: batch }, (_, i) => (step - 1) * batch + i);
+  return {
+    async batch(phase, step, { batch }, side): Promise<TaskBatch> {
+      const stage = STAGE_OF[phase];
+      const samples = indices(step, batch).map((i) => sampleAt(world, { stage, seed, side, slotsPerSide }, i));
+      const tasks = samples.map(({ task }) => task);
+      const visual = { ...config.visual, image_size: side };
+      if (stage > 0) return { ...batchFor(tokenizer, { ...config, visual }, samples), tasks };
+      const sequences = samples.map((sample) => wordSequence(tokenizer, sample));
+      return { sequences, pixels: new Float32Array(), images: 0, rows: 'tokens', tasks };
+    },
+    patches: {
+      things: PATCH_CLASSES.length,
+      async batch(step, { batch }, side) {
+        const patches = patchGrid({ ...config.visual, image_size: side });
+        const shown = indices(step, batch).map((i) => patchesAt(world, { seed, side, patches }, i));
+        const things = new Int32Array(batch * patches ** 2);
+        const boxes = new Float32Array(4 * things.length);
+        for (const [i, { classes, boxes: own }] of shown.entries()) {
+          things.set(classes, i * patches ** 2);
+          boxes.set(own, 4 * i * patches ** 2);
+        }
+        const pictures = shown.map(({ picture }) => picture);
+        return { pixels: pixelsOf(pictures, side), images: pictures.length, things, boxes };
+      },
+    },
+  };
+}
+
+/**
+ * A sample whose pictures are words: between `<img>` and `</img>` stands, slot by slot, the token of what is there, and `<imgpad>` where
+ * nothing is. Of a word that the vocabulary does not have as one token, the first stands for all.
+ */
+export function wordSequence(tokenizer: Tokenizer, sample: Pick<Sample, 'said' | 'slots'>): Sequence {
+  const { imageStart, imagePad } = tokenizer.special;
+  const { ids, labels } = sampleSequence(tokenizer, sample);
+  let at = -1;
+  for (const words of sample.slots ?? []) {
+    at = ids.indexOf(imageStart, at + 1);
+    const tokens = words.map((word) => tokenizer.encode(word)[0] ?? imagePad);
+    ids.set(tokens, at + 1);
+  }
+  return { ids, labels };
+}

@@ -1,0 +1,25 @@
+import { atLeast, type Decoder, line, list, number, object, oneOf, optional, whole } from '../verify/decoder.ts';
+import type { Phase, Recipe } from './recipes.ts';
+
+/** What decides a run: two runs of the same settings and data end with the same bytes. */
+export interface RunSettings {
+  readonly seed: number;
+  /** The phases of the stage, one after another. */
+  readonly phases: readonly { readonly phase: Phase; readonly recipe: Recipe }[];
+  /** The user's own data; left out for the made scenes. */
+  readonly data?: string;
+}
+
+const MOST = 1e7;
+
+const recipe: Decoder<Recipe> = object({
+  ...{ peak: atLeast(0), minimum: atLeast(0), warmup: whole(0, MOST), steps: whole(1, MOST) },
+  ...{ batch: whole(1, MOST), image: oneOf('half', 'full'), layerDecay: number },
+});
+
+/** Settings as a state file holds them. */
+export const settings: Decoder<RunSettings> = object({
+  seed: whole(0, Number.MAX_SAFE_INTEGER),
+  phases: list(object({ phase: oneOf('encoder', 'decoder', 'stage-1', 'stage-2', 'stage-3'), recipe }), 2),
+  data: optional(line(4096)),
+});

@@ -1,0 +1,156 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../../src/checkpoint/folder.ts';
+import { runEval } from '../../src/cli/eval.ts';
+import { runTrain } from '../../src/cli/train.ts';
+import { ask, load } from '../../src/index.ts';
+import { tinyFolder } from '../train/tiny-folder.ts';
+import { qvlHere } from '../verify/qvl.ts';
+
+let folder: string;
+let conversations: string;
+const at = (name: string) => join(folder, name);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qvl-'));
+  await tinyFolder(at('tiny'));
+  await copyFile('golden/tiny/pictures/scene-2.png', at('1.png'));
+  conversations = at('d.jsonl');
+  const line = (user: string, assistant: string, more = {}) =>
+    JSON.stringify({
+      conversations: [
+        { from: 'user', value: user },
+        { from: 'assistant', value: assistant },
+      ],
+      ...more,
+    });
+  const lines = [
+    line('Picture 1: <img>1.png</img>\nWhat?', 'A star.', { task: 'naming', language: 'English' }),
+    line('在哪里?', '<ref>星</ref><box>(1,2),(3,4)</box>'),
+    line('How many?', '2', { measure: 'relaxed', references: ['2', 'two'] }),
+  ];
+  await writeFile(conversations, lines.join('\n'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const train = (...words: string[]) => qvlHere(runTrain, '--device', 'simd', '--threads', '2', ...words);
+const weights = async (name: string) => (await readFile(join(at(name), 'model.safetensors'))).toString('base64');
+
+test('from nothing, through the stages, to a folder that can be asked', { timeout: 120_000 }, async () => {
+  const { stderr } = await train(
+    '--stage',
+    '0',
+    '--model',
+    at('tiny'),
+    '--out',
+    at('s0'),
+    '--steps',
+    '1',
+    '--batch',
+    '2',
+  );
+  expect(stderr).toMatch(/encoder 1 of 1 · loss \d/);
+  expect(stderr).toMatch(/decoder 1 of 1 · loss \d.* tokens\/s, .* pictures\/s · 0 s left/);
+  await train('--stage', '1', '--model', at('s0'), '--out', at('s1'), '--steps', '1', '--batch', '2');
+  const { config, generation, tensors, close } = await openCheckpoint(at('s1'));
+  await close();
+  expect(config.visual.image_size).toBe(56); // although it was trained at half of that
+  expect(generation).toMatchObject({ chat_format: 'raw', max_new_tokens: 8, eos_token_id: [256] });
+  expect([...tensors.values()].every(({ dtype }) => dtype === 'bfloat16')).toBe(true);
+
+  const first = JSON.parse(await readFile(join(at('s1'), 'curves.json'), 'utf8')).steps[0];
+  expect(first.evaluation).toMatchObject({ 'caption, exact match': 0 });
+
+  // The user's own conversations, whole and in two parts.
+  const common = ['--model', at('s1'), '--batch', '2', '--rate', '0.01'];
+  await train(conversations, '--out', at('whole'), ...common, '--steps', '2');
+  const model = await load(at('whole'), { device: 'simd', threads: 2 });
+  const answer = await ask(model, at('1.png'), 'What?', { minNewTokens: 4 });
+  const number = await ask(model, [], 'How many?', { temperature: 0, maxNewTokens: 96 });
+  await model.close();
+  expect(answer.length).toBeGreaterThan(0);
+  const { steps, settings } = JSON.parse(await readFile(join(at('whole'), 'curves.json'), 'utf8'));
+  expect(settings.phases[0].recipe).toMatchObject({ steps: 2, batch: 2, peak: 0.01 });
+  expect(steps.map(({ step }: { step: number }) => step)).toEqual([1, 2]);
+  const page = await readFile(join(at('whole'), 'curves.html'), 'utf8');
+  expect(page).toContain('stage-3: 2 steps of 2');
+  expect(page).not.toMatch(/NaN|undefined|https?:/);
+
+  // Ctrl-C, as soon as it listens.
+  const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const others = SIGNALS.map((signal) => process.listeners(signal));
+  const press = (event: string | symbol) => {
+    if (event === 'SIGINT') setImmediate(() => process.emit('SIGINT'));
+  };
+  process.once('newListener', press);
+  const stopped = await train(conversations, '--out', at('parts'), ...common, '--steps', '2');
+  for (const [i, signal] of SIGNALS.entries()) for (const other of others[i]) process.on(signal, other);
+  expect([stopped.code, await readdir(at('parts'))]).toEqual([130, expect.not.arrayContaining(['model.safetensors'])]);
+  const state = join(at('parts'), 'training.safetensors');
+  expect(stopped.stderr).toMatch(/qvl train .*d\.jsonl --resume .*parts.training\.safetensors goes on/);
+  await train(conversations, '--resume', state);
+  expect(await weights('parts')).toBe(await weights('whole'));
+  await writeFile(at('other.jsonl'), `${await readFile(conversations, 'utf8')}\n`);
+  await expect(train(at('other.jsonl'), '--resume', state)).rejects.toThrow('not the file that the run began with');
+  await expect(train('--resume', state)).rejects.toThrow('name the same file');
+  await expect(train(conversations, '--resume', state, '--steps', '3')).rejects.toThrow('--steps: a run that goes on');
+
+  const evaluated = await qvlHere(
+    runEval,
+    conversations,
+    '--model',
+    at('whole'),
+    '--device',
+    'simd',
+    '--html',
+    at('e.html'),
+    '--json',
+    at('e.json'),
+  );
+  expect(evaluated.stdout).toMatch(/conversation +Chinese +IoU ≥ 0\.5 +1 [\s\S]*naming +English +exact match +1 /);
+  expect(evaluated.stdout).toMatch(/English +relaxed accuracy +1 /);
+  const { answers } = JSON.parse(await readFile(at('e.json'), 'utf8'));
+  expect(answers[2]).toMatchObject({ question: 'How many?', answer: number.trim() });
+  expect(answers.map(({ references }: { references: string[] }) => references.length)).toEqual([1, 1, 2]);
+  expect(await readFile(at('e.html'), 'utf8')).toContain('The worst: naming');
+});
+
+describe('what cannot be trained is said before anything is done', () => {
+  test.each([
+    [[], 'no folder for the trained checkpoint'],
+    [['--out', 'x', '--stage', '4'], '--stage: "4", expected 0, 1, 2 or 3'],
+    [['--out', 'x', '--stage', 'constructor'], '--stage: "constructor"'],
+    [['--out', '.'], 'there is something in it already'],
+    [['--out', 'x', '--rate', '2'], '--rate: "2"'],
+    [['--out', 'x', '--rate', ''], '--rate: ""'],
+    [['--out', 'x', '--seed', '4294967296'], '--seed: "4294967296"'],
+    [['--out', 'x', '--steps', '0'], '--steps: "0"'],
+    [['a', 'b', '--out', 'x'], '2 files'],
+    [['gone.jsonl', '--out', 'x'], 'gone.jsonl'],
+    [['--resume', 'gone.safetensors'], 'gone.safetensors: there is no such file'],
+    [['--resume', 'golden/tiny/config.json'], 'expected'],
+    [['--price', '--out', 'x'], 'it is not for --price'],
+  ] as const)('%j', async (words, message) => {
+    await expect(train(...words)).rejects.toThrow(message);
+    expect(await readdir('.')).not.toContain('x');
+  });
+
+  test('a model that the memory cannot hold', async () => {
+    const huge = await tinyFolder(at('huge'), { num_hidden_layers: 1024, intermediate_size: 400_000 });
+    const words = ['--stage', '0', '--model', huge, '--out', at('z')];
+    await expect(train(...words)).rejects.toThrow(/take \d{4}\.\d GB, and [\d.]+ GB of this machine/);
+  });
+
+  test('a user’s file is not for stage 0', async () => {
+    await expect(train(conversations, '--stage', '0', '--model', at('tiny'), '--out', at('y'))).rejects.toThrow(
+      'made scenes alone',
+    );
+  });
+});
+
+test('what the paper’s stages cost', async () => {
+  const { stdout } = await qvlHere(runTrain, '--price', '--model', at('tiny'));
+  expect(stdout).toMatch(/stage-1 +50\.0 k × 30\.7 k +512, 1 /);
+  expect(stdout.split('\n').filter((line) => /^ {2}stage-/.test(line))).toHaveLength(3);
+});
