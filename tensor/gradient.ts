@@ -1,7 +1,7 @@
 import { track } from './owner.ts';
 import { keep, scope } from './scope.ts';
 import { under } from './tap.ts';
-import { createTape, endTape, type Recorded, type Rerun, type Tape, withTape } from './tape.ts';
+import { createTape, endTape, forget, type Recorded, type Rerun, type Tape, withTape } from './tape.ts';
 import { elements, free, type Tensor, tensor } from './tensor.ts';
 
 export interface GradientOptions {
@@ -79,10 +79,20 @@ type Gradients = Map<Tensor, Tensor>;
 function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string, number>) {
   /** Gradients of weights that are used in several blocks, as far as they are known. */
   const partial = new Map<string, Tensor>();
+  /** Gradients with which the way through a block begins: they belong to the way around it. */
+  const lent = new Set<Tensor>();
 
   function add(gradients: Gradients, to: Tensor, gradient: Tensor): void {
     const before = gradients.get(to);
     gradients.set(to, before ? sum(before, gradient) : gradient);
+    if (before) drop(gradients, before);
+  }
+
+  /** Frees a gradient that has been passed on, unless it is also that of another tensor, or somebody hears it: the next takes its place. */
+  function drop(gradients: Gradients, gradient: Tensor): void {
+    if (hear || lent.has(gradient)) return;
+    for (const other of gradients.values()) if (other === gradient) return;
+    free(gradient);
   }
 
   /** The gradient of a tensor that nothing more will flow into. */
@@ -117,6 +127,9 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
         if (input && way && tape.flows.has(input)) add(gradients, input, way());
       }
     });
+    gradients.delete(output);
+    drop(gradients, dy);
+    if (!hear) forget(tape, output);
   }
 
   function runBack(tape: Tape, gradients: Gradients, { path, weights, taken, outputs, run }: Rerun): void {
@@ -131,6 +144,7 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
         const again = withTape(inner, run);
         requireSame(path, inner, taken);
         const within: Gradients = new Map();
+        for (const dy of dys) if (dy) lent.add(dy);
         for (const [i, output] of again.entries()) if (dys[i]) add(within, output, dys[i]);
         walk(inner, within);
         return taken.map((tensor) => complete(inner, within, tensor));
@@ -139,6 +153,9 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
       }
     });
     for (const [i, tensor] of taken.entries()) if (flown[i]) add(gradients, tensor, flown[i]);
+    for (const output of outputs) gradients.delete(output);
+    for (const dy of dys) if (dy && lent.delete(dy)) drop(gradients, dy);
+    if (!hear) for (const output of outputs) forget(tape, output);
   }
 
   function walk(tape: Tape, gradients: Gradients): void {

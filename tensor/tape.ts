@@ -1,6 +1,6 @@
 import { tensorsIn } from './scope.ts';
 import type { Sizes } from './signature.ts';
-import { freeAll, type Tensor } from './tensor.ts';
+import { free, freeAll, type Tensor } from './tensor.ts';
 
 /** What an operation's gradient is made of, beside the output's. */
 export interface Recorded {
@@ -90,6 +90,13 @@ export function endTape({ retained, inherited }: Tape): void {
   for (const { internal } of retained) internal.heir = undefined;
   const left = [...inherited].filter(({ internal }) => internal.freedBy === undefined);
   if (left.length > 0) freeAll(left[0].device, left, 'the end of its tape');
+}
+
+/** Frees a tensor that the way back has passed, if the tape alone kept it alive. */
+export function forget({ retained, inherited }: Tape, tensor: Tensor): void {
+  if (!inherited.delete(tensor)) return;
+  retained.delete(tensor);
+  if (tensor.internal.freedBy === undefined) free(tensor, 'the way back');
 }
 
 /** Runs `work` with a tape; synchronous like everything that launches operations. */
