@@ -1,4 +1,5 @@
 import { DeviceError } from './error.ts';
+import type { Int4Matrix } from './int4.ts';
 import type { Computation } from './kernel.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { Sizes } from './signature.ts';
@@ -26,6 +27,9 @@ export interface Drawn {
   onHost(): HostData;
 }
 
+/** What a tensor may be made of. */
+export type Given = HostData | Drawn | Int4Matrix;
+
 /**
  * A driver allocates, runs, reads and frees; it contains no mathematics. Its methods are called one at a time, in order.
  * A storage is what the driver keeps for one tensor; only the driver looks inside.
@@ -43,6 +47,8 @@ export interface Driver {
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
   /** Makes elements where they are wanted; drivers that have no such thing are given them. */
   draw?(drawn: Drawn, shape: readonly number[]): unknown | Promise<unknown>;
+  /** Keeps a matrix in 4 bits; drivers that have no such thing are given its elements. */
+  pack?(matrix: Int4Matrix, shape: readonly number[]): unknown | Promise<unknown>;
   run(
     op: Computation,
     inputs: readonly (unknown | undefined)[],
@@ -100,7 +106,7 @@ export interface Transfer {
 }
 
 /** What gives a tensor its elements, when the queue gets there. */
-export type Load = () => HostData | Drawn | Promise<HostData | Drawn>;
+export type Load = () => Given | Promise<Given>;
 
 /** Where a tensor's data is: still coming, there, or never to come; `absent` waits for a block that needs it. */
 export type Slot =

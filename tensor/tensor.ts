@@ -1,5 +1,5 @@
 import { after } from './after.ts';
-import type { Device, Drawn, Driver, HostData, Load, Tensor } from './device.ts';
+import type { Device, Driver, Given, HostData, Load, Tensor } from './device.ts';
 import { DeviceError, ShapeError, UseAfterFreeError } from './error.ts';
 import { track } from './owner.ts';
 import type { Job } from './queue.ts';
@@ -68,7 +68,7 @@ export function tensor(
   return made;
 }
 
-function requireElements<Values extends HostData | Drawn>(
+function requireElements<Values extends Given>(
   label: string,
   values: Values,
   shape: readonly number[],
@@ -98,7 +98,7 @@ function upload({ device, label, shape }: Tensor, load: Load): unknown | Promise
           const begin = performance.now();
           return after(load, (data) => {
             loading = performance.now() - begin;
-            bytes = isDrawn(data) ? (data.bfloat16 ? 2 : 4) * data.length : data.byteLength;
+            bytes = givenBytes(data);
             return data;
           });
         },
@@ -111,15 +111,22 @@ function upload({ device, label, shape }: Tensor, load: Load): unknown | Promise
   );
 }
 
-/** What the driver can draw never exists on the host. */
+/** What the driver can draw or keep packed never exists on the host as elements. */
 function stored(driver: Driver, load: Load, shape: readonly number[]): unknown | Promise<unknown> {
-  if (!driver.draw) {
-    return driver.upload(() => after(load, (data) => (isDrawn(data) ? data.onHost() : data)), shape);
-  }
-  return after(load, (data) => (isDrawn(data) ? driver.draw!(data, shape) : driver.upload(() => data, shape)));
+  if (!driver.draw && !driver.pack) return driver.upload(() => after(load, onHost), shape);
+  return after(load, (data) => {
+    if ('seed' in data && driver.draw) return driver.draw(data, shape);
+    if ('words' in data && driver.pack) return driver.pack(data, shape);
+    return driver.upload(() => onHost(data), shape);
+  });
 }
 
-const isDrawn = (data: HostData | Drawn): data is Drawn => 'onHost' in data;
+const onHost = (data: Given): HostData => ('onHost' in data ? data.onHost() : data);
+
+function givenBytes(data: Given): number {
+  if ('seed' in data) return (data.bfloat16 ? 2 : 4) * data.length;
+  return 'words' in data ? data.words.byteLength + 2 * data.scales.length : data.byteLength;
+}
 
 /**
  * A weight that does not stay on the device: `block` loads it for as long as the block runs. Only its description is here; it

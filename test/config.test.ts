@@ -80,7 +80,7 @@ describe('what is impossible', () => {
     [{ use_dynamic_ntk: 1 }, /use_dynamic_ntk is 1, expected true or false/],
     [{ use_logn_attn: undefined }, /use_logn_attn missing; use/],
     [{ rotary_pct: 0.5 }, /rotary_pct must be 1/],
-    [{ no_bias: false }, /no_bias must be true/],
+    [{ no_bias: 'yes' }, /no_bias is "yes", expected true or false/],
     [{ tie_word_embeddings: true }, /tie_word_embeddings must be false/],
     [{ visual: [] }, /visual is a list, expected an object; use/],
     [{ visual: undefined }, /config.json: visual missing; use/],
@@ -99,11 +99,11 @@ describe('what is impossible', () => {
 
   test('everything is said at once, in one line', () => {
     const message = messageFor(
-      changed({ hidden_size: 'x\ny', no_bias: false, vocab_size: undefined, 'visual.heads': {} }),
+      changed({ hidden_size: 'x\ny', rotary_pct: 0.5, vocab_size: undefined, 'visual.heads': {} }),
     );
     expect(message).toBe(
       'config.json: vocab_size missing; hidden_size is "x\\ny", expected a whole number from 1 to 65536; ' +
-        'visual.heads is an object, expected a whole number from 1 to 1024; no_bias must be true; ' +
+        'visual.heads is an object, expected a whole number from 1 to 1024; rotary_pct must be 1; ' +
         'use the config.json of a Qwen-VL checkpoint',
     );
   });

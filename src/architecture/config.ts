@@ -39,6 +39,8 @@ export interface Config {
   readonly rotary_emb_base: number;
   readonly use_dynamic_ntk: boolean;
   readonly use_logn_attn: boolean;
+  /** The decoder's linear layers have no biases. Quirk: `attn.c_attn` has one all the same. */
+  readonly no_bias: boolean;
   readonly visual: VisualConfig;
 }
 
@@ -74,6 +76,7 @@ export function parseConfig(json: unknown, where: string): Config {
     rotary_emb_base: number('rotary_emb_base', 1, 1e12),
     use_dynamic_ntk: boolean('use_dynamic_ntk'),
     use_logn_attn: boolean('use_logn_attn'),
+    no_bias: boolean('no_bias', true),
     visual: {
       image_size: visual.integer('image_size', 1, MOST.pixels),
       patch_size: visual.integer('patch_size', 1, 256),
@@ -107,7 +110,6 @@ export function parseConfig(json: unknown, where: string): Config {
   );
   // What the published code can be told but Qwen-VL never is; another value means other mathematics.
   rule([], number('rotary_pct', 0, 1, 1) === 1, 'rotary_pct must be 1');
-  rule([], boolean('no_bias', true), 'no_bias must be true');
   rule([], !boolean('tie_word_embeddings', false), 'tie_word_embeddings must be false');
   fields.finish();
   return config;

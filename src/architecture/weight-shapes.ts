@@ -82,8 +82,14 @@ function visionBlockShapes(width: number, mlp: number): Record<string, readonly 
 }
 
 function decoderBlockShapes(config: Config): Record<string, readonly number[]> {
-  const { hidden_size: hidden, num_attention_heads: H, kv_channels: d } = config;
+  const { hidden_size: hidden, num_attention_heads: H, kv_channels: d, no_bias } = config;
   const mlp = mlpWidth(config);
+  const biases = {
+    'attn.c_proj.bias': [hidden],
+    'mlp.w1.bias': [mlp],
+    'mlp.w2.bias': [mlp],
+    'mlp.c_proj.bias': [hidden],
+  };
   return {
     'ln_1.weight': [hidden],
     'attn.c_attn.weight': [3 * H * d, hidden],
@@ -93,5 +99,6 @@ function decoderBlockShapes(config: Config): Record<string, readonly number[]> {
     'mlp.w1.weight': [mlp, hidden],
     'mlp.w2.weight': [mlp, hidden],
     'mlp.c_proj.weight': [hidden, mlp],
+    ...(no_bias ? {} : biases),
   };
 }

@@ -1,4 +1,5 @@
 import type { FileType } from '../../tensor/dtype.ts';
+import type { Int4Matrix } from '../../tensor/int4.ts';
 import type { Config } from '../architecture/config.ts';
 import { isBuffer, weightShapes } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
@@ -14,16 +15,18 @@ export interface Checkpoint {
   readonly generation: GenerationConfig;
   /** What it asks for and is not done here, in lines for people. */
   readonly notes: readonly string[];
-  /** Exactly the tensors of weightShapes. */
+  /** Exactly the tensors of weightShapes, and the factors of a LoRA adapter. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Names and shapes of those factors, where an adapter was put on. */
+  readonly lora?: ReadonlyMap<string, readonly number[]>;
   /**
    * A weight as float32, row-major. Several may be read at once.
    *
-   * @param keepBfloat16 leaves bfloat16 as it is
+   * @param compact leaves bfloat16 and 4-bit numbers as they are
    * @throws CheckpointError
    */
   load(name: string): Promise<Float32Array>;
-  load(name: string, keepBfloat16: boolean | undefined): Promise<Float32Array | Uint16Array<ArrayBuffer>>;
+  load(name: string, compact: boolean | undefined): Promise<Float32Array | Uint16Array<ArrayBuffer> | Int4Matrix>;
   close(): Promise<void>;
 }
 
@@ -55,11 +58,12 @@ export function checkpointFrom(parts: CheckpointParts): Checkpoint {
     generation: generation ?? PUBLISHED_GENERATION,
     notes,
     tensors,
-    load: (async (name: string, keepBfloat16?: boolean) => {
+    load: (async (name: string, compact?: boolean) => {
       const tensor = tensors.get(name);
       if (!tensor)
         throw new CheckpointError(path, `no tensor is called ${quote(name)}`, 'see weightShapes for the names');
-      if (keepBfloat16 && tensor.dtype === 'bfloat16') return new Uint16Array((await tensor.read()).buffer);
+      if (compact && tensor.packed) return tensor.packed.read();
+      if (compact && tensor.dtype === 'bfloat16') return new Uint16Array((await tensor.read()).buffer);
       return readFloat32(tensor);
     }) as Checkpoint['load'], // what it gives depends on what it is asked for
     close: async () => close?.(),

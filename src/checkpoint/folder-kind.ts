@@ -1,10 +1,7 @@
 import { CheckpointError } from '../error.ts';
-import { isObject } from '../fields.ts';
 import { kindOf, TELLING_BYTES } from '../file-kind.ts';
-import { quote, quoteSome } from '../quote.ts';
+import { quoteSome } from '../quote.ts';
 import { openFile } from './file-source.ts';
-
-const UNQUANTISED = 'use the checkpoint that it was made from, in bfloat16, float16 or float32';
 
 /** Weights in formats that are not read here, by what their files are called. */
 const FOREIGN_WEIGHTS: readonly (readonly [RegExp, string])[] = [
@@ -23,32 +20,10 @@ const FOREIGN_WEIGHTS: readonly (readonly [RegExp, string])[] = [
 export function refuseAdapter(path: string, files: ReadonlySet<string>): void {
   if (!['adapter_config.json', 'adapter_model.safetensors', 'adapter_model.bin'].some((file) => files.has(file)))
     return;
-  const beside = files.has('config.json') ? ' beside its model, which is not applied here' : ', not a model';
-  const remedy = 'merge it with peft (merge_and_unload, save_pretrained) and name that folder';
-  throw new CheckpointError(path, `it holds a LoRA adapter${beside}`, remedy);
-}
-
-/**
- * @param json the content of config.json
- * @throws CheckpointError for weights that a program quantised
- */
-export function refuseQuantised(path: string, files: ReadonlySet<string>, json: unknown): void {
-  const said = isObject(json) ? (json.quantization_config ?? undefined) : undefined;
-  const method =
-    said === undefined
-      ? [
-          ['quantize_config.json', 'GPTQ'],
-          ['quant_config.json', 'AWQ'],
-        ].find(([file]) => files.has(file))?.[1]
-      : methodOf(said);
-  if (method === undefined) return;
-  throw new CheckpointError(path, `its weights are quantised (${method}), which is not read here`, UNQUANTISED);
-}
-
-function methodOf(said: unknown): string {
-  if (!isObject(said)) return `quantization_config is ${quote(said)}`;
-  if (typeof said.quant_method === 'string') return quote(said.quant_method);
-  return 'load_in_4bit' in said || 'load_in_8bit' in said ? 'bitsandbytes' : 'as its quantization_config says';
+  const [found, remedy] = files.has('config.json')
+    ? [' beside its model', "move the adapter's files to a folder of their own, and give that with --adapter"]
+    : [', not a model', 'give it with --adapter, and the model that it is for with --model'];
+  throw new CheckpointError(path, `it holds a LoRA adapter${found}`, remedy);
 }
 
 /** The error for a folder without weights that are read here. */

@@ -5,8 +5,10 @@ import { parseJson } from '../fields.ts';
 import { LARGEST_TABLE } from './byte-source.ts';
 import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
 import { asCheckpointError, type FileSource, readSmallFile } from './file-source.ts';
-import { fileInPlaceOfFolder, noWeights, refuseAdapter, refuseQuantised } from './folder-kind.ts';
+import { fileInPlaceOfFolder, noWeights, refuseAdapter } from './folder-kind.ts';
 import { PUBLISHED_GENERATION, parseGenerationConfig, unsupportedSettings } from './generation.ts';
+import { unpackGptq } from './gptq.ts';
+import { parseQuantisation, type Quantisation } from './quantisation.ts';
 import { openShards, openWeights } from './shards.ts';
 
 export type { Checkpoint } from './checkpoint.ts';
@@ -28,15 +30,16 @@ const WEIGHT_FILES = [
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const files = await listFolder(path);
-  const config = await configIn(path, files);
+  const { config, quantisation } = await configIn(path, files);
   const generationFile = join(path, 'generation_config.json');
   const generationJson = files.has('generation_config.json') ? await readJson(generationFile) : undefined;
   const generation =
     generationJson === undefined ? PUBLISHED_GENERATION : parseGenerationConfig(generationJson, generationFile);
   const notes = unsupportedSettings(generationJson, generationFile);
 
-  const weights = WEIGHT_FILES.find((file) => files.has(file));
-  if (!weights) throw noWeights(path, files, WEIGHT_FILES);
+  const known = weightFiles(quantisation);
+  const weights = known.find((file) => files.has(file));
+  if (!weights) throw noWeights(path, files, known);
   const open: FileSource[] = [];
   const close = async () => {
     await Promise.all(open.splice(0).map((file) => file.close()));
@@ -45,22 +48,35 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     const tensors = weights.endsWith('.index.json')
       ? await openShards(path, weights, await readJson(join(path, weights)), open)
       : await openWeights(join(path, weights), open);
-    return checkpointFrom({ path, config, generation, notes, tensors, close });
+    const parts = { path, config, generation, notes, tensors, close };
+    if (!quantisation) return checkpointFrom(parts);
+    const unpacked = await unpackGptq(path, config, tensors, quantisation);
+    return checkpointFrom({ ...parts, ...unpacked, notes: [...unpacked.notes, ...notes] });
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** The configuration of a model folder alone. @throws CheckpointError */
-export const openConfig = async (path: string): Promise<Config> => configIn(path, await listFolder(path));
+/** Where weights may be: AutoGPTQ has names of its own. */
+const weightFiles = (quantisation: Quantisation | undefined): readonly string[] => [
+  ...WEIGHT_FILES,
+  ...(quantisation?.fileNames ?? []).flatMap((name) =>
+    ['.safetensors', '.safetensors.index.json', '.bin', '.bin.index.json'].map((ending) => `${name}${ending}`),
+  ),
+];
 
-async function configIn(path: string, files: ReadonlySet<string>): Promise<Config> {
+/** The configuration of a model folder alone. @throws CheckpointError */
+export const openConfig = async (path: string): Promise<Config> =>
+  (await configIn(path, await listFolder(path))).config;
+
+async function configIn(path: string, files: ReadonlySet<string>) {
   refuseAdapter(path, files);
   const file = join(path, 'config.json');
   const json = await readJson(file);
-  refuseQuantised(path, files, json);
-  return parseConfig(json, file);
+  const beside = files.has('quantize_config.json') ? await readJson(join(path, 'quantize_config.json')) : undefined;
+  const quantisation = parseQuantisation(path, { config: json, beside, files });
+  return { config: parseConfig(json, file), quantisation };
 }
 
 async function listFolder(path: string): Promise<ReadonlySet<string>> {

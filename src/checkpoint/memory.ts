@@ -1,9 +1,11 @@
 import { totalmem } from 'node:os';
 import type { Driver } from '../../tensor/device.ts';
 import { elementCount } from '../../tensor/dtype.ts';
+import { int4Bytes } from '../../tensor/int4.ts';
 import { isVision, type Residence, weightShapes } from '../architecture/weight-shapes.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { openConfig } from './folder.ts';
+import type { StoredTensor } from './stored-tensor.ts';
 
 /** What is left for activations, copies on the way to the device, and everybody else. */
 const SHARE_FOR_WEIGHTS = 0.6;
@@ -17,11 +19,14 @@ export function weightBytes(
   driver: Driver,
 ): { readonly all: number; readonly decoder: number } {
   const sum = (wanted: (name: string) => boolean) =>
-    [...tensors].reduce((total, [name, { shape, dtype }]) => {
-      const bytes = driver.bfloat16 && dtype === 'bfloat16' ? 2 : 4;
-      return wanted(name) ? total + bytes * elementCount(shape) : total;
-    }, 0);
+    [...tensors].reduce((total, [name, tensor]) => (wanted(name) ? total + bytesOn(driver, tensor) : total), 0);
   return { all: sum(() => true), decoder: sum((name) => !isVision(name)) };
+}
+
+/** Bytes of one weight on a device. */
+function bytesOn(driver: Driver, { shape, dtype, packed }: StoredTensor): number {
+  if (packed && driver.pack) return int4Bytes(shape, packed.scales.shape[0]);
+  return (driver.bfloat16 && dtype === 'bfloat16' ? 2 : 4) * elementCount(shape);
 }
 
 /** How many bytes the largest weight of a model folder takes in float32. @throws CheckpointError */

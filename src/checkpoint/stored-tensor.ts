@@ -1,4 +1,5 @@
 import { elementCount, type FileType, widenBfloat16, widenFloat16 } from '../../tensor/dtype.ts';
+import type { Int4Matrix } from '../../tensor/int4.ts';
 import { CheckpointError } from '../error.ts';
 import { quote } from '../quote.ts';
 
@@ -18,6 +19,17 @@ export interface StoredTensor {
    * @throws CheckpointError
    */
   read(): Promise<Uint8Array>;
+  /** Where its file has 4-bit numbers, which `read` unpacks. */
+  readonly packed?: PackedMatrix;
+}
+
+/** A matrix that lies packed in a file, in several parts. */
+export interface PackedMatrix {
+  /** Of all its parts. */
+  readonly bytes: number;
+  readonly scales: StoredTensor;
+  /** @throws CheckpointError */
+  read(): Promise<Int4Matrix>;
 }
 
 /** A tensor in memory, to be written. */

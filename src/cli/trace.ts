@@ -1,8 +1,9 @@
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
+import { modelOn } from '../generate/model-on.ts';
 import { openSystem } from '../generate/system.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
-import { freeModel, loadModel } from '../model/qwen-vl.ts';
+import { freeModel } from '../model/qwen-vl.ts';
 import { findGoldens } from '../verify/open.ts';
 import { recordTrace, type Trace } from '../verify/trace.ts';
 import { save } from './files.ts';
@@ -45,7 +46,7 @@ const traceGolden: Tracing = async ([path], device, options, write) => {
   }
   const { golden, checkpoint, close } = await found.open();
   try {
-    const model = loadModel(device, checkpoint.config, checkpoint.load);
+    const model = modelOn(device, checkpoint);
     const about = { producer: 'qwen-vl-ts', device: device.name, ran: device.description, golden: golden.name };
     await write(recordTrace(model, golden, options.tap, about)).finally(() => freeModel(model));
   } finally {

@@ -6,7 +6,8 @@ import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError, InputError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/text/tokenizer.ts';
-import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
+import { freeModel, type Model } from '../model/qwen-vl.ts';
+import { modelOn } from './model-on.ts';
 
 /** A checkpoint that is ready to answer: its model on a device and its tokenizer. */
 export interface System {
@@ -52,7 +53,7 @@ export async function openSystem(folder: string, device: Device, options: Memory
       );
     }
     const resident = residenceOf(checkpoint, device.driver, options);
-    const model = loadModel(device, config, (name) => checkpoint.load(name, device.driver.bfloat16), { resident });
+    const model = modelOn(device, checkpoint, resident);
     return {
       checkpoint,
       model,

@@ -6,6 +6,7 @@ import { tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { ADAPTER_HEAD_SIZE } from '../architecture/config.ts';
 import { attend, groupSpan } from './attention.ts';
+import { dense } from './dense.ts';
 import { LAYER_NORM_EPS } from './vision.ts';
 
 /** The adapter's weights, named from `transformer.visual.attn_pool.` on. */
@@ -38,7 +39,8 @@ export function adapter(x: Tensor, w: AdapterWeights, keyPositions: Tensor): Ten
   const B = x.shape[0] / L;
   const heads = C / ADAPTER_HEAD_SIZE;
 
-  const projected = tap('kv_proj', w['kv_proj.weight'] ? linear(x, w['kv_proj.weight']) : x); // [B·L, C]
+  const { 'kv_proj.weight': kvProj } = w;
+  const projected = tap('kv_proj', kvProj ? dense(x, { ...w, 'kv_proj.weight': kvProj }, 'kv_proj') : x); // [B·L, C]
   const kv = tap('ln_kv', layerNorm(projected, w['ln_kv.weight'], w['ln_kv.bias'], LAYER_NORM_EPS));
   const queries = tap('ln_q', layerNorm(w.query, w['ln_q.weight'], w['ln_q.bias'], LAYER_NORM_EPS)); // [Q, C]
 

@@ -1,7 +1,6 @@
 import { add } from '../../kernels/add.ts';
 import { append } from '../../kernels/append.ts';
 import { columns } from '../../kernels/columns.ts';
-import { linear } from '../../kernels/linear.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { rotary } from '../../kernels/rotary.ts';
 import { scaleRows } from '../../kernels/scale.ts';
@@ -12,6 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { attend } from './attention.ts';
 import type { BlockCache } from './cache.ts';
 import type { DecoderPass } from './decoder-pass.ts';
+import { dense } from './dense.ts';
 
 /** The weights of one decoder block, named from `transformer.h.i.` on. */
 export interface DecoderBlockWeights {
@@ -20,10 +20,15 @@ export interface DecoderBlockWeights {
   /** There although the config says `no_bias`: that speaks of all other layers. */
   'attn.c_attn.bias': Tensor;
   'attn.c_proj.weight': Tensor;
+  /** These four are there where the config does not say `no_bias`. */
+  'attn.c_proj.bias'?: Tensor;
   'ln_2.weight': Tensor;
   'mlp.w1.weight': Tensor;
+  'mlp.w1.bias'?: Tensor;
   'mlp.w2.weight': Tensor;
+  'mlp.w2.bias'?: Tensor;
   'mlp.c_proj.weight': Tensor;
+  'mlp.c_proj.bias'?: Tensor;
 }
 
 /**
@@ -50,7 +55,7 @@ function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache |
   const { heads, cos, sin, logN, span, segments, fresh, mostKeys } = pass;
   const d = cos.shape[1];
   const width = heads * d;
-  const qkv = tap('attn.c_attn', linear(x, w['attn.c_attn.weight'], w['attn.c_attn.bias'])); // [T, 3·H·d]
+  const qkv = tap('attn.c_attn', dense(x, w, 'attn.c_attn')); // [T, 3·H·d]
   const [q, k, v] = [0, width, 2 * width].map((from) => columns(qkv, { start: from, width })); // [T, H·d] each
   const rotated = tap('attn.q_rotated', rotary(q, cos, sin));
   const key = tap('attn.k_rotated', rotary(k, cos, sin));
@@ -69,12 +74,12 @@ function decoderAttention(x: Tensor, w: DecoderBlockWeights, cache: BlockCache |
     divisor: Math.sqrt(d),
     probabilities: 'attn.attn_dropout',
   }); // [T, H·d]
-  return tap('attn', tap('attn.c_proj', linear(mixed, w['attn.c_proj.weight'])));
+  return tap('attn', tap('attn.c_proj', dense(mixed, w, 'attn.c_proj')));
 }
 
 function decoderMlp(x: Tensor, w: DecoderBlockWeights): Tensor {
-  const value = tap('mlp.w1', linear(x, w['mlp.w1.weight'])); // [T, F]
+  const value = tap('mlp.w1', dense(x, w, 'mlp.w1')); // [T, F]
   // Quirk: the gate is w2, not w1.
-  const gate = tap('mlp.w2', linear(x, w['mlp.w2.weight']));
-  return tap('mlp', tap('mlp.c_proj', linear(siluGate(value, gate), w['mlp.c_proj.weight']))); // [T, D]
+  const gate = tap('mlp.w2', dense(x, w, 'mlp.w2'));
+  return tap('mlp', tap('mlp.c_proj', dense(siluGate(value, gate), w, 'mlp.c_proj'))); // [T, D]
 }

@@ -5,7 +5,7 @@ import { linear, matmul } from '../../kernels/linear.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { splice } from '../../kernels/splice.ts';
 import { zeros } from '../../kernels/zeros.ts';
-import type { Device, Drawn, HostData } from '../../tensor/device.ts';
+import type { Device, Given } from '../../tensor/device.ts';
 import { keep, scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { absent, free, isAbsent, type Tensor, tensor } from '../../tensor/tensor.ts';
@@ -16,6 +16,7 @@ import { groupSpan } from './attention.ts';
 import type { BlockCache, Cache } from './cache.ts';
 import { type DecoderBlockWeights, decoderBlock } from './decoder.ts';
 import { type DecoderPass, decoderPass, trainingPass } from './decoder-pass.ts';
+import { changed } from './dense.ts';
 import { type PatchEmbeddingWeights, patchEmbedding, positionsOn } from './patch-embedding.ts';
 import type { PlacedImages } from './placed-images.ts';
 import { LAYER_NORM_EPS, type VisionBlockWeights, visionBlock } from './vision.ts';
@@ -34,6 +35,7 @@ export interface Model {
   readonly attnPool: AdapterWeights;
   readonly afterPool: { 'ln_post.weight': Tensor; 'ln_post.bias': Tensor; proj: Tensor };
   readonly h: readonly DecoderBlockWeights[];
+  readonly head: { weight: Tensor; 'lora_A.weight'?: Tensor; 'lora_B.weight'?: Tensor };
   readonly positions: Positions;
 }
 
@@ -46,6 +48,8 @@ export interface Positions {
 export interface LoadOptions {
   /** Which weights stay on the device, for a model that is larger than the memory; all by default. */
   readonly resident?: Residence;
+  /** Names and shapes of the factors of a LoRA adapter, which `load` gives too: see dense.ts. */
+  readonly lora?: ReadonlyMap<string, readonly number[]> | undefined;
 }
 
 /**
@@ -56,11 +60,11 @@ export interface LoadOptions {
 export function loadModel(
   device: Device,
   config: Config,
-  load: (name: string) => Promise<HostData | Drawn>,
-  { resident = 'all' }: LoadOptions = {},
+  load: (name: string) => Promise<Given>,
+  { resident = 'all', lora = new Map() }: LoadOptions = {},
 ): Model {
   const weights: Record<string, Tensor> = {};
-  for (const [name, shape] of weightShapes(config)) {
+  for (const [name, shape] of [...weightShapes(config), ...lora]) {
     // A convolution's kernel is a matrix whose rows are flattened patches.
     const matrix = shape.length > 2 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : shape;
     weights[name] =
@@ -84,6 +88,7 @@ export function loadModel(
     attnPool,
     afterPool: pick(visual, 'ln_post.weight', 'ln_post.bias', 'proj'),
     h: Array.from({ length: config.num_hidden_layers }, (_, i) => below<DecoderBlockWeights>(`transformer.h.${i}`)),
+    head: below<Model['head']>('lm_head'),
     positions: keep(positionTables(weights, config)),
   };
 }
@@ -243,5 +248,7 @@ export const finalNorm = ({ config, weights }: Model, x: Tensor): Tensor =>
  * @returns `[T, V]`
  */
 export function logits(model: Model, hidden: Tensor): Tensor {
-  return block('lm_head', model.weights['lm_head.weight'], (weight) => tap('', linear(hidden, weight)));
+  return block('lm_head', model.head, ({ weight, 'lora_A.weight': A, 'lora_B.weight': B }) =>
+    tap('', changed(linear(hidden, weight), hidden, A, B)),
+  );
 }

@@ -2,11 +2,11 @@ import { add } from '../../kernels/add.ts';
 import { columns } from '../../kernels/columns.ts';
 import { gelu } from '../../kernels/gelu.ts';
 import { layerNorm } from '../../kernels/layer-norm.ts';
-import { linear } from '../../kernels/linear.ts';
 import { divide } from '../../kernels/scale.ts';
 import { tap } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { attend } from './attention.ts';
+import { dense } from './dense.ts';
 
 /** The weights of one vision block, named from `transformer.visual.transformer.resblocks.i.` on. */
 export interface VisionBlockWeights {
@@ -45,18 +45,18 @@ export function visionBlock(x: Tensor, w: VisionBlockWeights, span: Tensor, head
 
 function visionAttention(x: Tensor, w: VisionBlockWeights, span: Tensor, heads: number, patches: number): Tensor {
   const d = x.shape[1] / heads;
-  const qkv = tap('attn.in_proj', linear(x, w['attn.in_proj.weight'], w['attn.in_proj.bias'])); // [B·L, 3·D]
+  const qkv = tap('attn.in_proj', dense(x, w, 'attn.in_proj')); // [B·L, 3·D]
   // Quirk: the 3·D outputs are laid out per head, its query, key and value side by side, and not all queries first.
   const [q, k, v] = [0, d, 2 * d].map((start) => columns(qkv, { start, width: d, stride: 3 * d, groups: heads }));
   // Quirk: the query is divided by √d before the product, and not the product after.
   const scaled = tap('attn.q_scaled', divide(q, Math.sqrt(d)));
   const values = attend(scaled, k, v, span, { heads, mostKeys: patches, divisor: 1 }); // [B·L, D]
-  const out = tap('attn.out_proj', linear(values, w['attn.out_proj.weight'], w['attn.out_proj.bias']));
+  const out = tap('attn.out_proj', dense(values, w, 'attn.out_proj'));
   return tap('attn', out);
 }
 
 function visionMlp(x: Tensor, w: VisionBlockWeights): Tensor {
-  const hidden = tap('mlp.c_fc', linear(x, w['mlp.c_fc.weight'], w['mlp.c_fc.bias'])); // [B·L, M]
+  const hidden = tap('mlp.c_fc', dense(x, w, 'mlp.c_fc')); // [B·L, M]
   const activated = tap('mlp.gelu', gelu(hidden));
-  return tap('mlp', tap('mlp.c_proj', linear(activated, w['mlp.c_proj.weight'], w['mlp.c_proj.bias'])));
+  return tap('mlp', tap('mlp.c_proj', dense(activated, w, 'mlp.c_proj')));
 }

@@ -5,9 +5,13 @@ import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { imageRows } from '../model/placed-images.ts';
 import { type Cache, createCache, decode, encodeImages, freeCache, logits, type Model } from '../model/qwen-vl.ts';
 import type { GoldenInputs, GoldenTap } from './golden.ts';
+import { isFirst } from './tap-kinds.ts';
 
-/** Hears an activation, which may be freed right after: what it wants of it, it reads at once. */
-export type Take = (name: string, activation: Tensor) => void;
+/**
+ * Hears an activation, which may be freed right after: what it wants of it, it reads at once. `inherits` tells where blocks are forced that
+ * this one's was not: the golden lacks the activation that it begins with.
+ */
+export type Take = (name: string, activation: Tensor, inherits?: boolean) => void;
 
 /** How the taps of a pass become known. */
 export interface CaptureOptions {
@@ -25,10 +29,13 @@ export interface CaptureOptions {
 export function capture(model: Model, inputs: GoldenInputs, { take, forced, plant }: CaptureOptions): void {
   const { ids, pixels, images, size } = inputs;
   const tokens = forced ? new Int32Array(0) : inputs.tokens; // a golden holds no cache to force steps with
+  let inherits = false;
   const listener: Listener = (name, activation) => {
     const planted = plant?.(name, activation);
-    take(name, planted ?? activation);
-    const values = endsBlock(name) ? forced?.get(name)?.values : undefined;
+    take(name, planted ?? activation, inherits && !isFirst(name));
+    const ends = endsBlock(name);
+    const values = ends ? forced?.get(name)?.values : undefined;
+    if (forced && ends && name !== EMBEDDED) inherits = values === undefined;
     return values ? tensor(model.device, values, activation.shape, { label: `golden ${name}` }) : planted;
   };
   const cache = createCache(model, ids.length + tokens.length);
@@ -55,7 +62,9 @@ export function capture(model: Model, inputs: GoldenInputs, { take, forced, plan
 /** Whether a tap is what the next block begins with: a block's own output, or what stands between blocks. */
 const endsBlock = (name: string): boolean => (name === path() && name !== LAST) || BETWEEN.has(name);
 
-const BETWEEN = new Set(['transformer.visual.ln_pre', 'transformer.wte', 'transformer.ln_f']);
+/** Rows of a table, which are exact whatever came before. */
+const EMBEDDED = 'transformer.wte';
+const BETWEEN = new Set(['transformer.visual.ln_pre', EMBEDDED, 'transformer.ln_f']);
 const LAST = 'lm_head';
 
 /** The first block's cache after the prompt; its rest is still empty. */

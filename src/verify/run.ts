@@ -2,7 +2,8 @@ import type { Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { residence } from '../checkpoint/memory.ts';
 import { CheckpointError } from '../error.ts';
-import { freeModel, loadModel } from '../model/qwen-vl.ts';
+import { modelOn } from '../generate/model-on.ts';
+import { freeModel } from '../model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from './compare.ts';
 import type { FullSizeCase } from './full-size/full-size-case.ts';
 import type { GradientCase } from './gradients/gradient-case.ts';
@@ -74,9 +75,7 @@ async function measureModes(
   const whole = [...golden.taps.values()].some(({ values }) => values);
   const possible = modes.filter((mode) => mode !== 'forced' || whole);
   if (possible.length === 0) throw new CheckpointError(golden.name, 'it keeps fingerprints alone', 'use --mode free');
-  const model = loadModel(device, checkpoint.config, (name) => checkpoint.load(name, device.driver.bfloat16), {
-    resident: residence(checkpoint, device.driver, memory),
-  }); // one upload for both modes
+  const model = modelOn(device, checkpoint, residence(checkpoint, device.driver, memory)); // one upload for all modes
   try {
     const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
     for (const mode of possible) {

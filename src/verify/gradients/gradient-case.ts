@@ -7,7 +7,8 @@ import { openCheckpoint } from '../../checkpoint/folder.ts';
 import { residence } from '../../checkpoint/memory.ts';
 import { CheckpointError } from '../../error.ts';
 import { isObject, parseJson } from '../../fields.ts';
-import { freeModel, loadModel } from '../../model/qwen-vl.ts';
+import { modelOn } from '../../generate/model-on.ts';
+import { freeModel } from '../../model/qwen-vl.ts';
 import { quote } from '../../quote.ts';
 import type { Mode, TapMeasurement } from '../compare.ts';
 import { toLine } from '../line.ts';
@@ -149,9 +150,7 @@ async function compareModes(
   if (possible.length === 0) {
     throw new CheckpointError(golden.name, 'of what stands between blocks it keeps samples alone', 'use --mode free');
   }
-  const model = loadModel(device, checkpoint.config, (name) => checkpoint.load(name, device.driver.bfloat16), {
-    resident: residence(checkpoint, device.driver, memory),
-  });
+  const model = modelOn(device, checkpoint, residence(checkpoint, device.driver, memory));
   try {
     const measured: Partial<Record<Mode, TapMeasurement[]>> = {};
     for (const mode of possible) {
