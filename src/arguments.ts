@@ -130,7 +130,7 @@ export const requireConversations = listOf(
 export const requireLossOptions = fields({}, { trains: callback, recompute: flag });
 export const requireLoadOptions = fields(
   {},
-  { device: oneOf(DEVICE_NAMES), threads: whole(64), memory: positive, resident: flag },
+  { device: oneOf(DEVICE_NAMES), threads: whole(64), adapter: text, memory: positive, resident: flag },
 );
 
 const side = whole(1e9);

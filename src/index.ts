@@ -23,7 +23,7 @@ import {
 import { largestWeight } from './checkpoint/memory.ts';
 import { type AnswerOptions, type AnswerPiece, answer, answers, type Question } from './generate/answer.ts';
 import { createSight, type Sight } from './generate/sight.ts';
-import { type MemoryOptions, openSystem, type System } from './generate/system.ts';
+import { openSystem, type System, type SystemOptions } from './generate/system.ts';
 import * as draw from './input/boxes/draw.ts';
 import * as svg from './input/boxes/draw-svg.ts';
 import * as grounding from './input/boxes/grounding.ts';
@@ -84,13 +84,14 @@ export interface ChatOptions extends AnswerOptions {
  * Loads a checkpoint as it is published: `config.json`, weights, `qwen.tiktoken`.
  *
  * @param options.device `auto` (the default) takes WebGPU where there is a GPU that has room for the model's largest weight
+ * @param options.adapter the folder of a LoRA adapter, as PEFT saves it, to put on: `model.checkpoint.notes` says what it changes
  * @param options.memory how many bytes the weights may take; what does not fit is streamed from its files
  * @param options.resident the decoder has to fit
  * @throws CheckpointError, TextError; DeviceError when there is no such device here
  */
 export async function load(
   folder: string,
-  options: { readonly device?: DeviceName; readonly threads?: number } & MemoryOptions = {},
+  options: { readonly device?: DeviceName; readonly threads?: number } & SystemOptions = {},
 ): Promise<QwenVL> {
   requireText('folder', folder);
   requireLoadOptions('options', options);

@@ -17,6 +17,18 @@ export const isBuffer = (name: string): boolean =>
   /^transformer\.(h\.\d+\.attn\.)?(rotary_emb\.inv_freq|logn_tensor)$/.test(name) ||
   /^transformer\.h\.\d+\.attn\.(bias|masked_bias)$/.test(name);
 
+const ADAPTABLE = [
+  /^transformer\.h\.\d+\.(attn\.(c_attn|c_proj)|mlp\.(w1|w2|c_proj))$/,
+  /^transformer\.visual\.transformer\.resblocks\.\d+\.(attn\.(in_proj|out_proj)|mlp\.(c_fc|c_proj))$/,
+  /^(transformer\.visual\.attn_pool\.kv_proj|lm_head)$/,
+];
+
+/**
+ * Whether a module is a linear layer that a LoRA adapter can change. Quirk: the adapter's `attn.out_proj` is none, since PyTorch's
+ * attention reads its weight and never calls it.
+ */
+export const isAdaptable = (module: string): boolean => ADAPTABLE.some((pattern) => pattern.test(module));
+
 /**
  * Every tensor of a checkpoint with its shape: the one place that knows the names. Matrices are `[out, in]`, as PyTorch
  * stores them, except `visual.proj`.

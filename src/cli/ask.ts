@@ -48,7 +48,11 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   try {
     const report = reportStages(device);
     report.enter('load weights', { computes: false });
-    const system = await openSystem(folder, device, { memory: memoryBytes(options), resident: options.resident });
+    const system = await openSystem(folder, device, {
+      memory: memoryBytes(options),
+      resident: options.resident,
+      adapter: options.adapter,
+    });
     const parameters = [...system.checkpoint.tensors.values()].reduce(
       (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
       0,

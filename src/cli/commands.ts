@@ -10,6 +10,7 @@ import { runDemo } from './demo.ts';
 import { runEval } from './eval.ts';
 import { runExplain } from './explain.ts';
 import { runInspect } from './inspect.ts';
+import { runMerge } from './merge.ts';
 import { fuseMultiplyAdds } from './multiply-add.ts';
 import type { Options } from './options.ts';
 import { checkOutputs } from './outputs.ts';
@@ -37,9 +38,11 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl data                         samples that training is made of, with their pictures and what is supervised
   qvl train [FILE.jsonl] --out FOLDER   trains a stage on made scenes, or the small checkpoint on your conversations
   qvl eval [FILE.jsonl]            asks questions whose answers are known, and judges: a table by task and language
+  qvl merge                        writes the --model with its --adapter merged into it, as a model folder, to -o
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
+  --adapter FOLDER    ask, chat, verify, trace, profile, inspect, merge: a LoRA adapter of it, as PEFT saves it
   --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else simd)
                       verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
   --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)
@@ -68,7 +71,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --task NAME, --show N             data: one task alone, how many (default: 5)
   --from FILE.jsonl   data: a user's own conversations, one a line, in the released fine-tuning format
   --golden GOLDEN     explain: what to compare with (default: the small checkpoint's)
-  -o, --output FILE   tokenizer, trace: where to write (tokenizer's default: qwen.tiktoken)
+  -o, --output FILE   tokenizer, trace, merge: where to write (tokenizer's default: qwen.tiktoken)
   --debug             stack traces
 
 An option that a command would not heed is refused. Files are written whole or not at all, and never over what is read.
@@ -89,6 +92,7 @@ const COMMANDS: Record<string, (words: string[], options: Options) => Promise<vo
   data: runData,
   train: runTrain,
   eval: runEval,
+  merge: runMerge,
   help: async () => help(),
 };
 

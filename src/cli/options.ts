@@ -6,6 +6,7 @@ import { DEVICE_NAMES, type DeviceName, defaultThreads, type OpenedDevice, openD
 
 export const OPTIONS = {
   model: { type: 'string' },
+  adapter: { type: 'string' },
   device: { type: 'string' },
   threads: { type: 'string' },
   memory: { type: 'string' },
@@ -53,6 +54,7 @@ export const OPTIONS = {
 /** The options as they were given: numbers are still text. */
 export interface Options {
   model?: string;
+  adapter?: string;
   device?: string;
   threads?: string;
   memory?: string;
@@ -102,10 +104,11 @@ const LOADING = [...ANSWERING, 'profile'];
 
 /** The commands that heed an option: given to another one it is refused, not ignored. */
 export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>> = {
-  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain', 'train', 'eval'],
-  device: [...LOADING, 'verify', 'trace', 'compare', 'explain', 'train', 'eval'],
-  threads: [...LOADING, 'verify', 'trace', 'explain', 'train', 'eval'],
-  memory: [...LOADING, 'verify', 'trace', 'eval'],
+  model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain', 'train', 'eval', 'merge'],
+  adapter: ['ask', 'chat', 'profile', 'verify', 'trace', 'inspect', 'merge'],
+  device: [...LOADING, 'verify', 'trace', 'compare', 'explain', 'train', 'eval', 'merge'],
+  threads: [...LOADING, 'verify', 'trace', 'explain', 'train', 'eval', 'merge'],
+  memory: [...LOADING, 'verify', 'trace', 'eval', 'merge'],
   resident: [...LOADING, 'eval'],
   'max-new-tokens': [...ANSWERING, 'eval'],
   'min-new-tokens': ANSWERING,
@@ -117,7 +120,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   stop: ANSWERING,
   boxes: ['demo', 'ask'],
   tokens: ['inspect', 'profile'],
-  output: ['tokenizer', 'trace'],
+  output: ['tokenizer', 'trace', 'merge'],
   encode: ['tokenizer'],
   decode: ['tokenizer'],
   tap: ['verify', 'trace', 'compare'],

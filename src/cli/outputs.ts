@@ -7,10 +7,10 @@ import { type Options, SHIPPED_GOLDENS, SHIPPED_MODEL } from './options.ts';
 import { pathFor } from './pictures.ts';
 
 const OUTPUTS = ['boxes', 'output', 'html', 'json', 'trace', 'resume'] as const;
-const INPUTS = ['golden', 'judge', 'tolerances', 'from'] as const;
+const INPUTS = ['adapter', 'golden', 'judge', 'tolerances', 'from'] as const;
 
 /** What is read in the folder of a checkpoint or of goldens, and of a golden that is named without an ending. */
-const READ = /(^|\.)(config|index)\.json$|^grad-[^.]+\.json$|\.(safetensors|bin|tiktoken)$/;
+const READ = /(^|[._])(config|index)\.json$|^grad-[^.]+\.json$|\.(safetensors|bin|tiktoken)$/;
 
 /** @throws InputError for an output that cannot be written, that is also read, or that two options name */
 export async function checkOutputs(words: readonly string[], options: Options): Promise<void> {

@@ -39,7 +39,7 @@ type Tracing = (
 ) => Promise<void>;
 
 const traceGolden: Tracing = async ([path], device, options, write) => {
-  const [found, ...others] = await findGoldens(path, options.model);
+  const [found, ...others] = await findGoldens(path, options.model, options.adapter);
   if (others.length > 0) {
     const names = [found, ...others].map(({ name }) => name).join(', ');
     throw new InputError(path, `${others.length + 1} goldens, expected one`, `name one of ${names}`);
@@ -57,7 +57,10 @@ const traceGolden: Tracing = async ([path], device, options, write) => {
 const traceQuestion: Tracing = async (words, device, options, write) => {
   const question = words[words.length - 1];
   const pictures = await picturesFor(words.slice(0, -1), options); // bad input is known before any work starts
-  const system = await openSystem(options.model ?? SHIPPED_MODEL, device, { memory: memoryBytes(options) });
+  const system = await openSystem(options.model ?? SHIPPED_MODEL, device, {
+    memory: memoryBytes(options),
+    adapter: options.adapter,
+  });
   try {
     const { model } = system;
     const { ids, shown } = promptFor(system, question, pictures);

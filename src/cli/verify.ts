@@ -32,7 +32,7 @@ export async function runVerify(words: string[], options: Options): Promise<void
 }
 
 /** What is for measuring alone. */
-const MEASURING = ['model', 'device', 'threads', 'memory', 'tap', 'mode', 'resume'] as const;
+const MEASURING = ['model', 'adapter', 'device', 'threads', 'memory', 'tap', 'mode', 'resume'] as const;
 
 async function savedReport(words: string[], options: Options, path: string): Promise<Report> {
   const idle = MEASURING.find((name) => options[name] !== undefined);
@@ -47,6 +47,9 @@ async function savedReport(words: string[], options: Options, path: string): Pro
 type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume' | 'memory'>;
 
 async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs' | 'inputs'>> {
+  if (options.adapter !== undefined && words.length === 0) {
+    throw new InputError('--adapter', 'no golden is named', 'name the golden of the model with its adapter');
+  }
   const selection: Selection = {
     modes: readModes(options.mode),
     wanted: options.tap ? glob(options.tap) : () => true,
@@ -83,10 +86,14 @@ const namesIn = (runs: readonly Run[]): Set<string> =>
   new Set(runs.flatMap((run) => MODES.flatMap((mode) => run[mode]?.map(({ name }) => name) ?? [])));
 
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
-async function findCases(path: string, { model }: Options): Promise<Case[]> {
+async function findCases(path: string, { model, adapter }: Options): Promise<Case[]> {
   const gradients = await findGradientGoldens(path, model);
-  if (gradients.length > 0) return [...(await goldensAt(path, model)), ...gradients];
-  return /(?<!\.config)\.json$/.test(path) ? [await openFullSize(path)] : findGoldens(path, model);
+  const fullSize = /(?<!\.config)\.json$/.test(path);
+  if (adapter !== undefined && (gradients.length > 0 || fullSize)) {
+    throw new InputError('--adapter', `${path} is of a model without one`, 'leave it out');
+  }
+  if (gradients.length > 0) return [...(await goldensAt(path, { model })), ...gradients];
+  return fullSize ? [await openFullSize(path)] : findGoldens(path, model, adapter);
 }
 
 async function onDevice(name: string, cases: readonly Case[], selection: Selection, options: Options): Promise<Run[]> {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Device, Driver } from '../../tensor/device.ts';
 import type { Residence } from '../architecture/weight-shapes.ts';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/folder.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openAdapted } from '../checkpoint/lora.ts';
 import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError, InputError } from '../error.ts';
@@ -24,7 +25,9 @@ export type Answering = Pick<System, 'model' | 'tokenizer'> & {
   readonly checkpoint: Pick<Checkpoint, 'config' | 'generation'>;
 };
 
-export interface MemoryOptions {
+export interface SystemOptions {
+  /** The folder of a LoRA adapter. */
+  readonly adapter?: string | undefined;
   /** In bytes; by default a share of the machine's. */
   readonly memory?: number | undefined;
   readonly resident?: boolean | undefined;
@@ -34,12 +37,13 @@ export interface MemoryOptions {
  * Opens a model folder as the original is published, weights and `qwen.tiktoken`. The weights are read when the device
  * gets to them; the device stays the caller's.
  *
+ * @param options.adapter a folder with a LoRA adapter to put on
  * @param options.memory how many bytes the weights may take; what does not fit is streamed
  * @param options.resident the decoder has to fit
  * @throws CheckpointError, TextError; InputError when the decoder has to fit and does not
  */
-export async function openSystem(folder: string, device: Device, options: MemoryOptions = {}): Promise<System> {
-  const checkpoint = await openCheckpoint(folder);
+export async function openSystem(folder: string, device: Device, options: SystemOptions = {}): Promise<System> {
+  const checkpoint = await openAdapted(folder, options.adapter);
   try {
     const vocabulary = join(folder, 'qwen.tiktoken');
     const text = await readVocabularyFile(vocabulary);
@@ -74,7 +78,7 @@ export async function openSystem(folder: string, device: Device, options: Memory
 function residenceOf(
   checkpoint: Checkpoint,
   driver: Driver,
-  { memory = defaultMemory(), resident }: MemoryOptions,
+  { memory = defaultMemory(), resident }: SystemOptions,
 ): Residence {
   const found = residence(checkpoint, driver, memory);
   if (!resident || found !== 'none') return found;

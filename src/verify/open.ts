@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parseConfig } from '../architecture/config.ts';
 import { type Checkpoint, checkpointFrom } from '../checkpoint/checkpoint.ts';
 import { asCheckpointError, type FileSource, openFile, readSmallFile } from '../checkpoint/file-source.ts';
-import { openCheckpoint } from '../checkpoint/folder.ts';
+import { adapted, openAdapted } from '../checkpoint/lora.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
@@ -41,10 +41,11 @@ const TWIN = '.f64.safetensors';
  *
  * @param path a folder of goldens, a checkpoint's folder, any of a golden's files, or what their names begin with
  * @param model the checkpoint's folder, if it is another
+ * @param adapter the folder of a LoRA adapter to put on
  * @throws CheckpointError when there are none
  */
-export async function findGoldens(path: string, model?: string): Promise<GoldenCase[]> {
-  const found = await goldensAt(path, model);
+export async function findGoldens(path: string, model?: string, adapter?: string): Promise<GoldenCase[]> {
+  const found = await goldensAt(path, { model, adapter });
   if (found.length > 0) return found;
   throw new CheckpointError(
     path,
@@ -53,14 +54,20 @@ export async function findGoldens(path: string, model?: string): Promise<GoldenC
   );
 }
 
-/** As `findGoldens`, none where there are none. */
-export const goldensAt = async (path: string, model?: string): Promise<GoldenCase[]> =>
-  (await isFolder(path)) ? inFolder(path, model) : asPrefix(path, model);
+/** Which model a golden is compared with, if it is not its own. */
+interface Wanted {
+  readonly model?: string | undefined;
+  readonly adapter?: string | undefined;
+}
 
-async function inFolder(folder: string, model: string | undefined): Promise<GoldenCase[]> {
+/** As `findGoldens`, none where there are none. */
+export const goldensAt = async (path: string, wanted: Wanted): Promise<GoldenCase[]> =>
+  (await isFolder(path)) ? inFolder(path, wanted) : asPrefix(path, wanted);
+
+async function inFolder(folder: string, { model, adapter }: Wanted): Promise<GoldenCase[]> {
   const files = new Set(await list(folder));
   if (files.has('activations') && files.has('config.json'))
-    return inFolder(join(folder, 'activations'), model ?? folder);
+    return inFolder(join(folder, 'activations'), { model: model ?? folder, adapter });
   // Beside goldens of gradients there are other tensors than activations, whose files say what they are.
   const ending = [...files].some((file) => file.startsWith('grad-')) ? ACTIVATIONS : '.safetensors';
   const names = [...files].filter((file) => file.endsWith(ending) && !file.endsWith(TWIN)).sort();
@@ -68,25 +75,25 @@ async function inFolder(folder: string, model: string | undefined): Promise<Gold
     names.map(async (file) => {
       const name = file.slice(0, -(file.endsWith(ACTIVATIONS) ? ACTIVATIONS : '.safetensors').length);
       const random = file.endsWith(ACTIVATIONS) && files.has(`${name}.weights.safetensors`);
-      if (random && model === undefined) return randomCase(join(folder, name));
+      if (random && model === undefined) return randomCase(join(folder, name), adapter);
       const owner = model ?? dirname(resolve(folder));
       const owned =
         model !== undefined ||
         (basename(resolve(folder)) === 'activations' && (await isFile(join(owner, 'config.json'))));
-      return owned ? trainedCase(join(folder, file), name, owner) : undefined;
+      return owned ? trainedCase(join(folder, file), name, { model: owner, adapter }) : undefined;
     }),
   );
   return cases.filter((each) => each !== undefined);
 }
 
 /** A golden by one of its files, or by what their names have in common. */
-async function asPrefix(path: string, model: string | undefined): Promise<GoldenCase[]> {
+async function asPrefix(path: string, wanted: Wanted): Promise<GoldenCase[]> {
   const prefix = path.replace(/(\.config\.json|(\.(weights|activations))?(\.f64)?\.safetensors)$/, '');
   if (!(await isFolder(dirname(prefix)))) return [];
-  return (await inFolder(dirname(prefix), model)).filter(({ name }) => name === basename(prefix));
+  return (await inFolder(dirname(prefix), wanted)).filter(({ name }) => name === basename(prefix));
 }
 
-function randomCase(base: string): GoldenCase {
+function randomCase(base: string, adapter: string | undefined): GoldenCase {
   const name = basename(base);
   return {
     name,
@@ -94,7 +101,9 @@ function randomCase(base: string): GoldenCase {
     open: () =>
       opening(async (open) => {
         const golden = await openFiles(`${base}${ACTIVATIONS}`, `${base}.activations${TWIN}`, name, open);
-        return { golden, checkpoint: await randomModel(base, open), text: undefined };
+        const own = await randomModel(base, open);
+        const checkpoint = adapter === undefined ? own : await adapted(own, adapter);
+        return { golden, checkpoint, text: undefined };
       }),
   };
 }
@@ -107,16 +116,16 @@ export async function randomModel(base: string, open: (path: string) => Promise<
   return checkpointFrom({ path: base, config, tensors });
 }
 
-function trainedCase(file: string, name: string, folder: string): GoldenCase {
+function trainedCase(file: string, name: string, { model, adapter }: Wanted & { model: string }): GoldenCase {
   return {
     name,
     kind: 'trained',
     open: () =>
       opening(async (open) => {
         const golden = await openFiles(file, file.replace(/\.safetensors$/, TWIN), name, open);
-        const checkpoint = await openCheckpoint(folder);
+        const checkpoint = await openAdapted(model, adapter);
         try {
-          return { golden, checkpoint, text: await readVocabulary(folder, checkpoint) };
+          return { golden, checkpoint, text: await readVocabulary(model, checkpoint) };
         } catch (error) {
           await checkpoint.close();
           throw error;
