@@ -41,8 +41,8 @@ export interface Driver {
   readonly description: string;
   /** Keeps weights in bfloat16 that are given so; others widen them. */
   readonly bfloat16?: boolean;
-  /** Whether what is stored is in bfloat16. */
-  isBfloat16?(storage: unknown): boolean;
+  /** Bytes of an element of what is stored, where that is smaller than float32. */
+  weightBytes?(storage: unknown): number | undefined;
   /** `load` gives the elements; a driver without data never calls it. */
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
   /** Makes elements where they are wanted; drivers that have no such thing are given them. */
@@ -81,7 +81,7 @@ export interface Launch {
   readonly shape: readonly number[];
   /** Floating-point operations the algorithm needs. */
   readonly operations: number;
-  /** Bytes that must move once; known when it has run where weights may be kept in bfloat16. */
+  /** Bytes that must move once; known when it has run where weights may be kept smaller. */
   bytes: number;
   /** When the program asked for it, by `performance.now()`, and how long it took to check, to price and to queue it. */
   readonly asked: number;

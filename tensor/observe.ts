@@ -44,8 +44,12 @@ export function timed(
   const { kernels } = launch;
   launch.start = start;
   // Only now is it known how the device keeps its weights.
-  const isBfloat16 = (input: Tensor | undefined) => input?.device.driver.isBfloat16?.(storageOf(input));
-  if (inputs.some(isBfloat16)) launch.bytes = bytesOf(op.cost(sizes, { inputs, weightBytes: 2 }), inputs, launch.shape);
+  const weightBytes = inputs
+    .map((input) => input?.device.driver.weightBytes?.(storageOf(input)))
+    .find((bytes) => bytes !== undefined);
+  if (weightBytes !== undefined) {
+    launch.bytes = bytesOf(op.cost(sizes, { inputs, weightBytes }), inputs, launch.shape);
+  }
   return after(
     () => run(kernels && ((name, start, milliseconds) => void kernels.push({ name, start, milliseconds }))),
     (storage) => {

@@ -2,12 +2,18 @@ import { DeviceError } from '../../tensor/error.ts';
 import type { Host } from '../../tensor/simd/bank.ts';
 import { type Layout, type Stored, sizeOf } from '../../tensor/simd/stored.ts';
 import { elements } from '../../tensor/tensor.ts';
+import { int4Panels, int4Places } from './int4.ts';
 import { type MatrixLayout, pack, unpack } from './pack.ts';
 import { PANEL, WEIGHT_BYTES, weightType } from './weight-types.ts';
 import { widenRange } from './widen.ts';
 
 /** The kernels that what follows may run. */
-export const LAYOUT_KERNELS = [...Object.values(pack), ...Object.values(unpack), widenRange];
+export const LAYOUT_KERNELS = [
+  ...Object.values(pack),
+  ...Object.values(unpack),
+  ...Object.values(int4Panels),
+  widenRange,
+];
 
 /** The tensor as rows of float32 (or int32), until the operation ends. */
 export function asWords(host: Host, stored: Stored): Stored {
@@ -19,14 +25,23 @@ export function asWords(host: Host, stored: Stored): Stored {
   return { ...rows, at, type: 'float32', weight: false };
 }
 
-/** The tensor as rows in the type that it has, until the operation ends. */
+/** The tensor as rows in the type that it has, or of 4 bits in float32, until the operation ends. */
 export function asRows(host: Host, stored: Stored): Stored {
   if (stored.layout === 'rows') return stored;
+  if (stored.type === 'int4') return asRows(host, widenedPanels(host, stored));
   const type = weightType(stored);
   const matrix = matrixOf(stored, stored.layout);
   const at = roomFor(host, stored, sizeOf(stored), 'rows');
   host.run(unpack[type], { packed: stored.at, w: at, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
   return { ...stored, at, layout: 'rows', weight: false };
+}
+
+/** A matrix in 4 bits as panels of float32. */
+function widenedPanels(host: Host, stored: Stored): Stored {
+  const [N, K] = stored.shape;
+  const packed = roomFor(host, stored, N * K * WEIGHT_BYTES.float32, 'panels in float32');
+  host.run(int4Panels[stored.int4!.step], { ...int4Places(stored), packed, K }, N / PANEL, 4 * N * K);
+  return { ...stored, at: packed, type: 'float32', weight: false };
 }
 
 /** Where the tensor's panels lie: they are made if it does not hold them, and kept if it is a weight. */

@@ -1,6 +1,7 @@
 import type { Host } from '../../tensor/simd/bank.ts';
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import type { Layout, Stored } from '../../tensor/simd/stored.ts';
+import { INT4_KERNELS, multiplyInt4 } from './int4-product.ts';
 import { asRows, LAYOUT_KERNELS, panels } from './layouts.ts';
 import { ACTIVATION, product, SCRATCH, transposedProduct, unitsOf, WORTH_WIDENING } from './product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType, weightType } from './weight-types.ts';
@@ -8,12 +9,16 @@ import { zeros } from './zeros.ts';
 
 const linear: Recipe = {
   op: 'linear',
-  kernels: [...LAYOUT_KERNELS, ...Object.values(product)],
+  kernels: [...LAYOUT_KERNELS, ...Object.values(product), ...INT4_KERNELS],
   main: { input: 1, as: 'matrix' },
   run(host, [x, weight, bias], { N, K, M, start }, y) {
-    const w = panelsOfRows(host, weight, start, M);
-    const type = weightType(weight);
-    multiply(host, { x: x.at, w, type, bias: bias ? bias.at + 4 * start : 0, y: y.at, M: N, N: M, K });
+    const given = { x: x.at, bias: bias ? bias.at + 4 * start : 0, y: y.at, M: N, N: M, K };
+    if (weight.type === 'int4' && start % PANEL === 0 && M % PANEL === 0) {
+      multiplyInt4(host, weight, start, given);
+      return;
+    }
+    const right = unpacked(host, weight);
+    multiply(host, { ...given, w: panelsOfRows(host, right, start, M), type: weightType(right) });
   },
 };
 
@@ -22,8 +27,9 @@ const matmul: Recipe = {
   kernels: [...LAYOUT_KERNELS, ...Object.values(product)],
   main: { input: 1, as: 'matrix' },
   run(host, [x, weight], { N, K, M, start }, y) {
-    const w = K === weight.shape[0] ? panels(host, weight, 'panels of columns') : panelsOfPart(host, weight, start, K);
-    multiply(host, { x: x.at, w, type: weightType(weight), bias: 0, y: y.at, M: N, N: M, K });
+    const right = unpacked(host, weight);
+    const w = K === right.shape[0] ? panels(host, right, 'panels of columns') : panelsOfPart(host, right, start, K);
+    multiply(host, { x: x.at, w, type: weightType(right), bias: 0, y: y.at, M: N, N: M, K });
   },
 };
 
@@ -46,6 +52,9 @@ const weightGradient: Recipe = {
 };
 
 export const recipes: readonly Recipe[] = [linear, matmul, weightGradient];
+
+/** What is not multiplied in 4 bits, as rows of float32 until the operation ends. */
+const unpacked = (host: Host, weight: Stored): Stored => (weight.type === 'int4' ? asRows(host, weight) : weight);
 
 /**
  * The panels of `count` rows from row `start` on. In the panels of a whole weight those of a part are found that begins at a

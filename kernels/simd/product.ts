@@ -28,7 +28,8 @@ export const SCRATCH = K_BLOCK * PANEL * WEIGHT_BYTES.float32;
 /** From so many rows on `widened` is faster than `bfloat16`: fewer rows lose less by widening in registers. */
 export const WORTH_WIDENING = 24;
 
-const parameters = {
+/** Those of every kernel that is a product. */
+export const PRODUCT_PARAMETERS = {
   x: 'i32',
   w: 'i32',
   scratch: 'i32',
@@ -70,7 +71,7 @@ const parameters = {
  */
 export const product = {
   ...forEachType((type: WeightType) =>
-    func(`product_${type}`, parameters, (code, p) => {
+    func(`product_${type}`, PRODUCT_PARAMETERS, (code, p) => {
       const wPanel = code.let(panelBytes(type, p.K));
       emitProduct(code, type, p, {
         wPanel,
@@ -79,7 +80,7 @@ export const product = {
       });
     }),
   ),
-  widened: func('product_widened', parameters, (code, p) => {
+  widened: func('product_widened', PRODUCT_PARAMETERS, (code, p) => {
     const wPanel = code.let(panelBytes('bfloat16', p.K));
     emitProduct(code, 'float32', p, {
       wPanel: 0,
@@ -98,7 +99,7 @@ export const product = {
  * `y = xᵀ · Wᵀ`, the gradient of a weight: x `[K, M]` is packed too, as panels of its columns (pack.ts). Everything else as in
  * `product`; the rows of a unit are a multiple of TILE_ROWS.
  */
-export const transposedProduct = func('product_transposed', parameters, (code, p) => {
+export const transposedProduct = func('product_transposed', PRODUCT_PARAMETERS, (code, p) => {
   const wPanel = code.let(panelBytes('float32', p.K));
   const weightsOf: Weights['weightsOf'] = (panel, k) => at(at(p.w, panel, wPanel), k, PANEL * WORD);
   emitProduct(code, 'float32', p, { wPanel, panelsAtOnce, weightsOf }, 'panels of columns');
@@ -128,10 +129,10 @@ interface Weights {
   panelsAtOnce(rows: Value<'i32'>): Value<'i32'>;
 }
 
-function emitProduct(
+export function emitProduct(
   code: Code,
   type: WeightType,
-  { x, bias, residual, y, M, N, K, activation, unitRows, unitPanels, start, end }: LocalsOf<typeof parameters>,
+  { x, bias, residual, y, M, N, K, activation, unitRows, unitPanels, start, end }: LocalsOf<typeof PRODUCT_PARAMETERS>,
   { weightsOf, wPanel, panelsAtOnce }: Weights,
   xLayout: 'rows' | 'panels of columns' = 'rows',
 ): void {

@@ -58,11 +58,11 @@ function begin(elements: Elements, host: Host, consumed: Stored, output: Stored,
 /** A tensor in another memory, until the operation ends. */
 function brought(elements: Elements, bank: Bank, stored: Stored): Stored {
   const { host } = bank;
-  const bytes = sizeOf(stored);
-  const at = host.temporary(bytes);
-  stored.bank.during(host.op, undefined, (there) => {
-    const rows = stored.bank.bytes(elements.asRows(there, stored).at, bytes);
-    bank.bytes(at, bytes).set(rows);
+  return stored.bank.during(host.op, undefined, (there) => {
+    const rows = elements.asRows(there, stored);
+    const bytes = sizeOf(rows);
+    const at = host.temporary(bytes);
+    bank.bytes(at, bytes).set(stored.bank.bytes(rows.at, bytes));
+    return { ...rows, bank, at, layout: 'rows', weight: false };
   });
-  return { ...stored, bank, at, layout: 'rows', weight: false };
 }

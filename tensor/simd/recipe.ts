@@ -1,8 +1,9 @@
 import type { Drawn } from '../device.ts';
+import type { Int4Matrix } from '../int4.ts';
 import type { Sizes } from '../signature.ts';
 import type { Func } from '../wasm/code.ts';
 import type { Host } from './bank.ts';
-import type { Stored } from './stored.ts';
+import type { Int4Parts, Stored } from './stored.ts';
 
 /** How one operation runs as WebAssembly kernels. */
 export interface Recipe {
@@ -42,6 +43,9 @@ export interface Elements {
   asWords(host: Host, stored: Stored): Stored;
   /** Writes the elements of a matrix of float32 rows to another of its shape. */
   copy(host: Host, from: Stored, to: Stored): void;
+  /** How a matrix lies in 4 bits; undefined where it cannot exactly. */
+  int4Parts(matrix: Int4Matrix): Int4Parts | undefined;
+  writeInt4(matrix: Int4Matrix, parts: Int4Parts, into: Uint8Array): void;
   /** Writes numbers that follow from their indices. */
   draw(host: Host, drawn: Drawn, to: Stored): void;
 }

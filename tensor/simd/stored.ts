@@ -28,7 +28,9 @@ export interface Stored {
   readonly bank: Bank;
   at: number;
   readonly shape: readonly number[];
-  readonly type: Exclude<StorageType, 'float16'>;
+  readonly type: Exclude<StorageType, 'float16'> | 'int4';
+  /** Of one in 4 bits, which is a weight, and stays as it is: where its parts lie (kernels/simd/int4.ts). */
+  readonly int4?: Int4Parts;
   readonly weight: boolean;
   layout: Layout;
   /** What a product asked for and found not. */
@@ -37,5 +39,18 @@ export interface Stored {
   packed: string | undefined;
 }
 
-/** Bytes of its rows. */
-export const sizeOf = ({ shape, type }: Stored): number => elements(shape) * ELEMENT_BYTES[type];
+/** The parts of a matrix in 4 bits, in bytes from its first. */
+export interface Int4Parts {
+  readonly scales: number;
+  readonly groups: number;
+  /** Inputs that are sure to share their group. */
+  readonly step: 8 | 1;
+  /** How many groups there are. */
+  readonly G: number;
+  /** All of it. */
+  readonly bytes: number;
+}
+
+/** Bytes of its rows, or of all its parts. */
+export const sizeOf = ({ shape, type, int4 }: Pick<Stored, 'shape' | 'type' | 'int4'>): number =>
+  type === 'int4' ? int4!.bytes : elements(shape) * ELEMENT_BYTES[type];
