@@ -16,8 +16,6 @@ export interface Int4Matrix {
   readonly words: Uint32Array;
   /** `[G, N]`. */
   readonly scales: Float32Array;
-  /** Whether every scale is a float16 or bfloat16: then every product above is exact in float32. */
-  readonly exact: boolean;
   /** `[G, N]`, each from 0 to 15. */
   readonly zeros: Uint8Array;
   /** `[K]`, each below G. */

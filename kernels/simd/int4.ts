@@ -6,65 +6,60 @@ import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at, WORD } from './address.ts';
 import { PANEL } from './weight-types.ts';
 
-/** Of a panel's scales and offsets of one group. */
+/** Of a panel's scales and zeros of one group. */
 export const GROUP_BYTES = 2 * PANEL * WORD;
 
-/** Between them a scale loses no bits below, and cannot overflow. */
-const [SMALLEST, LARGEST] = [2 ** -90, 2 ** 90];
+/** Inputs that are summed in integers: see int4-dots.ts. */
+export const BLOCK = 32;
 
 /**
  * How a matrix of 4-bit numbers lies in a memory, one part behind the other:
  *
  * ```
  * words   [N/8, K/8, 8]  uint32   a panel of 8 outputs as in pack.ts: the 8 words of a step hold 8 inputs each
- * scales  [N/8, G, 16]   float32  of a group the 8 scales · 2⁻²⁸, then the 8 offsets −(zero − 8) · scale
- * groups  [K/step]       int32    bytes from a panel's first group to that of inputs step · i …; step is 8 or 1
+ * scales  [N/8, G, 16]   float32  of a group the 8 scales, then the 8 zeros
+ * groups  [K/step]       int32    bytes from a panel's first group to that of inputs step · i …
  * ```
  *
- * A number q is stored as q − 8, two's complement, so that shifting it to the top of its word makes the integer (q − 8) · 2²⁸, of which
- * `q · scale + offset` is the weight: with scales of 11 bits every product and every sum here is exact, fused or not. So a product gives
- * the bytes that it gives with weights in float32.
- *
- * @returns where the parts lie, from the first on; undefined for scales with which this would not be exact
+ * @returns where the parts lie, from the first on
  */
-export function int4Parts({ N, K, exact, scales, groups }: Int4Matrix): Int4Parts | undefined {
-  const isExact = (scale: number) => scale === 0 || (Math.abs(scale) > SMALLEST && Math.abs(scale) < LARGEST);
-  if (!exact || N % PANEL > 0 || !scales.every(isExact)) return undefined;
+export function int4Parts({ N, K, scales, groups }: Int4Matrix): Int4Parts {
   const G = scales.length / N;
-  const together = groups.every((group, k) => group === groups[k - (k % PER_WORD)]);
+  const together = (count: number) => groups.every((group, k) => group === groups[k - (k % count)]);
+  const step = together(BLOCK) ? BLOCK : together(PER_WORD) ? PER_WORD : 1;
   const wordBytes = (N * K) / 2;
   const scaleBytes = (N / PANEL) * G * GROUP_BYTES;
-  const step = together ? PER_WORD : 1;
-  const bytes = wordBytes + scaleBytes + (K / step) * WORD;
+  const bytes = wordBytes + scaleBytes + (K / Math.min(step, PER_WORD)) * WORD;
   return { scales: wordBytes, groups: wordBytes + scaleBytes, step, G, bytes };
 }
 
-/** Writes a matrix as it lies in a memory. @param into so many bytes as the layout has */
+/** Writes a matrix as it lies in a memory. @param into so many bytes as its parts have */
 export function writeInt4(
   { N, K, words, scales, zeros, groups }: Int4Matrix,
-  layout: Int4Parts,
+  parts: Int4Parts,
   into: Uint8Array,
 ): void {
-  const { G, step } = layout;
+  const { G } = parts;
   const [steps, panels] = [K / PER_WORD, N / PANEL];
   const packed = new Uint32Array(into.buffer, into.byteOffset, (N * K) / PER_WORD);
   for (let panel = 0, to = 0; panel < panels; panel++) {
     for (let i = 0; i < steps; i++) {
       const from = i * N + panel * PANEL;
-      for (let column = 0; column < PANEL; column++) packed[to++] = words[from + column] ^ 0x88888888;
+      for (let column = 0; column < PANEL; column++) packed[to++] = words[from + column];
     }
   }
-  const factors = new Float32Array(into.buffer, into.byteOffset + layout.scales, 2 * G * N);
+  const factors = new Float32Array(into.buffer, into.byteOffset + parts.scales, 2 * G * N);
   for (let panel = 0, to = 0; panel < panels; panel++) {
     for (let group = 0; group < G; group++, to += 2 * PANEL) {
+      const from = group * N + panel * PANEL;
       for (let column = 0; column < PANEL; column++) {
-        const from = group * N + panel * PANEL + column;
-        factors[to + column] = scales[from] * 2 ** -28;
-        factors[to + PANEL + column] = (8 - zeros[from]) * scales[from];
+        factors[to + column] = scales[from + column];
+        factors[to + PANEL + column] = zeros[from + column];
       }
     }
   }
-  const offsets = new Int32Array(into.buffer, into.byteOffset + layout.groups, K / step);
+  const step = Math.min(parts.step, PER_WORD);
+  const offsets = new Int32Array(into.buffer, into.byteOffset + parts.groups, K / step);
   for (let i = 0; i < offsets.length; i++) offsets[i] = GROUP_BYTES * groups[i * step];
 }
 
@@ -88,11 +83,11 @@ export const panelOf = (
   scales: at(scales, panel, i32.mul(G, GROUP_BYTES)),
 });
 
-/** The scales and offsets of eight columns. */
-type Factors = readonly { readonly scale: Local<'v128'>; readonly offset: Local<'v128'> }[];
+/** The scales and zeros of eight columns. */
+type Factors = readonly { readonly scale: Local<'v128'>; readonly zero: Local<'v128'> }[];
 
 /**
- * Emits one step: the eight inputs of a panel's eight words, as float32 weights of four columns each.
+ * Emits one step: the eight inputs of a panel's eight words, as float32 weights of four columns each, rounded as on the host.
  *
  * @param step inputs that share their group
  * @param group where the group of the first input is found
@@ -108,17 +103,18 @@ export function emitStep(
     const from = code.let(i32.add(scales, i32.load(group, index * WORD)));
     return [0, 1].map((half) => ({
       scale: code.let(v128.load(from, 16 * half)),
-      offset: code.let(v128.load(from, 16 * half + PANEL * WORD)),
+      zero: code.let(v128.load(from, 16 * half + PANEL * WORD)),
     }));
   };
   const shared = step === PER_WORD ? factorsAt(0) : undefined;
-  const top = code.let(i32x4.const(-(2 ** 28)));
+  const mask = code.let(i32x4.const(15));
   for (let index = 0; index < PER_WORD; index++) {
     const factors = shared ?? factorsAt(index);
     const weights = packed.map((word, half) => {
-      const shifted = index === PER_WORD - 1 ? word : i32x4.shl(word, i32.const(28 - 4 * index));
-      const number = index === 0 ? shifted : v128.and(shifted, top);
-      return code.multiplyAdd(f32x4.convert_i32x4_s(number), factors[half].scale, factors[half].offset);
+      const shifted = index === 0 ? word : i32x4.shr_u(word, i32.const(4 * index));
+      const number = index === PER_WORD - 1 ? shifted : v128.and(shifted, mask);
+      const { scale, zero } = factors[half];
+      return f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(number), zero), scale);
     });
     use(index, weights);
   }

@@ -40,7 +40,7 @@ export function asRows(host: Host, stored: Stored): Stored {
 function widenedPanels(host: Host, stored: Stored): Stored {
   const [N, K] = stored.shape;
   const packed = roomFor(host, stored, N * K * WEIGHT_BYTES.float32, 'panels in float32');
-  host.run(int4Panels[stored.int4!.step], { ...int4Places(stored), packed, K }, N / PANEL, 4 * N * K);
+  host.run(int4Panels[stored.int4!.step === 1 ? 1 : 8], { ...int4Places(stored), packed, K }, N / PANEL, 4 * N * K);
   return { ...stored, at: packed, type: 'float32', weight: false };
 }
 

@@ -195,7 +195,6 @@ function unpackedTensor({ name, parts, N, K }: Packed, groups: Int32Array, add: 
       words: new Uint32Array((await parts.qweight.read()).buffer),
       zeros: nibbles(new Uint32Array((await parts.qzeros.read()).buffer), add),
       scales: await readFloat32(parts.scales),
-      exact: parts.scales.dtype !== 'float32',
     });
   return {
     ...{ name: `${name}.weight`, dtype: 'float32', type: '4-bit', shape: [N, K], bytes: 4 * N * K },

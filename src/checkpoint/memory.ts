@@ -13,10 +13,13 @@ const SHARE_FOR_WEIGHTS = 0.6;
 /** How many bytes of this machine weights may take. */
 export const defaultMemory = (): number => SHARE_FOR_WEIGHTS * totalmem();
 
+/** How a device keeps weights, see `Driver`. */
+export type WeightKeeping = Pick<Driver, 'bfloat16' | 'pack'>;
+
 /** Bytes that the weights of a checkpoint take on a device: all of them, and those of the decoder. */
 export function weightBytes(
-  { tensors }: Checkpoint,
-  driver: Driver,
+  { tensors }: Pick<Checkpoint, 'tensors'>,
+  driver: WeightKeeping,
 ): { readonly all: number; readonly decoder: number } {
   const sum = (wanted: (name: string) => boolean) =>
     [...tensors].reduce((total, [name, tensor]) => (wanted(name) ? total + bytesOn(driver, tensor) : total), 0);
@@ -24,7 +27,7 @@ export function weightBytes(
 }
 
 /** Bytes of one weight on a device. */
-function bytesOn(driver: Driver, { shape, dtype, packed }: StoredTensor): number {
+function bytesOn(driver: WeightKeeping, { shape, dtype, packed }: StoredTensor): number {
   if (packed && driver.pack) return int4Bytes(shape, packed.scales.shape[0]);
   return (driver.bfloat16 && dtype === 'bfloat16' ? 2 : 4) * elementCount(shape);
 }
@@ -41,7 +44,7 @@ export async function largestWeight(folder: string): Promise<number> {
  *
  * @param bytes how many they may take
  */
-export function residence(checkpoint: Checkpoint, driver: Driver, bytes = defaultMemory()): Residence {
+export function residence(checkpoint: Checkpoint, driver: WeightKeeping, bytes = defaultMemory()): Residence {
   const { all, decoder } = weightBytes(checkpoint, driver);
   return all <= bytes ? 'all' : decoder <= bytes ? 'decoder' : 'none';
 }

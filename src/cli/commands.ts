@@ -26,7 +26,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl                              the main job: three questions about two pictures, and what was checked
   qvl ask PICTURE… "QUESTION"      ask about PNG, JPEG, WebP or GIF pictures
   qvl chat [PICTURE…]              talk about pictures; /help there tells more
-  qvl inspect [CONFIG.json]        parameters, operations and bytes of every stage, without weights; --taps: every activation
+  qvl inspect [CONFIG.json|FOLDER] parameters, operations and bytes of every stage, and what a folder's weights take; --taps: every activation
   qvl tokenizer [TOKENIZER.json]   writes the published vocabulary, qwen.tiktoken, for a checkpoint that lacks it
   qvl tokenizer --encode TEXT      the tokens of a text (--decode "IDS": the text of tokens)
   qvl verify [GOLDEN…]             compares every activation, gradient, picture and prompt with the original's (default: all, on all devices)

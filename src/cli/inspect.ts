@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { closeDevice, createDevice } from '../../tensor/device.ts';
 import { nullDriver } from '../../tensor/null.ts';
@@ -6,27 +7,41 @@ import { tensor } from '../../tensor/tensor.ts';
 import { type Config, parseConfig } from '../architecture/config.ts';
 import { weightShapes } from '../architecture/weight-shapes.ts';
 import { readSmallFile } from '../checkpoint/file-source.ts';
+import { openAdapted } from '../checkpoint/lora.ts';
 import { InputError } from '../error.ts';
 import { parseJson } from '../fields.ts';
 import { nextScores } from '../generate/generate.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
 import { profileStages, type Stage } from '../profile/stages.ts';
 import { listTaps, plainInputs } from '../verify/taps.ts';
-import { type Options, ROOT, wholeNumber } from './options.ts';
+import { printChanges, printWeights } from './inspect-folder.ts';
+import { memoryBytes, type Options, ROOT, wholeNumber } from './options.ts';
 import { bold, print, thousands } from './terminal.ts';
 
 /** What a question usually adds to its picture: roles, tags and a dozen words. */
 const QUESTION_TOKENS = 24;
 const LARGEST_CONFIG_BYTES = 1 << 20;
+const PUBLISHED = join(ROOT, 'golden/published/config.json');
 
-/** `qvl inspect [CONFIG.json]`: lists its taps with `--taps`; otherwise prices one picture and one question on the `null` device, without a weight. */
+/**
+ * `qvl inspect [CONFIG.json | FOLDER]`: lists its taps with `--taps`; otherwise prices one picture and one question on the `null` device, without a
+ * weight, and of a folder what its weights take, and what an adapter changes.
+ */
 export async function runInspect(words: string[], options: Options): Promise<void> {
   if (words.length > 1) throw new InputError('qvl inspect', `${words.length} files`, 'give one config.json');
   if (words.length > 0 && options.model !== undefined) {
     throw new InputError('--model', `and ${words[0]} too`, 'give one of them');
   }
-  const path =
-    words[0] ?? (options.model ? join(options.model, 'config.json') : join(ROOT, 'golden/published/config.json'));
+  const named = words[0] ?? options.model;
+  const folder = named !== undefined && (await isFolder(named)) ? named : undefined;
+  if (folder === undefined && options.adapter !== undefined) {
+    throw new InputError('--adapter', 'no folder of a model is named', 'name the one that it is for');
+  }
+  const memory = memoryBytes(options);
+  if (folder === undefined && memory !== undefined) {
+    throw new InputError('--memory', 'no folder of a model is named', 'name one, or leave it out');
+  }
+  const path = folder === undefined ? (named ?? PUBLISHED) : join(folder, 'config.json');
   const bytes = await readSmallFile(path, LARGEST_CONFIG_BYTES);
   const config = parseConfig(parseJson(bytes, path, 'give the config.json of a Qwen-VL checkpoint'), path);
   const tokens = wholeNumber(options, 'tokens', config.max_position_embeddings - 1);
@@ -48,7 +63,17 @@ export async function runInspect(words: string[], options: Options): Promise<voi
     print(`  ${name.padEnd(16)} ${count.padStart(15)} ${operations.padStart(12)} ${bytes.padStart(12)}`);
   }
   print(`  one picture, ${length} tokens, one step of decoding; float32: ${thousands(peakBytes, 'B')} at the peak`);
+  if (folder === undefined) return;
+  const checkpoint = await openAdapted(folder, options.adapter);
+  try {
+    printWeights(checkpoint, memory);
+    await printChanges(checkpoint);
+  } finally {
+    await checkpoint.close();
+  }
 }
+
+const isFolder = async (path: string) => (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 
 /** Every activation that has a name, with its shape as PyTorch's module has it. */
 async function printTaps(config: Config, length: number): Promise<void> {

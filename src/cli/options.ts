@@ -108,7 +108,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   adapter: ['ask', 'chat', 'profile', 'verify', 'trace', 'inspect', 'merge'],
   device: [...LOADING, 'verify', 'trace', 'compare', 'explain', 'train', 'eval', 'merge'],
   threads: [...LOADING, 'verify', 'trace', 'explain', 'train', 'eval', 'merge'],
-  memory: [...LOADING, 'verify', 'trace', 'eval', 'merge'],
+  memory: [...LOADING, 'verify', 'trace', 'eval', 'inspect', 'merge'],
   resident: [...LOADING, 'eval'],
   'max-new-tokens': [...ANSWERING, 'eval'],
   'min-new-tokens': ANSWERING,

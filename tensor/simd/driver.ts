@@ -95,7 +95,6 @@ export async function simd(recipes: Recipes, wantedThreads: number, mostPages = 
     },
     async pack(matrix, shape) {
       const parts = elements.int4Parts(matrix);
-      if (!parts) return uploaded(matrix.onHost(), shape);
       const bank = await bankFor(parts.bytes);
       const at = bank.heap.allocate(parts.bytes);
       elements.writeInt4(matrix, parts, bank.bytes(at, parts.bytes));

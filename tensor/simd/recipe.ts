@@ -43,8 +43,8 @@ export interface Elements {
   asWords(host: Host, stored: Stored): Stored;
   /** Writes the elements of a matrix of float32 rows to another of its shape. */
   copy(host: Host, from: Stored, to: Stored): void;
-  /** How a matrix lies in 4 bits; undefined where it cannot exactly. */
-  int4Parts(matrix: Int4Matrix): Int4Parts | undefined;
+  /** How a matrix lies in 4 bits. */
+  int4Parts(matrix: Int4Matrix): Int4Parts;
   writeInt4(matrix: Int4Matrix, parts: Int4Parts, into: Uint8Array): void;
   /** Writes numbers that follow from their indices. */
   draw(host: Host, drawn: Drawn, to: Stored): void;

@@ -44,7 +44,7 @@ export interface Int4Parts {
   readonly scales: number;
   readonly groups: number;
   /** Inputs that are sure to share their group. */
-  readonly step: 8 | 1;
+  readonly step: 32 | 8 | 1;
   /** How many groups there are. */
   readonly G: number;
   /** All of it. */

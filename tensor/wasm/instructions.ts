@@ -99,6 +99,10 @@ export const f32x4 = {
 };
 
 export const i32x4 = {
+  /** Towards 0; what is too large becomes the largest, NaN 0. */
+  trunc_sat_f32x4_s: plain(simd(0xf8), ['v128'], 'v128'),
+  /** Of 16-bit lanes: products of neighbours, added in pairs. */
+  dot_i16x8_s: plain(simd(0xba), ['v128', 'v128'], 'v128'),
   const: (...lanes: [number] | [number, number, number, number]): Value<'v128'> => ({
     type: 'v128',
     code: [simd(0x0c), four(lanes).map((lane) => new Uint8Array(Int32Array.of(lane).buffer))],
@@ -113,6 +117,7 @@ export const i32x4 = {
 };
 
 export const i16x8 = {
+  shr_u: plain(simd(0x8d), ['v128', 'i32'], 'v128'),
   /** The lanes of two vectors, all from 0 to 65535. */
   narrow_i32x4_u: plain(simd(0x86), ['v128', 'v128'], 'v128'),
 };

@@ -85,6 +85,16 @@ const examples: Record<string, Record<string, Example[]>> = {
     relaxed_madd: [], // in relaxed.test.ts, where the engine is asked for it
   },
   i32x4: {
+    trunc_sat_f32x4_s: [ints(i32x4.trunc_sat_f32x4_s(f32x4.const(1.9, -1.9, 3e10, Number.NaN)), 1, -1, 2 ** 31 - 1, 0)],
+    dot_i16x8_s: [
+      ints(
+        i32x4.dot_i16x8_s(i32x4.const(0x00030002, -1, 0x7fff7fff, 0), i32x4.const(0x00070005, 0x00010002, -1, 9)),
+        31,
+        -3,
+        -65534,
+        0,
+      ),
+    ],
     const: [ints(i32x4.const(-1), -1, -1, -1, -1), ints(bits, 12, -1, 0, 5)],
     splat: [ints(i32x4.splat(i32.add(3, 4)), 7, 7, 7, 7)],
     shl: [ints(i32x4.shl(bits, 2), 48, -4, 0, 20)],
@@ -95,6 +105,7 @@ const examples: Record<string, Record<string, Example[]>> = {
     mul: [ints(i32x4.mul(bits, i32x4.const(3, 0x7fffffff, 9, -5)), 36, -0x7fffffff, 0, -25)],
   },
   i16x8: {
+    shr_u: [ints(i16x8.shr_u(i32x4.const(-1, 0x00100020, 0, 16), 4), 0x0fff0fff, 0x00010002, 0, 1)],
     narrow_i32x4_u: [
       ints(
         i16x8.narrow_i32x4_u(i32x4.const(1, 0xffff, 0, 3), i32x4.const(4, 5, 0x8000, 7)),
