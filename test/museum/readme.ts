@@ -2,6 +2,7 @@ import type { BackwardFault } from './backward-fault.ts';
 import type { Fault } from './fault.ts';
 import { wayIn } from './fault.ts';
 import { BACKWARD_FAULTS } from './faults-backward.ts';
+import { COMPACT_FAULTS } from './faults-compact.ts';
 import { OPTIMISER_FAULTS } from './faults-optimiser.ts';
 import { ROOMS } from './museum.ts';
 
@@ -59,11 +60,24 @@ Mistakes in AdamW, given the original's gradients: [optimiser.test.ts](optimiser
 | --- | --- | --- |
 `;
 
+const COMPACT = `
+## Weights in 4 bits, and adapters
+
+Mistakes in reading what GPTQ packed and what LoRA adds, on the goldens of [tiny-int4](../../golden/tiny-int4) and [tiny-lora](../../golden/tiny-lora), by way of the weights as they are read;
+[compact.test.ts](compact.test.ts) asserts the first activation that is off.
+
+| fault | what is wrong | enters at |
+| --- | --- | --- |
+`;
+
 /** The museum's page, made of its catalogue. */
 export const readme = (): string => {
   const rooms = ROOMS.map(([title, faults]) => `\n## ${title}\n${faults.map(exhibit).join('')}`).join('');
   const steps = OPTIMISER_FAULTS.map(({ name, says, found }) => `| ${name} | ${says} | ${found} |\n`).join('');
-  return `${INTRODUCTION}${rooms}${BACKWARD}${BACKWARD_FAULTS.map(row).join('')}${STEP}${steps}`;
+  const compact = COMPACT_FAULTS.map(
+    ({ name, says, enters, golden }) => `| ${name} | ${says} | \`${enters}\` (${golden}) |\n`,
+  ).join('');
+  return `${INTRODUCTION}${rooms}${BACKWARD}${BACKWARD_FAULTS.map(row).join('')}${STEP}${steps}${COMPACT}${compact}`;
 };
 
 const row = ({ name, says, enters, by, golden }: BackwardFault): string =>
