@@ -27,8 +27,16 @@ export interface Drawn {
   onHost(): HostData;
 }
 
+/** Elements in float16, for drivers that keep them so. */
+export interface Float16Bits {
+  readonly length: number;
+  readonly float16: Uint16Array;
+  /** The elements, for drivers that do not. */
+  onHost(): Float32Array;
+}
+
 /** What a tensor may be made of. */
-export type Given = HostData | Drawn | Int4Matrix;
+export type Given = HostData | Drawn | Int4Matrix | Float16Bits;
 
 /**
  * A driver allocates, runs, reads and frees; it contains no mathematics. Its methods are called one at a time, in order.
@@ -47,8 +55,8 @@ export interface Driver {
   upload(load: () => HostData | Promise<HostData>, shape: readonly number[]): unknown | Promise<unknown>;
   /** Makes elements where they are wanted; drivers that have no such thing are given them. */
   draw?(drawn: Drawn, shape: readonly number[]): unknown | Promise<unknown>;
-  /** Keeps a matrix in 4 bits; drivers that have no such thing are given its elements. */
-  pack?(matrix: Int4Matrix, shape: readonly number[]): unknown | Promise<unknown>;
+  /** Keeps a matrix in 4 bits or float16; drivers that have no such thing are given its elements. */
+  pack?(matrix: Int4Matrix | Float16Bits, shape: readonly number[]): unknown | Promise<unknown>;
   run(
     op: Computation,
     inputs: readonly (unknown | undefined)[],

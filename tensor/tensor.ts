@@ -116,7 +116,7 @@ function stored(driver: Driver, load: Load, shape: readonly number[]): unknown |
   if (!driver.draw && !driver.pack) return driver.upload(() => after(load, onHost), shape);
   return after(load, (data) => {
     if ('seed' in data && driver.draw) return driver.draw(data, shape);
-    if ('words' in data && driver.pack) return driver.pack(data, shape);
+    if (('words' in data || 'float16' in data) && driver.pack) return driver.pack(data, shape);
     return driver.upload(() => onHost(data), shape);
   });
 }
@@ -125,6 +125,7 @@ const onHost = (data: Given): HostData => ('onHost' in data ? data.onHost() : da
 
 function givenBytes(data: Given): number {
   if ('seed' in data) return (data.bfloat16 ? 2 : 4) * data.length;
+  if ('float16' in data) return data.float16.byteLength;
   return 'words' in data ? data.words.byteLength + 2 * data.scales.length : data.byteLength;
 }
 

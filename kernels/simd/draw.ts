@@ -5,7 +5,7 @@ import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i16x8, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Value } from '../../tensor/wasm/values.ts';
 import { at } from './address.ts';
-import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weight-types.ts';
+import { WEIGHT_BYTES } from './weight-types.ts';
 
 /** Elements of a unit: as many as one vector holds in bfloat16. */
 const DRAWN_AT_ONCE = 8;
@@ -19,7 +19,7 @@ const GOLDEN_RATIO = 0x9e3779b1 | 0;
  *
  * Parameters: `y`; `seed` of element 0; `scale`, a power of two; the units of 8 elements from `start` to `end`.
  */
-export const draw = forEachType((type: WeightType) =>
+const drawing = (type: 'float32' | 'bfloat16') =>
   func(
     `draw_${type}`,
     { y: 'i32', seed: 'i32', scale: 'f32', start: 'i32', end: 'i32' },
@@ -51,14 +51,15 @@ export const draw = forEachType((type: WeightType) =>
         }
       });
     },
-  ),
-);
+  );
+
+export const draw = { float32: drawing('float32'), bfloat16: drawing('bfloat16') };
 
 /** For each element. */
 const OPERATIONS = 8;
 
 export function drawElements(host: Host, { length, seed, scale }: Drawn, to: Stored): void {
-  const kernel = draw[weightType(to)];
+  const kernel = draw[to.type === 'bfloat16' ? 'bfloat16' : 'float32'];
   host.run(kernel, { y: to.at, seed, scale }, Math.ceil(length / DRAWN_AT_ONCE), OPERATIONS * length);
 }
 

@@ -6,7 +6,7 @@ import { forEachType, WEIGHT_BYTES, type WeightType, weightType } from './weight
 import { widen } from './widen.ts';
 
 /**
- * `gatherRows`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from bfloat16; the rows from `start`
+ * `gatherRows`: y[i] = table[ids[i]], a table of D columns, of float32 or widened from 16 bits; the rows from `start`
  * to `end`.
  */
 export const gatherRows = forEachType((type: WeightType) =>
@@ -18,7 +18,7 @@ export const gatherRows = forEachType((type: WeightType) =>
         const from = code.let(at(table, i32.load(at(ids, row)), i32.mul(D, WEIGHT_BYTES[type])));
         const to = code.let(at(y, row, words(D)));
         if (type === 'float32') code.run(memory.copy(to, from, words(D)));
-        else code.call(widen, { from, to, count: D });
+        else code.call(widen[type], { from, to, count: D });
       });
     },
   ),

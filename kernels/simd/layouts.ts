@@ -12,16 +12,16 @@ export const LAYOUT_KERNELS = [
   ...Object.values(pack),
   ...Object.values(unpack),
   ...Object.values(int4Panels),
-  widenRange,
+  ...Object.values(widenRange),
 ];
 
 /** The tensor as rows of float32 (or int32), until the operation ends. */
 export function asWords(host: Host, stored: Stored): Stored {
   const rows = asRows(host, stored);
-  if (rows.type !== 'bfloat16') return rows;
+  if (rows.type !== 'bfloat16' && rows.type !== 'float16') return rows;
   const count = elements(rows.shape);
   const at = roomFor(host, rows, 4 * count, 'rows in float32');
-  host.run(widenRange, { from: rows.at, to: at }, count);
+  host.run(widenRange[rows.type], { from: rows.at, to: at }, count);
   return { ...rows, at, type: 'float32', weight: false };
 }
 

@@ -96,8 +96,9 @@ interface Product {
 /** `y[M, N] = x[M, K] · wᵀ + bias`. */
 function multiply(host: Host, { x, w, type, bias, y, M, N, K }: Product): void {
   const { unitRows, unitPanels, units } = unitsOf(M, N);
-  const kernel = type === 'bfloat16' && M >= WORTH_WIDENING ? 'widened' : type;
-  const scratch = kernel === 'widened' ? host.temporary(SCRATCH * units) : 0;
+  const many = M >= WORTH_WIDENING && type !== 'float32';
+  const kernel = !many ? type : type === 'bfloat16' ? 'widened' : 'widened_float16';
+  const scratch = many ? host.temporary(SCRATCH * units) : 0;
   const activation = ACTIVATION.none;
   const given = { x, w, scratch, bias, residual: 0, y, M, N, K, activation, unitRows, unitPanels };
   host.run(product[kernel], given, units, 2 * M * N * K);

@@ -25,7 +25,7 @@ export const ACTIVATION = { none: 0, gelu: 1 } as const;
 /** Bytes for one block of k of one panel in float32. */
 export const SCRATCH = K_BLOCK * PANEL * WEIGHT_BYTES.float32;
 
-/** From so many rows on `widened` is faster than `bfloat16`: fewer rows lose less by widening in registers. */
+/** From so many rows on `widened` is faster: fewer rows lose less by widening in registers. */
 export const WORTH_WIDENING = 24;
 
 /** Those of every kernel that is a product. */
@@ -62,12 +62,12 @@ export const PRODUCT_PARAMETERS = {
  * One or two rows use each weight once or twice, so memory is the limit; the same layout serves, for panels are
  * sequential streams.
  *
- * Weights in bfloat16 are widened in registers, anew for every tile, or, `widened`, once for a block of rows, into the
+ * Weights in 16 bits are widened in registers, anew for every tile, or, `widened`, once for a block of rows, into the
  * 8 KB of float32 that then stay in the first-level cache. The same bytes come out.
  *
  * Parameters: `x` `[M, K]`, `w` packed weights (pack.ts), `bias` `[N]` or 0, `residual` `[M, N]` or 0, `y` `[M, N]`;
  * `activation`. A unit is a part of y of `unitRows` rows and `unitPanels` panels (see `unitsOf`); those from `start` to `end` are
- * computed, which are numbered along the panels first. `scratch`, for `widened` alone, is room for `SCRATCH` bytes a unit.
+ * computed, which are numbered along the panels first. `scratch`, for `widened` ones alone, is room for `SCRATCH` bytes a unit.
  */
 export const product = {
   ...forEachType((type: WeightType) =>
@@ -80,20 +80,25 @@ export const product = {
       });
     }),
   ),
-  widened: func('product_widened', PRODUCT_PARAMETERS, (code, p) => {
-    const wPanel = code.let(panelBytes('bfloat16', p.K));
+  widened: widenedProduct('bfloat16', 'product_widened'),
+  widened_float16: widenedProduct('float16', 'product_widened_float16'),
+};
+
+function widenedProduct(type: 'bfloat16' | 'float16', name: string) {
+  return func(name, PRODUCT_PARAMETERS, (code, p) => {
+    const wPanel = code.let(panelBytes(type, p.K));
     emitProduct(code, 'float32', p, {
       wPanel: 0,
       panelsAtOnce: () => i32.const(1),
       weightsOf(panel, k, depth, unit) {
-        const from = at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES.bfloat16);
+        const from = at(at(p.w, panel, wPanel), k, PANEL * WEIGHT_BYTES[type]);
         const to = code.let(at(p.scratch, unit, SCRATCH));
-        code.call(widen, { from, to, count: i32.mul(depth, PANEL) });
+        code.call(widen[type], { from, to, count: i32.mul(depth, PANEL) });
         return to;
       },
     });
-  }),
-};
+  });
+}
 
 /**
  * `y = xᵀ · Wᵀ`, the gradient of a weight: x `[K, M]` is packed too, as panels of its columns (pack.ts). Everything else as in

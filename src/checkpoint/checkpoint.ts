@@ -1,4 +1,5 @@
-import type { FileType } from '../../tensor/dtype.ts';
+import type { Float16Bits } from '../../tensor/device.ts';
+import { type FileType, widenFloat16 } from '../../tensor/dtype.ts';
 import type { Int4Matrix } from '../../tensor/int4.ts';
 import type { Config } from '../architecture/config.ts';
 import { isBuffer, weightShapes } from '../architecture/weight-shapes.ts';
@@ -22,11 +23,14 @@ export interface Checkpoint {
   /**
    * A weight as float32, row-major. Several may be read at once.
    *
-   * @param compact leaves bfloat16 and 4-bit numbers as they are
+   * @param compact leaves numbers of 16 and 4 bits as they are
    * @throws CheckpointError
    */
   load(name: string): Promise<Float32Array>;
-  load(name: string, compact: boolean | undefined): Promise<Float32Array | Uint16Array<ArrayBuffer> | Int4Matrix>;
+  load(
+    name: string,
+    compact: boolean | undefined,
+  ): Promise<Float32Array | Uint16Array<ArrayBuffer> | Float16Bits | Int4Matrix>;
   close(): Promise<void>;
 }
 
@@ -64,11 +68,18 @@ export function checkpointFrom(parts: CheckpointParts): Checkpoint {
         throw new CheckpointError(path, `no tensor is called ${quote(name)}`, 'see weightShapes for the names');
       if (compact && tensor.packed) return tensor.packed.read();
       if (compact && tensor.dtype === 'bfloat16') return new Uint16Array((await tensor.read()).buffer);
+      if (compact && tensor.dtype === 'float16') return float16Bits(new Uint16Array((await tensor.read()).buffer));
       return readFloat32(tensor);
     }) as Checkpoint['load'], // what it gives depends on what it is asked for
     close: async () => close?.(),
   };
 }
+
+const float16Bits = (float16: Uint16Array): Float16Bits => ({
+  length: float16.length,
+  float16,
+  onHost: () => widenFloat16(float16),
+});
 
 function checkWeights(
   path: string,

@@ -29,7 +29,8 @@ export function weightBytes(
 /** Bytes of one weight on a device. */
 function bytesOn(driver: WeightKeeping, { shape, dtype, packed }: StoredTensor): number {
   if (packed && driver.pack) return int4Bytes(shape, packed.scales.shape[0]);
-  return (driver.bfloat16 && dtype === 'bfloat16' ? 2 : 4) * elementCount(shape);
+  const kept = (driver.bfloat16 && dtype === 'bfloat16') || (driver.pack && dtype === 'float16');
+  return (kept ? 2 : 4) * elementCount(shape);
 }
 
 /** How many bytes the largest weight of a model folder takes in float32. @throws CheckpointError */

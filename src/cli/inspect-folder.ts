@@ -32,11 +32,17 @@ export function printWeights(checkpoint: Checkpoint, memory = defaultMemory()): 
         .join(' ')}  ${cells[4]}`,
     );
   row(['weights', 'files', 'simd', 'elsewhere', 'stored as']);
+  const isFactor = (name: string) => checkpoint.lora?.has(name) ?? false;
+  const tensorsOf = (holds: (name: string) => boolean) =>
+    [...checkpoint.tensors].flatMap(([name, tensor]) => (holds(name) ? [tensor] : []));
+  const inMemory = (tensors: readonly StoredTensor[]) =>
+    [SIMD, OTHERS].map((keeping) => thousands(weightBytes({ tensors: namedBy(tensors) }, keeping).all, 'B'));
   for (const [name, holds] of PARTS) {
-    const tensors = [...checkpoint.tensors].flatMap(([each, tensor]) => (holds(each) ? [tensor] : []));
-    const bytes = (keeping: WeightKeeping) => thousands(weightBytes({ tensors: namedBy(tensors) }, keeping).all, 'B');
-    row([name, thousands(sum(tensors.map(fileBytes)), 'B'), bytes(SIMD), bytes(OTHERS), types(tensors)]);
+    const tensors = tensorsOf((each) => holds(each) && !isFactor(each));
+    row([name, thousands(sum(tensors.map(fileBytes)), 'B'), ...inMemory(tensors), types(tensors)]);
   }
+  const factors = tensorsOf(isFactor);
+  if (factors.length > 0) row(['LoRA factors', '', ...inMemory(factors), 'B with the scale in it, in float32']);
   print(
     `  this machine has ${thousands(totalmem(), 'B')}; weights may take ${thousands(memory, 'B')} of it (--memory):`,
   );

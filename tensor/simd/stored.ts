@@ -28,7 +28,7 @@ export interface Stored {
   readonly bank: Bank;
   at: number;
   readonly shape: readonly number[];
-  readonly type: Exclude<StorageType, 'float16'> | 'int4';
+  readonly type: StorageType | 'int4';
   /** Of one in 4 bits, which is a weight, and stays as it is: where its parts lie (kernels/simd/int4.ts). */
   readonly int4?: Int4Parts;
   readonly weight: boolean;

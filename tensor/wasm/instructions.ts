@@ -57,6 +57,7 @@ export const f32 = {
 
 export const v128 = {
   load: load(simd(0x00), 'v128'),
+  load16x4_s: load(simd(0x03), 'v128'),
   load16x4_u: load(simd(0x04), 'v128'),
   load32_splat: load(simd(0x09), 'v128'),
   load32_zero: load(simd(0x5c), 'v128'),

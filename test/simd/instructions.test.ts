@@ -57,6 +57,7 @@ const examples: Record<string, Record<string, Example[]>> = {
   },
   v128: {
     load: [ints(v128.load(3, 2), word(5), word(9), word(13), word(17))],
+    load16x4_s: [ints(v128.load16x4_s(1, 1), 0x8302 - 65536, 0x8504 - 65536, 0x8706 - 65536, 0x8908 - 65536)],
     load16x4_u: [ints(v128.load16x4_u(1, 1), 0x8302, 0x8504, 0x8706, 0x8908)],
     load32_splat: [ints(v128.load32_splat(4, 4), word(8), word(8), word(8), word(8))],
     load32_zero: [ints(v128.load32_zero(8), word(8), 0, 0, 0)],

@@ -36,8 +36,8 @@ test.each([
   memory.clear();
 
   const [to, from] = [memory.allocate(4 * V * D), memory.put(table)];
-  memory.run(widenRange, { from, to, start: 9, end: V * D });
-  memory.run(widenRange, { from, to, start: 0, end: 9 });
+  memory.run(widenRange.bfloat16, { from, to, start: 9, end: V * D });
+  memory.run(widenRange.bfloat16, { from, to, start: 0, end: 9 });
   expect(memory.bytes(to, 4 * V * D)).toEqual(wide);
   memory.clear();
 });

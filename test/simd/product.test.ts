@@ -3,24 +3,26 @@ import { expect, test } from 'vitest';
 import { pack, unpack } from '../../kernels/simd/pack.ts';
 import { ACTIVATION, K_BLOCK, product, SCRATCH } from '../../kernels/simd/product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weight-types.ts';
-import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
+import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
 import { erf } from './erf.ts';
 import { type Guarded, guarded } from './guarded.ts';
 
 const memory = guarded();
 
-const types = ['float32', 'bfloat16'] as const;
+const types = ['float32', 'bfloat16', 'float16'] as const;
 
 type Variant = keyof typeof product;
 const variants = Object.keys(product) as Variant[];
-const typeOf = (variant: Variant): WeightType => (variant === 'float32' ? 'float32' : 'bfloat16');
+const typeOf = (variant: Variant): WeightType =>
+  variant === 'float32' ? 'float32' : /(^|_)float16$/.test(variant) ? 'float16' : 'bfloat16';
 
 /** Weights as they are kept, and as the float32 they stand for. */
 function keep(type: WeightType, data: Float32Array): { kept: Float32Array | Uint16Array; values: Float32Array } {
   if (type === 'float32') return { kept: data, values: data };
-  const kept = roundToBfloat16(data);
-  return { kept, values: widenBfloat16(kept) };
+  const [round, widen] = type === 'float16' ? [roundToFloat16, widenFloat16] : [roundToBfloat16, widenBfloat16];
+  const kept = round(data);
+  return { kept, values: widen(kept) };
 }
 
 /** Packs weights that are stored `[N, K]`. */
@@ -60,7 +62,7 @@ function run(
     N,
     K,
     activation,
-    scratch: variant === 'widened' ? allocate(SCRATCH * units) : 0,
+    scratch: variant.startsWith('widened') ? allocate(SCRATCH * units) : 0,
     unitRows,
     unitPanels,
   };
