@@ -95,7 +95,7 @@ test('qvl explain: what a gradient is, what makes it on the way back, and its er
   for (const part of [
     'each element of the activation transformer.h.1.attn.c_attn',
     'src/model/decoder.ts:',
-    "tap('attn.c_attn', linear(",
+    "tap('attn.c_attn', dense(",
     'kernels/',
     'q_rotated.grad: attentionKeys, divide, rotary',
     'ran on    GPU.js cpu, golden grad-e',
