@@ -115,7 +115,7 @@ const ANSWER_OPTIONS: Readonly<Record<string, Check>> = {
   stop: listOf(text),
   allowSpecial: flag,
   signal: fields({ throwIfAborted: callback, addEventListener: callback, removeEventListener: callback }),
-  onStage: callback,
+  onPart: callback,
   sight: fields({ look: callback, free: callback }),
 };
 

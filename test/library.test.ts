@@ -48,7 +48,7 @@ describe('whatever is passed, errors are typed', () => {
     'chat: system': (value) => all(plain.chat(model, 'q', { ...short, system: value })),
     ...Object.fromEntries(
       ['temperature', 'topK', 'topP', 'repetitionPenalty', 'minNewTokens', 'seed', 'stop', 'allowSpecial', 'signal']
-        .concat('onStage', 'sight', 'maxTokens')
+        .concat('onPart', 'sight', 'maxTokens')
         .map((name) => [`ask: ${name}`, (value: unknown) => plain.ask(model, [], 'q', { ...short, [name]: value })]),
     ),
     'ask: maxNewTokens': (value) =>
@@ -169,24 +169,24 @@ describe('closing while answers are being given', () => {
     'prefill',
     'decode',
     'never begun',
-  ])('in %s: each ends with a typed error, and nothing is left running', async (stage) => {
+  ])('in %s: each ends with a typed error, and nothing is left running', async (part) => {
     const closing = await load('golden/tiny', onSimd);
     let closed: Promise<void> | undefined;
     const close = () => {
       closed ??= closing.close();
     };
-    const onStage = (name: string) => {
-      if (name === stage) queueMicrotask(close);
+    const onPart = (name: string) => {
+      if (name === part) queueMicrotask(close);
     };
     const suspended = chat(closing, 'Hello', short);
-    if (stage !== 'never begun') await suspended.next();
+    if (part !== 'never begun') await suspended.next();
     const answers = Promise.allSettled([
-      ask(closing, picture, 'What is in the picture?', { ...long, onStage }),
+      ask(closing, picture, 'What is in the picture?', { ...long, onPart }),
       ask(closing, picture, 'What is in the picture?', { ...long, temperature: 1 }),
       ask(closing, PICTURE, 'Where is the star?', long),
       askAll(closing, bothAsked, long),
     ]);
-    if (stage === 'never begun') close();
+    if (part === 'never begun') close();
     for (const result of await answers) {
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(DeviceError) });
     }

@@ -6,9 +6,9 @@ import { openSystem, type System } from '../generate/system.ts';
 import type { Picture } from '../input/picture/picture.ts';
 import { checkBoxesFile, drawBoxes } from './boxes.ts';
 import { memoryBytes, type Options, openDeviceFor, SHIPPED_MODEL } from './options.ts';
+import { type PartReport, reportParts } from './part-report.ts';
 import { picturesFor } from './pictures.ts';
 import { answerOptions } from './sampling.ts';
-import { reportStages, type StageReport } from './stage-report.ts';
 import { bold, dim, peakMemory, printAnswer, say, thousands } from './terminal.ts';
 
 /** `qvl ask PICTURE… "QUESTION"` */
@@ -31,7 +31,7 @@ export async function runAsk(words: string[], options: Options): Promise<void> {
 /** A model on a device, with the lines that report its work. */
 export interface OpenedSystem {
   readonly system: System;
-  readonly report: StageReport;
+  readonly report: PartReport;
   close(): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
   const folder = options.model ?? SHIPPED_MODEL;
   const { device, note } = await openDeviceFor(options, folder);
   try {
-    const report = reportStages(device);
+    const report = reportParts(device);
     report.enter('load weights', { computes: false });
     const system = await openSystem(folder, device, {
       memory: memoryBytes(options),
@@ -88,7 +88,7 @@ export async function ask(
 ): Promise<string> {
   const chosen: AnswerOptions = {
     ...answerOptions(options),
-    onStage: (name) => report.enter(name, { live: name !== 'decode' }),
+    onPart: (name) => report.enter(name, { live: name !== 'decode' }),
   };
   // The name between the image tags has no effect, the image's rows replace it; a long path would not even fit.
   const content = [...pictures.map(() => ({ image: '' })), { text: question }];

@@ -7,9 +7,9 @@ import { openSystemFor } from './ask.ts';
 import { look, obey, type Seen, show } from './chat-commands.ts';
 import { type Conversation, newConversation, questionOf, remember } from './conversation.ts';
 import type { Options } from './options.ts';
+import type { PartReport } from './part-report.ts';
 import { imageSize } from './pictures.ts';
 import { answerOptions } from './sampling.ts';
-import type { StageReport } from './stage-report.ts';
 import { dim, printAnswer, say } from './terminal.ts';
 
 const INTERRUPTED = 130;
@@ -66,7 +66,7 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 
 /** Writes the answer as it comes. What was said before an interruption is remembered as the answer. */
 async function reply(
-  { system, report, sight }: { system: System; report: StageReport; sight: Sight },
+  { system, report, sight }: { system: System; report: PartReport; sight: Sight },
   conversation: Conversation,
   words: string,
   options: AnswerOptions,
@@ -78,7 +78,7 @@ async function reply(
     const pieces = answer(system, question, {
       ...options,
       sight,
-      onStage: (name) => report.enter(name, { live: name !== 'decode' }),
+      onPart: (name) => report.enter(name, { live: name !== 'decode' }),
     });
     for await (const piece of pieces) {
       text += piece.text;

@@ -12,7 +12,7 @@ import { InputError } from '../error.ts';
 import { parseJson } from '../fields.ts';
 import { nextScores } from '../generate/generate.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
-import { profileStages, type Stage } from '../profile/stages.ts';
+import { type Part, profileParts } from '../profile/parts.ts';
 import { listTaps, plainInputs } from '../verify/taps.ts';
 import { printChanges, printWeights } from './inspect-folder.ts';
 import { memoryBytes, type Options, ROOT, wholeNumber } from './options.ts';
@@ -48,9 +48,9 @@ export async function runInspect(words: string[], options: Options): Promise<voi
 
   const length = tokens ?? config.visual.n_queries + 2 + QUESTION_TOKENS;
   if (options.taps) return printTaps(config, length);
-  const { stages, peakBytes } = await price(config, length);
-  const parameters = parametersByStage(config);
-  const rows = stages.map(({ name, operations, bytes }) => [
+  const { parts, peakBytes } = await price(config, length);
+  const parameters = parametersByPart(config);
+  const rows = parts.map(({ name, operations, bytes }) => [
     name,
     parameters.get(name)?.toLocaleString('en') ?? '',
     thousands(operations, 'FLOP'),
@@ -59,7 +59,7 @@ export async function runInspect(words: string[], options: Options): Promise<voi
   const total = [...parameters.values()].reduce((a, b) => a + b, 0);
   const tensors = weightShapes(config).size;
   print(bold(`${relative('', path)}: ${tensors} tensors, ${total.toLocaleString('en')} parameters`));
-  for (const [name, count, operations, bytes] of [['stage', 'parameters', 'operations', 'bytes moved'], ...rows]) {
+  for (const [name, count, operations, bytes] of [['part', 'parameters', 'operations', 'bytes moved'], ...rows]) {
     print(`  ${name.padEnd(16)} ${count.padStart(15)} ${operations.padStart(12)} ${bytes.padStart(12)}`);
   }
   print(`  one picture, ${length} tokens, one step of decoding; float32: ${thousands(peakBytes, 'B')} at the peak`);
@@ -85,20 +85,20 @@ async function printTaps(config: Config, length: number): Promise<void> {
 }
 
 /** Runs the shapes of a whole pass: picture, prompt, and one token after it. */
-async function price(config: Config, length: number): Promise<{ stages: Stage[]; peakBytes: number }> {
+async function price(config: Config, length: number): Promise<{ parts: Part[]; peakBytes: number }> {
   const device = createDevice(nullDriver);
-  const profile = profileStages(device);
+  const profile = profileParts(device);
   const model = loadModel(device, config, noData);
   scope<void>(() => pass(model, length, profile.enter));
   await device.queue.idle();
   const { peakBytes } = device.memory;
   await closeDevice(device);
-  return { stages: profile.stages(), peakBytes };
+  return { parts: profile.parts(), peakBytes };
 }
 
 const noData = () => Promise.reject(new Error('the null device loads no data'));
 
-function pass(model: Model, length: number, enter: (stage: string) => void): void {
+function pass(model: Model, length: number, enter: (part: string) => void): void {
   const { device, config } = model;
   const { image_size: size, n_queries: rows } = config.visual;
   enter('vision encoder');
@@ -114,12 +114,12 @@ function pass(model: Model, length: number, enter: (stage: string) => void): voi
 }
 
 /** The paper's split: `ln_post` and `proj` count for the adapter. */
-function parametersByStage(config: Config): Map<string, number> {
+function parametersByPart(config: Config): Map<string, number> {
   const counts = new Map<string, number>();
   for (const [name, shape] of weightShapes(config)) {
     const adapter = /^transformer\.visual\.(attn_pool\.|ln_post\.|proj$)/.test(name);
-    const stage = adapter ? 'adapter' : name.startsWith('transformer.visual.') ? 'vision encoder' : 'prefill';
-    counts.set(stage, (counts.get(stage) ?? 0) + shape.reduce((a, b) => a * b, 1));
+    const part = adapter ? 'adapter' : name.startsWith('transformer.visual.') ? 'vision encoder' : 'prefill';
+    counts.set(part, (counts.get(part) ?? 0) + shape.reduce((a, b) => a * b, 1));
   }
   return counts;
 }

@@ -38,8 +38,8 @@ export interface AnswerOptions extends Partial<Sampling> {
   readonly allowSpecial?: boolean;
   /** Gives up what this answer has not started, and nothing of other answers; ends with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told when a stage begins: `vision encoder`, `adapter`, `prefill`, `decode`. */
-  readonly onStage?: (name: string) => void;
+  /** Told when a part begins: `vision encoder`, `adapter`, `prefill`, `decode`. */
+  readonly onPart?: (name: string) => void;
   /** Remembers what was seen in the pictures; without it they are looked at anew. */
   readonly sight?: Sight;
 }
@@ -73,7 +73,7 @@ export async function* answers(
 ): AsyncGenerator<AnswerPiece & { readonly question: number }, void, void> {
   if (questions.length === 0) return;
   const { tokenizer, checkpoint, model } = system;
-  const { onStage = () => undefined } = options;
+  const { onPart = () => undefined } = options;
   const sampling = samplingOf(system, options);
   const maxNewTokens = options.maxNewTokens ?? checkpoint.generation.max_new_tokens;
   if (!(Number.isSafeInteger(maxNewTokens) && maxNewTokens > 0)) {
@@ -96,9 +96,9 @@ export async function* answers(
   options.signal?.throwIfAborted();
   const caller = createCaller(model.device, options.signal);
   try {
-    const features = shown.length > 0 ? await sight.look(shown, caller, onStage) : undefined;
+    const features = shown.length > 0 ? await sight.look(shown, caller, onPart) : undefined;
     try {
-      onStage('prefill');
+      onPart('prefill');
       const ids = prompts.map((prompt) => prompt.ids);
       const tokens = generate(model, ids, features && { features, source: imageRows(ids, model.config) }, {
         maxNewTokens,
@@ -108,7 +108,7 @@ export async function* answers(
       });
       let first = true;
       for await (const { prompt, id } of tokens) {
-        if (first) onStage('decode');
+        if (first) onPart('decode');
         first = false;
         const { stream, until } = texts[prompt];
         yield { question: prompt, id, text: until.push(stream.push(id)) };

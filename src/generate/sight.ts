@@ -14,10 +14,10 @@ import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 export interface Sight {
   /**
    * @param caller in whose name it is done
-   * @param onStage told when `vision encoder` and `adapter` begin, if there is a picture that was not seen and is not being looked at
+   * @param onPart told when `vision encoder` and `adapter` begin, if there is a picture that was not seen and is not being looked at
    * @returns `[B·Q, C]`, the caller's to free
    */
-  look(pictures: readonly Picture[], caller: Caller, onStage: (name: string) => void): Promise<Tensor>;
+  look(pictures: readonly Picture[], caller: Caller, onPart: (name: string) => void): Promise<Tensor>;
   /** Forgets everything, now or when the last answer that needs it has ended, and remembers nothing from now on. */
   free(): void;
 }
@@ -43,14 +43,14 @@ export function createSight(model: Model, most = 16): Sight {
   async function see(
     pictures: readonly Picture[],
     caller: Caller,
-    onStage: (name: string) => void,
+    onPart: (name: string) => void,
   ): Promise<readonly Tensor[]> {
-    onStage('vision encoder');
+    onPart('vision encoder');
     const encoded = caller.launch(() => keep(scope<Tensor[]>(() => pictures.map(encode))));
     let features: readonly Tensor[];
     try {
-      await caller.launch(() => ({ done: finished(device) })).done; // only so that the two stages can be told apart
-      onStage('adapter');
+      await caller.launch(() => ({ done: finished(device) })).done; // only so that the two parts can be told apart
+      onPart('adapter');
       const adapt = (patches: Tensor) => adaptFeatures(model, patches);
       features = caller.launch(() => keep(scope<Tensor[]>(() => encoded.map(adapt))));
     } finally {
@@ -66,14 +66,14 @@ export function createSight(model: Model, most = 16): Sight {
   }
 
   /** The same; the others wait for it meanwhile, and look themselves if it comes to nothing. */
-  async function remember(pictures: readonly Picture[], caller: Caller, onStage: (name: string) => void) {
+  async function remember(pictures: readonly Picture[], caller: Caller, onPart: (name: string) => void) {
     let ended = (): void => undefined;
     const end = new Promise<void>((resolve) => {
       ended = resolve;
     });
     for (const picture of pictures) looking.set(picture, end);
     try {
-      const features = await see(pictures, caller, onStage);
+      const features = await see(pictures, caller, onPart);
       for (const [i, picture] of pictures.entries()) seen.set(picture, features[i]);
     } finally {
       for (const picture of pictures) looking.delete(picture);
@@ -110,7 +110,7 @@ export function createSight(model: Model, most = 16): Sight {
   }
 
   return {
-    async look(pictures, caller, onStage) {
+    async look(pictures, caller, onPart) {
       const wanted = new Set(pictures);
       for (const picture of wanted) need(picture, 1);
       try {
@@ -118,7 +118,7 @@ export function createSight(model: Model, most = 16): Sight {
           const missing = [...wanted].filter((picture) => !seen.has(picture));
           if (missing.length === 0) break;
           const unseen = missing.filter((picture) => !looking.has(picture));
-          if (unseen.length > 0) await remember(unseen, caller, onStage);
+          if (unseen.length > 0) await remember(unseen, caller, onPart);
           else await caller.wait(looking.get(missing[0])!);
         }
         return caller.launch(() => keep(scope<Tensor>(() => gather(pictures))));

@@ -1,8 +1,8 @@
-/** What a profile's page looks like beside what every report does; a stage has the same colour in bars and plot. */
+/** What a profile's page looks like beside what every report does; a part has the same colour in bars and plot. */
 export const PROFILE_STYLE = `
-:root { --stage-0: #8a93a3; --stage-1: #2563c9; --stage-2: #0a8a5f; --stage-3: #c2660c; --stage-4: #8b46c1; --stage-5: #b3365f; }
-@media (prefers-color-scheme: dark) { :root { --stage-0: #8d97a8; --stage-1: #6ea8ff; --stage-2: #45c88f; --stage-3: #f2a352; --stage-4: #c193f0; --stage-5: #f08cab; } }
-${[0, 1, 2, 3, 4, 5].map((i) => `.stage-${i} { color: var(--stage-${i}); }`).join(' ')}
+:root { --part-0: #8a93a3; --part-1: #2563c9; --part-2: #0a8a5f; --part-3: #c2660c; --part-4: #8b46c1; --part-5: #b3365f; }
+@media (prefers-color-scheme: dark) { :root { --part-0: #8d97a8; --part-1: #6ea8ff; --part-2: #45c88f; --part-3: #f2a352; --part-4: #c193f0; --part-5: #f08cab; } }
+${[0, 1, 2, 3, 4, 5].map((i) => `.part-${i} { color: var(--part-${i}); }`).join(' ')}
 .scroll td, .scroll th { padding: 5px 14px 5px 0; } .scroll td:last-child { min-width: 0; } .scroll td:nth-child(2) { max-width: none; }
 td.number, th.number { text-align: right; } tr.total { font-weight: 600; } tr.error td { color: var(--bad); }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; background: currentColor; margin-right: 8px; }

@@ -3,7 +3,7 @@ import type { Profile } from './profile.ts';
 import { type Rates, ratesOf } from './rates.ts';
 import type { LaunchRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
-import { type Group, stagesOf } from './summary.ts';
+import { type Group, partsOf } from './summary.ts';
 import { nameOf } from './table.ts';
 import { digits, milliseconds, percent, scaled, shapeText, UNKNOWN } from './text.ts';
 
@@ -16,17 +16,17 @@ const head = (name: string, provenance: string): Markup =>
   html`<th class="number">${name}<br><span class="mark">${provenance}</span></th>`;
 const cell = (text: string): Markup => html`<td class="number">${text}</td>`;
 
-/** Where the time of each stage went, stepwise, and how long it took as it runs. */
-export function stageTable({ stepwise, unwatched }: Profile, colour: (stage: string) => string): Markup {
-  const asItRuns = new Map(stagesOf(unwatched).map((stage) => [stage.name, stage.milliseconds]));
+/** Where the time of each part went, stepwise, and how long it took as it runs. */
+export function partTable({ stepwise, unwatched }: Profile, colour: (part: string) => string): Markup {
+  const asItRuns = new Map(partsOf(unwatched).map((part) => [part.name, part.milliseconds]));
   const heads = ['ms', 'kernels', 'launching', 'upload', 'read', 'between', 'as it runs', 'gap'];
-  return html`<div class="scroll"><table><thead><tr><th>stage</th>${head('launches', EXACT)}${heads.map((name) => head(name, MEASURED))}</tr></thead>
-<tbody>${stagesOf(stepwise).map((stage) => {
-    const { name, times, launches, kernels, launching, uploads, reads, between } = stage;
+  return html`<div class="scroll"><table><thead><tr><th>part</th>${head('launches', EXACT)}${heads.map((name) => head(name, MEASURED))}</tr></thead>
+<tbody>${partsOf(stepwise).map((part) => {
+    const { name, times, launches, kernels, launching, uploads, reads, between } = part;
     const fast = asItRuns.get(name) ?? null;
-    const gap = fast === null ? null : stage.milliseconds - fast;
+    const gap = fast === null ? null : part.milliseconds - fast;
     return html`<tr><td><span class="swatch ${colour(name)}"></span>${times > 1 ? `${name} × ${times}` : name}</td>${cell(String(launches))}${[
-      ...[stage.milliseconds, kernels, launching, uploads, reads, between, fast, gap],
+      ...[part.milliseconds, kernels, launching, uploads, reads, between, fast, gap],
     ].map((time) => cell(milliseconds(time)))}</tr>`;
   })}<tr class="total"><td>all</td>${cell(String(stepwise.launches.length))}${cell(milliseconds(stepwise.milliseconds))}<td></td><td></td><td></td><td></td><td></td>${cell(milliseconds(unwatched.milliseconds))}${cell(milliseconds(stepwise.milliseconds - unwatched.milliseconds))}</tr></tbody></table></div>`;
 }
@@ -59,7 +59,7 @@ export function groupTable(groups: readonly Group[], fused: readonly Group[]): M
   )}</tbody></table></div>`;
 }
 
-/** Every launch of a stage. */
+/** Every launch of a part. */
 export function launchTable(name: string, launches: readonly LaunchRecord[], roofs: Roofs | undefined): Markup {
   if (launches.length === 0) return html``;
   const time = launches.reduce((sum, { awaited }) => sum + awaited.milliseconds, 0);

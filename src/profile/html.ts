@@ -1,13 +1,13 @@
 import { html, type Markup } from '../markup.ts';
 import { STYLE } from '../verify/report/html-style.ts';
 import { PROFILE_STYLE } from './html-style.ts';
-import { groupTable, launchTable, stageTable } from './html-tables.ts';
+import { groupTable, launchTable, partTable } from './html-tables.ts';
 import { describeWork, type ProfileContext } from './json.ts';
 import type { Profile } from './profile.ts';
 import type { PassRecord } from './record.ts';
 import { type Point, rooflinePlot } from './roofline.ts';
 import { areLow } from './roofs.ts';
-import { attributed, firstExtra, groupBy, impossible, stagesOf } from './summary.ts';
+import { attributed, firstExtra, groupBy, impossible, partsOf } from './summary.ts';
 import { digits, milliseconds, percentInTenths, scaled } from './text.ts';
 
 /**
@@ -18,8 +18,8 @@ export function profilePage(context: ProfileContext, profile: Profile): string {
   const { made, machine, device, roofs, model } = context;
   const { stepwise, fused, unwatched, runs, tokens } = profile;
   const { title, amount, span } = describeWork(context.work, tokens.length);
-  const names = [...new Set(stepwise.stages.map(({ name }) => name))];
-  const colour = (stage: string) => `stage-${Math.min(5, names.indexOf(stage))}`;
+  const names = [...new Set(stepwise.parts.map(({ name }) => name))];
+  const colour = (part: string) => `part-${Math.min(5, names.indexOf(part))}`;
   const errors = impossible(stepwise, roofs);
   const { markup } = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -31,15 +31,15 @@ export function profilePage(context: ProfileContext, profile: Profile): string {
 as it runs and ${milliseconds(stepwise.milliseconds)} ms with every operation awaited by itself: of ${runs} runs each, the one whose model was fastest.
 ${firstText(firstExtra(profile))}</p>
 ${errors.length > 0 && html`<p class="bad">${!areLow(roofs!) && html`<b>Accounting error:</b> `}${errors.length} launches stand above a roof. ${areLow(roofs!) ? 'Other programs ran while it was measured, and made it too low' : 'Their cost, their time or the roof is wrong'}; they are marked below.</p>`}
-<section><h2>Stages</h2>
+<section><h2>Parts</h2>
 ${strip('stepwise: every operation awaited, every activation heard', stepwise, fused, colour)}
 ${strip('as it runs, no activation heard', fused, stepwise, colour)}
-${stageTable(profile, colour)}
+${partTable(profile, colour)}
 <p class="dim">${percentInTenths(attributed(stepwise))} of the time ${span} belongs to kernels by name (launching and running them); as it runs, ${percentInTenths(attributed(fused))}.</p></section>
 <section><h2>Roofline</h2>
 ${
   roofs
-    ? html`<p class="dim">Each circle is one operation in one stage, its area the time. The lines are what this machine reached when it did nothing else: ${digits(roofs.multiplyAdd)} GFLOP/s, ${digits(roofs.memory)} GB/s from memory; dashed, what lies in a cache of that size. A launch that computes next to nothing takes ${digits(1000 * roofs.launch)} µs.</p>
+    ? html`<p class="dim">Each circle is one operation in one part, its area the time. The lines are what this machine reached when it did nothing else: ${digits(roofs.multiplyAdd)} GFLOP/s, ${digits(roofs.memory)} GB/s from memory; dashed, what lies in a cache of that size. A launch that computes next to nothing takes ${digits(1000 * roofs.launch)} µs.</p>
 ${rooflinePlot(pointsOf(stepwise, context), roofs, colour)}
 <figcaption>${names.map((name) => html`<span><span class="swatch ${colour(name)}"></span>${name}</span>`)}</figcaption>`
     : html`<p class="dim">The roofs of this machine were not measured.</p>`
@@ -52,7 +52,7 @@ ${rooflinePlot(pointsOf(stepwise, context), roofs, colour)}
 ${names.map((name) =>
   launchTable(
     name,
-    stepwise.launches.filter(({ stage }) => stage === name),
+    stepwise.launches.filter(({ part }) => part === name),
     roofs,
   ),
 )}</section>
@@ -69,15 +69,15 @@ ${names.map((name) =>
   return markup;
 }
 
-/** The stages side by side, as long as they took: what was spent in kernels, and pale what was not. */
+/** The parts side by side, as long as they took: what was spent in kernels, and pale what was not. */
 const firstText = (extra: number | undefined): string =>
   extra === undefined
     ? 'The first pass of all was no slower.'
     : `The first pass of all took ${milliseconds(extra)} ms more: kernels are compiled in it, weights packed, JavaScript is still slow.`;
 
-function strip(label: string, pass: PassRecord, other: PassRecord, colour: (stage: string) => string): Markup {
+function strip(label: string, pass: PassRecord, other: PassRecord, colour: (part: string) => string): Markup {
   const width = (time: number) => ((100 * time) / Math.max(pass.milliseconds, other.milliseconds)).toFixed(3);
-  return html`<p class="label">${label}, ${milliseconds(pass.milliseconds)} ms</p><div class="strip">${stagesOf(
+  return html`<p class="label">${label}, ${milliseconds(pass.milliseconds)} ms</p><div class="strip">${partsOf(
     pass,
   ).map(
     ({ name, milliseconds: time, kernels, launching }) =>
@@ -85,14 +85,14 @@ function strip(label: string, pass: PassRecord, other: PassRecord, colour: (stag
   )}</div>`;
 }
 
-/** One point for each operation in each stage. */
+/** One point for each operation in each part. */
 function pointsOf({ launches }: PassRecord, { roofs }: ProfileContext): Point[] {
-  const stages = [...new Set(launches.map(({ stage }) => stage))];
-  return stages.flatMap((stage) =>
+  const parts = [...new Set(launches.map(({ part }) => part))];
+  return parts.flatMap((part) =>
     groupBy(
-      launches.filter((launch) => launch.stage === stage),
+      launches.filter((launch) => launch.part === part),
       ({ op }) => op,
       roofs,
-    ).map((group) => ({ ...group, stage })),
+    ).map((group) => ({ ...group, part })),
   );
 }

@@ -74,7 +74,7 @@ export function profileJson({ work, ...context }: ProfileContext, profile: Profi
   });
   const { first, stepwise, fused, unwatched, runs, tokens } = profile;
   const whole = {
-    ...{ schema: 'qwen-vl-ts profile', version: 1, provenance: PROVENANCE, ...context, ...work, runs, tokens },
+    ...{ schema: 'qwen-vl-ts profile', version: 2, provenance: PROVENANCE, ...context, ...work, runs, tokens },
     ...{ stepwise: pass(stepwise), fused: pass(fused), unwatched: pass(unwatched), first: pass(first) },
   };
   return `${JSON.stringify(whole)}\n`;

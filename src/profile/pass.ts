@@ -23,7 +23,7 @@ export interface Workload {
 export const IMAGE = 'image';
 export const DECODE = 'decode';
 
-/** One forward pass and the steps behind it, stage by stage: what `generate` does with a greedy sampler. @returns the tokens */
+/** One forward pass and the steps behind it, part by part: what `generate` does with a greedy sampler. @returns the tokens */
 export async function forwardPass(model: Model, work: Workload, watch: Watch): Promise<number[]> {
   const { device, config } = model;
   const launch = (work: () => Tensor): Tensor => {

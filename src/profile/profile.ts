@@ -12,7 +12,7 @@ export interface Profile {
   readonly stepwise: PassRecord;
   /** As it runs when no activation is heard. */
   readonly fused: PassRecord;
-  /** The same, but only its stages were timed. */
+  /** The same, but only its parts were timed. */
   readonly unwatched: PassRecord;
   /** How often either was run; of each the one whose model was fastest is given, which was disturbed least. */
   readonly runs: number;
@@ -37,7 +37,7 @@ export const profile = (model: Model, work: Workload, options: ProfileOptions = 
 /**
  * Profiles a pass: once as the device is found, then stepwise and fused in turns.
  *
- * @param run enters the stages of the watch, and returns the tokens that were made
+ * @param run enters the parts of the watch, and returns the tokens that were made
  * @throws what the device throws
  */
 export async function profilePasses(
@@ -80,5 +80,5 @@ export async function profilePasses(
 const KINDS = ['unwatched', 'fused', 'stepwise'] as const;
 
 /** The host's decoding of the picture does not count: it takes as long as the model, and varies by more than what is looked for. */
-const modelTime = ({ milliseconds, stages }: PassRecord): number =>
-  stages.reduce((left, stage) => (stage.name === IMAGE ? left - stage.milliseconds : left), milliseconds);
+const modelTime = ({ milliseconds, parts }: PassRecord): number =>
+  parts.reduce((left, part) => (part.name === IMAGE ? left - part.milliseconds : left), milliseconds);

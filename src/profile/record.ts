@@ -9,7 +9,7 @@ export type TimeSource = 'awaited' | 'timestamp-query' | 'EXT_disjoint_timer_que
 
 /** One operation that was launched. Times are measured, operations and shapes exact, bytes modelled. */
 export interface LaunchRecord {
-  readonly stage: string;
+  readonly part: string;
   readonly op: string;
   /** The block it belongs to, such as `transformer.h.3`. */
   readonly path: string;
@@ -34,7 +34,7 @@ export interface LaunchRecord {
 
 /** Data on its way to the device or back. */
 export interface TransferRecord extends Span {
-  readonly stage: string;
+  readonly part: string;
   readonly kind: 'upload' | 'read';
   readonly label: string;
   readonly bytes: number;
@@ -42,23 +42,23 @@ export interface TransferRecord extends Span {
 
 /** Kernels that were recorded, run at once. */
 export interface ListRecord extends Span {
-  readonly stage: string;
+  readonly part: string;
 }
 
-/** A part of a pass; stages follow each other without a gap. Each step of decoding is one. */
-export interface StageRecord extends Span {
+/** A part of a pass; parts follow each other without a gap. Each step of decoding is one. */
+export interface PartRecord extends Span {
   readonly name: string;
 }
 
 /**
  * One forward pass: `stepwise`, every operation awaited by itself and every activation heard; `fused`, as it runs when no
- * activation is heard: operations may be one where they were several; or `unwatched`, in the same way, but only its stages are
+ * activation is heard: operations may be one where they were several; or `unwatched`, in the same way, but only its parts are
  * timed: watching launches costs something too.
  */
 export interface PassRecord {
   readonly kind: 'stepwise' | 'fused' | 'unwatched';
   readonly milliseconds: number;
-  readonly stages: readonly StageRecord[];
+  readonly parts: readonly PartRecord[];
   readonly launches: readonly LaunchRecord[];
   readonly transfers: readonly TransferRecord[];
   /** Where a device records what is launched, and operations are not timed one by one. */

@@ -13,9 +13,9 @@ const BOTTOM = 44;
 /** Points are circles whose areas are times; none is smaller or larger than this, in pixels. */
 const RADIUS = { least: 3, most: 22 };
 
-/** A group with the stage whose colour it has. */
+/** A group with the part whose colour it has. */
 export interface Point extends Group {
-  readonly stage: string;
+  readonly part: string;
 }
 
 /**
@@ -24,9 +24,9 @@ export interface Point extends Group {
  * copy, has no place in it.
  *
  * @param points what was measured; the area of each is its time
- * @param colours the class of a stage
+ * @param colours the class of a part
  */
-export function rooflinePlot(points: readonly Point[], roofs: Roofs, colours: (stage: string) => string): Markup {
+export function rooflinePlot(points: readonly Point[], roofs: Roofs, colours: (part: string) => string): Markup {
   const shown = points.filter(({ arithmetic, operations }) => operations > 0 && arithmetic !== null);
   const decades = (values: readonly number[]) => ({
     low: Math.floor(Math.log10(Math.min(...values))),
@@ -51,7 +51,7 @@ ${[...shown]
   .sort((a, b) => (b.milliseconds ?? 0) - (a.milliseconds ?? 0)) // small circles lie on large ones
   .map(
     (point) =>
-      html`<circle class="${colours(point.stage)}" cx="${x(point.intensity).toFixed(1)}" cy="${y(point.arithmetic!).toFixed(1)}" r="${radius(point.milliseconds ?? 0).toFixed(1)}"><title>${describe(point)}</title></circle>`,
+      html`<circle class="${colours(point.part)}" cx="${x(point.intensity).toFixed(1)}" cy="${y(point.arithmetic!).toFixed(1)}" r="${radius(point.milliseconds ?? 0).toFixed(1)}"><title>${describe(point)}</title></circle>`,
   )}
 ${labels(shown, (point) => ({ x: x(point.intensity), y: y(point.arithmetic!), r: radius(point.milliseconds ?? 0) }))}</svg></figure>`;
 }
@@ -75,7 +75,7 @@ function labels(points: readonly Point[], place: (point: Point) => { x: number; 
 }
 
 const describe = (point: Point): string =>
-  `${point.name}, ${point.stage}: ${point.launches} launches, ${milliseconds(point.milliseconds)} ms, ${scaled(point.operations, 'FLOP')}, ${scaled(point.bytes, 'B')}, ${digits(point.arithmetic)} GFLOP/s, ${digits(point.bandwidth)} GB/s, ${percent(point.share)} of the ${point.limit ?? ''} roof`;
+  `${point.name}, ${point.part}: ${point.launches} launches, ${milliseconds(point.milliseconds)} ms, ${scaled(point.operations, 'FLOP')}, ${scaled(point.bytes, 'B')}, ${digits(point.arithmetic)} GFLOP/s, ${digits(point.bandwidth)} GB/s, ${percent(point.share)} of the ${point.limit ?? ''} roof`;
 
 type Scale = (value: number) => number;
 interface Decades {

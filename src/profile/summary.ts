@@ -13,8 +13,8 @@ export interface Group extends Rates {
   readonly milliseconds: number | null;
 }
 
-/** Where the time of a stage went. */
-export interface StageSummary {
+/** Where the time of a part went. */
+export interface PartSummary {
   readonly name: string;
   /** How often it was entered: the steps of decoding. */
   readonly times: number;
@@ -78,17 +78,17 @@ export function groupOf(name: string, launches: readonly LaunchRecord[], roofs: 
   };
 }
 
-/** The stages of a pass, those of one name together. */
-export function stagesOf({ stages, launches, transfers, lists }: PassRecord): StageSummary[] {
-  return [...byKey(stages, ({ name }) => name)].map(([name, entered]) => {
-    const own = launches.filter(({ stage }) => stage === name);
-    const milliseconds = sum(entered, (stage) => stage.milliseconds);
-    const run = lists.filter(({ stage }) => stage === name);
+/** The parts of a pass, those of one name together. */
+export function partsOf({ parts, launches, transfers, lists }: PassRecord): PartSummary[] {
+  return [...byKey(parts, ({ name }) => name)].map(([name, entered]) => {
+    const own = launches.filter(({ part }) => part === name);
+    const milliseconds = sum(entered, (part) => part.milliseconds);
+    const run = lists.filter(({ part }) => part === name);
     const kernels = sum(own, ({ awaited }) => awaited.milliseconds) + sum(run, (list) => list.milliseconds);
     const launching = sum(own, (launch) => launch.launching.milliseconds);
     // A transfer may wait for what was recorded.
     const moved = (kind: string) => {
-      const moves = transfers.filter((transfer) => transfer.stage === name && transfer.kind === kind);
+      const moves = transfers.filter((transfer) => transfer.part === name && transfer.kind === kind);
       const within = run.filter((list) => moves.some((move) => move.start <= list.start && end(list) <= end(move)));
       return sum(moves, (move) => move.milliseconds) - sum(within, (list) => list.milliseconds);
     };
@@ -101,13 +101,13 @@ export function stagesOf({ stages, launches, transfers, lists }: PassRecord): St
   });
 }
 
-/** The host's own stage, and what comes behind the forward pass. */
+/** The host's own part, and what comes behind the forward pass. */
 const AROUND: ReadonlySet<string> = new Set([IMAGE, DECODE]);
 
 /** The share of a forward pass's time that belongs to a launch, and so to a kernel by name: launching it, and running it. */
 export function attributed(pass: PassRecord): number {
-  const stages = stagesOf(pass).filter(({ name }) => !AROUND.has(name));
-  return sum(stages, ({ launching, kernels }) => launching + kernels) / sum(stages, (stage) => stage.milliseconds);
+  const parts = partsOf(pass).filter(({ name }) => !AROUND.has(name));
+  return sum(parts, ({ launching, kernels }) => launching + kernels) / sum(parts, (part) => part.milliseconds);
 }
 
 /** Milliseconds that the first pass took more than later ones; undefined where the machine was busier later, which hides them. */

@@ -3,7 +3,7 @@ import type { Profile } from './profile.ts';
 import { type Limit, ratesOf } from './rates.ts';
 import type { LaunchRecord, PassRecord } from './record.ts';
 import { areLow, type Roofs } from './roofs.ts';
-import { attributed, firstExtra, type Group, groupBy, groupOf, impossible, stagesOf } from './summary.ts';
+import { attributed, firstExtra, type Group, groupBy, groupOf, impossible, partsOf } from './summary.ts';
 import { digits, milliseconds, percent, percentInTenths, scaled, shapeText, UNKNOWN } from './text.ts';
 
 /** How many of the longest launches are listed one by one. */
@@ -18,16 +18,16 @@ export const PROVENANCE = [
 /**
  * A profile as lines of a terminal.
  *
- * @param span what stages from the first kernel on are together
+ * @param span what parts from the first kernel on are together
  */
 export function profileLines(profile: Profile, roofs: Roofs | undefined, span: string): string[] {
   const { stepwise, fused, first } = profile;
   return [
-    ...stageLines(profile, span),
+    ...partLines(profile, span),
     '',
     ...groupLines('operation', stepwise.launches, fused.launches, ({ op }) => op, roofs),
     '',
-    ...groupLines('stage', stepwise.launches, fused.launches, ({ stage }) => stage, roofs),
+    ...groupLines('part', stepwise.launches, fused.launches, ({ part }) => part, roofs),
     '',
     ...longestLines(stepwise.launches, roofs),
     '',
@@ -49,24 +49,20 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function stageLines({ stepwise, fused, unwatched }: Profile, span: string): string[] {
-  const asItRuns = new Map(stagesOf(unwatched).map((stage) => [stage.name, stage.milliseconds]));
+function partLines({ stepwise, fused, unwatched }: Profile, span: string): string[] {
+  const asItRuns = new Map(partsOf(unwatched).map((part) => [part.name, part.milliseconds]));
   const gap = (slow: number, fast: number) => `${slow >= fast ? '+' : ''}${milliseconds(slow - fast)}`;
-  const rows = stagesOf(stepwise).map((stage) => {
-    const fast = asItRuns.get(stage.name) ?? 0;
+  const rows = partsOf(stepwise).map((part) => {
+    const fast = asItRuns.get(part.name) ?? 0;
     return [
-      stage.times > 1 ? `${stage.name} × ${stage.times}` : stage.name,
-      ...[
-        milliseconds(stage.milliseconds),
-        percent(stage.milliseconds / stepwise.milliseconds),
-        String(stage.launches),
-      ],
-      ...[stage.kernels, stage.launching, stage.uploads, stage.reads, stage.between].map(milliseconds),
-      ...[milliseconds(fast), gap(stage.milliseconds, fast)],
+      part.times > 1 ? `${part.name} × ${part.times}` : part.name,
+      ...[milliseconds(part.milliseconds), percent(part.milliseconds / stepwise.milliseconds), String(part.launches)],
+      ...[part.kernels, part.launching, part.uploads, part.reads, part.between].map(milliseconds),
+      ...[milliseconds(fast), gap(part.milliseconds, fast)],
     ];
   });
   const header = [
-    'stage',
+    'part',
     'ms',
     'share',
     'launches',
@@ -78,13 +74,13 @@ function stageLines({ stepwise, fused, unwatched }: Profile, span: string): stri
     'as it runs',
     'gap',
   ];
-  const sum = (value: (stage: ReturnType<typeof stagesOf>[number]) => number) =>
-    stagesOf(stepwise).reduce((total, stage) => total + value(stage), 0);
+  const sum = (value: (part: ReturnType<typeof partsOf>[number]) => number) =>
+    partsOf(stepwise).reduce((total, part) => total + value(part), 0);
   const total = [
     ...[
       'total',
       milliseconds(stepwise.milliseconds),
-      percent(sum((stage) => stage.milliseconds) / stepwise.milliseconds),
+      percent(sum((part) => part.milliseconds) / stepwise.milliseconds),
     ],
     String(stepwise.launches.length),
     ...[
@@ -104,8 +100,8 @@ function stageLines({ stepwise, fused, unwatched }: Profile, span: string): stri
 }
 
 /** Steps of decoding differ: the cache grows, and engines have their own ideas. */
-function decodeLines({ stages }: PassRecord): string[] {
-  const steps = stages.filter(({ name }) => name === DECODE).map((stage) => stage.milliseconds);
+function decodeLines({ parts }: PassRecord): string[] {
+  const steps = parts.filter(({ name }) => name === DECODE).map((part) => part.milliseconds);
   if (steps.length < 2) return [];
   const sorted = [...steps].sort((a, b) => a - b);
   const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]].map(milliseconds);

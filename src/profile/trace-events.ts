@@ -21,7 +21,7 @@ export interface Trace {
   readonly displayTimeUnit: 'ms';
 }
 
-type Category = 'stage' | 'block' | 'launching' | 'operation' | 'kernel' | 'list' | 'upload' | 'read';
+type Category = 'part' | 'block' | 'launching' | 'operation' | 'kernel' | 'list' | 'upload' | 'read';
 
 /** A stretch of time with what happened inside it, in whole nanoseconds. */
 interface Stretch {
@@ -33,7 +33,7 @@ interface Stretch {
   readonly inside: Stretch[];
 }
 
-/** The passes of a profile, each a process of its own: stages, in them launching, blocks and transfers, in blocks operations, in these kernels. */
+/** The passes of a profile, each a process of its own: parts, in them launching, blocks and transfers, in blocks operations, in these kernels. */
 export function traceEvents({ first, stepwise, fused }: Profile, device: string): Trace {
   const passes = [
     { pass: stepwise, name: 'stepwise: every operation awaited' },
@@ -64,8 +64,8 @@ function stretch(name: string, category: Category, span: Span, args = {}): Stret
   return { name, category, start: nanoseconds(span.start), end: nanoseconds(end(span)), args, inside: [] };
 }
 
-function stretches({ stages, launches, transfers, lists }: PassRecord): Stretch[] {
-  const within = stages.map((stage) => stretch(stage.name, 'stage', stage));
+function stretches({ parts, launches, transfers, lists }: PassRecord): Stretch[] {
+  const within = parts.map((part) => stretch(part.name, 'part', part));
   const work = [
     ...transfers.map(({ kind, label, bytes, ...span }) => ({
       path: '',
@@ -86,15 +86,15 @@ function stretches({ stages, launches, transfers, lists }: PassRecord): Stretch[
     }),
   ].sort((a, b) => a.own.start - b.own.start);
   for (const { path, own } of work) {
-    const stage = within.findLast(({ start }) => start <= own.start) ?? within[0];
-    const last = stage.inside.at(-1);
+    const part = within.findLast(({ start }) => start <= own.start) ?? within[0];
+    const last = part.inside.at(-1);
     if (own.category === 'list' && last && own.start < last.end)
       last.inside.push(own); // a transfer waits for it
-    else if (path === '') stage.inside.push(own);
+    else if (path === '') part.inside.push(own);
     else if (last?.category === 'block' && last.name === path) {
       last.inside.push(own);
       last.end = own.end;
-    } else stage.inside.push({ ...own, name: path, category: 'block', args: {}, inside: [own] });
+    } else part.inside.push({ ...own, name: path, category: 'block', args: {}, inside: [own] });
   }
   return within;
 }

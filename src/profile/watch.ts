@@ -3,7 +3,7 @@ import { DeviceError } from '../../tensor/error.ts';
 import type { Listener } from '../../tensor/tap.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { hear } from './hear.ts';
-import { type ListRecord, measured, type PassRecord, type Span, type StageRecord, type TimeSource } from './record.ts';
+import { type ListRecord, measured, type PartRecord, type PassRecord, type Span, type TimeSource } from './record.ts';
 
 /** The device's own clock, where it has one: how long what was submitted between start and stop took there. */
 export interface DeviceClock {
@@ -15,8 +15,8 @@ export interface DeviceClock {
 /** Records a pass while it runs. */
 export interface Watch {
   readonly kind: PassRecord['kind'];
-  /** What follows belongs to this stage. The device must be idle: launches of the stage before have run. */
-  enter(stage: string): void;
+  /** What follows belongs to this part. The device must be idle: launches of the part before have run. */
+  enter(part: string): void;
   /** Hears the activations: it is they that name launches. */
   readonly hear: Listener;
   /** Call when the device is idle; it is as it was before. */
@@ -26,7 +26,7 @@ export interface Watch {
 /** A launch as it was heard of, with what is added once it has run. */
 interface Entry {
   readonly launch: Launch;
-  readonly stage: string;
+  readonly part: string;
   tap: string | null;
   compute: number | null;
 }
@@ -53,26 +53,26 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   const recorded = flush !== undefined && kind !== 'stepwise';
   const entries: Entry[] = [];
   const makers = new WeakMap<Tensor, Entry>();
-  const transfers: (Transfer & { readonly stage: string })[] = [];
+  const transfers: (Transfer & { readonly part: string })[] = [];
   const lists: ListRecord[] = [];
-  const stages: { readonly name: string; readonly start: number }[] = [];
-  let stage = '';
+  const parts: { readonly name: string; readonly start: number }[] = [];
+  let part = '';
   let ran = 0; // launches run in the order in which they were made
   const heard: Parameters<typeof hear>[1] = {
     onLaunch(launch, output) {
       if (!recorded) launch.kernels = [];
-      const entry = { launch, stage, tap: null, compute: null };
+      const entry = { launch, part, tap: null, compute: null };
       entries.push(entry);
       if (kind === 'stepwise') makers.set(output, entry);
     },
-    onTransfer: (transfer) => void transfers.push({ ...transfer, stage }),
+    onTransfer: (transfer) => void transfers.push({ ...transfer, part }),
   };
   const stopHearing = hear(device, kind === 'unwatched' ? {} : heard);
   if (recorded && kind === 'fused') {
     driver.flush = () => {
       const start = performance.now();
       flush.call(driver);
-      lists.push({ stage, start, milliseconds: performance.now() - start });
+      lists.push({ part, start, milliseconds: performance.now() - start });
     };
     // What waits for a list is told apart from it.
     driver.read = (...given) => {
@@ -100,12 +100,12 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
     milliseconds,
   });
 
-  function record({ launch, stage, tap, compute }: Entry) {
+  function record({ launch, part, tap, compute }: Entry) {
     const { op, path, inputs, shape, operations, bytes, asked, launching, kernels } = launch;
     const source: TimeSource | null = clock?.source ?? (recorded || RESIDENT.has(device.name) ? null : 'awaited');
     const milliseconds = measured(clock ? compute : source && launch.milliseconds);
     return {
-      ...{ stage, op, path, tap, inputs, shape, operations, bytes },
+      ...{ part, op, path, tap, inputs, shape, operations, bytes },
       launching: span({ start: asked, milliseconds: launching }),
       awaited: span(launch),
       milliseconds,
@@ -117,9 +117,9 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
   return {
     kind,
     enter(name) {
-      stage = name;
-      stages.push({ name, start: performance.now() });
-      begin = stages[0].start;
+      part = name;
+      parts.push({ name, start: performance.now() });
+      begin = parts[0].start;
     },
     hear(name, tensor) {
       const maker = makers.get(tensor);
@@ -131,22 +131,22 @@ export function watch(device: Device, kind: PassRecord['kind'], clock?: DeviceCl
       watched.delete(device);
       stopHearing();
       Object.assign(driver, { run, read, upload }, flush && { flush });
-      const lasting = (start: number, i: number) => (stages[i + 1]?.start ?? over) - start;
+      const lasting = (start: number, i: number) => (parts[i + 1]?.start ?? over) - start;
       return {
         kind,
         milliseconds: over - begin,
-        stages: stages.map(
-          ({ name, start }, i): StageRecord => ({
+        parts: parts.map(
+          ({ name, start }, i): PartRecord => ({
             name,
             ...span({ start, milliseconds: lasting(start, i) }),
           }),
         ),
         launches: entries.map(record),
-        transfers: transfers.map(({ stage, kind, label, bytes, ...when }) => ({
-          ...{ stage, kind, label, bytes },
+        transfers: transfers.map(({ part, kind, label, bytes, ...when }) => ({
+          ...{ part, kind, label, bytes },
           ...span(when),
         })),
-        lists: lists.map((list) => ({ stage: list.stage, ...span(list) })),
+        lists: lists.map((list) => ({ part: list.part, ...span(list) })),
       };
     },
   };

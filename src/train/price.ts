@@ -6,7 +6,7 @@ import { free } from '../../tensor/tensor.ts';
 import type { Config } from '../architecture/config.ts';
 import { weightShapes } from '../architecture/weight-shapes.ts';
 import { loadModel } from '../model/qwen-vl.ts';
-import { profileStages } from '../profile/stages.ts';
+import { profileParts } from '../profile/parts.ts';
 import type { Sequence } from './batch.ts';
 import { batchLoss } from './loss.ts';
 import { configFor, RECIPES, type Recipe, TRAINED } from './recipes.ts';
@@ -62,7 +62,7 @@ async function priceStage(whole: Config, stage: StagePrice['stage']): Promise<St
     await device.queue.idle();
     const resting = device.memory.bytes;
     device.memory.peakBytes = resting;
-    const profile = profileStages(device);
+    const profile = profileParts(device);
     profile.enter(stage);
     const size = config.visual.image_size;
     const batch = {
@@ -73,7 +73,7 @@ async function priceStage(whole: Config, stage: StagePrice['stage']): Promise<St
     // Gradients are handed out and gone: that is what an optimiser does that steps as soon as it has one.
     free(differentiate(() => batchLoss(model, batch), { trains, take: () => undefined, sum }));
     await device.queue.idle();
-    const [{ operations }] = profile.stages();
+    const [{ operations }] = profile.parts();
     return {
       ...{ stage, recipe, tokens, pictures, trained, parameters, operations },
       allOperations: operations * recipe.batch * recipe.steps,

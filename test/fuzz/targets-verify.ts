@@ -5,7 +5,7 @@ import { parseFingerprints } from '../../src/verify/full-size/fingerprint.ts';
 import { openFullSize } from '../../src/verify/full-size/full-size-case.ts';
 import { loadProgress } from '../../src/verify/full-size/saved-progress.ts';
 import { openGolden } from '../../src/verify/golden.ts';
-import type { InputStage } from '../../src/verify/inputs/input-report.ts';
+import type { InputPart } from '../../src/verify/inputs/input-report.ts';
 import { verifyPictures } from '../../src/verify/inputs/picture-golden.ts';
 import { type PromptWay, promptWay, verifyPrompts } from '../../src/verify/inputs/prompt-golden.ts';
 import { readReport, readTolerances } from '../../src/verify/report/read-report.ts';
@@ -100,18 +100,18 @@ const TENSORS = 'preprocess.safetensors';
 const readPictures = (text: string) =>
   inFolder(
     { 'preprocess.json': text, 'one.png': link('preprocess/one.png'), [TENSORS]: link(`preprocess/${TENSORS}`) },
-    async (folder) => keepsCount((await verifyPictures(folder)).stages),
+    async (folder) => keepsCount((await verifyPictures(folder)).parts),
   );
 let small: PromptWay | undefined;
 const readPrompts = (file: 'encode.json' | 'chatml.json') => (text: string) =>
   inFolder({ [file]: text }, async (folder) => {
     small ??= promptWay(createTokenizer(goldenText('tiny/qwen.tiktoken')[0], 'qwen.tiktoken', 16));
-    keepsCount((await verifyPrompts(folder, small)).stages);
+    keepsCount((await verifyPrompts(folder, small)).parts);
   });
 
-const keepsCount = (stages: readonly InputStage[]) =>
+const keepsCount = (parts: readonly InputPart[]) =>
   promise(
-    stages.every(({ compared, off, differences }) => off <= compared && differences.length <= off),
+    parts.every(({ compared, off, differences }) => off <= compared && differences.length <= off),
     'of what is compared some may be off',
   );
 

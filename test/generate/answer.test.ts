@@ -116,8 +116,8 @@ describe('an answer ends', () => {
     const before = device.live.size;
     const controller = new AbortController();
     const reason = new Error('enough');
-    const onStage = (name: string) => void (name === at && controller.abort(reason));
-    await expect(said(system, question(), { signal: controller.signal, onStage })).rejects.toBe(reason);
+    const onPart = (name: string) => void (name === at && controller.abort(reason));
+    await expect(said(system, question(), { signal: controller.signal, onPart })).rejects.toBe(reason);
     expect(device.live.size).toBe(before);
     expect(await said(system, question())).toEqual(whole);
   });
@@ -141,9 +141,9 @@ describe('an answer that is given up takes nothing from others', () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     // When its work is in the queue, with that of others behind it.
-    const onStage = (name: string) => void (name === at && queueMicrotask(() => controller.abort(reason)));
+    const onPart = (name: string) => void (name === at && queueMicrotask(() => controller.abort(reason)));
     const [given, other, batch] = await Promise.allSettled([
-      said(system, mine, { ...options, sight, signal: controller.signal, onStage }),
+      said(system, mine, { ...options, sight, signal: controller.signal, onPart }),
       said(system, theirs, { ...options, sight }),
       all(system, [theirs, theirs], { ...options, sight }),
     ]);
@@ -204,7 +204,7 @@ test('a conversation looks at each picture once', async () => {
   const { device, system } = devices.get('simd')!;
   const sight = createSight(system.model, 1);
   const stages: string[] = [];
-  const options = { sight, onStage: (name: string) => void stages.push(name), maxNewTokens: 3 };
+  const options = { sight, onPart: (name: string) => void stages.push(name), maxNewTokens: 3 };
   const before = device.live.size;
   const first = await said(system, asked('What is in the picture?', pictures[0]), options);
   expect(await said(system, asked('What is in the picture?', pictures[0]), options)).toEqual(first);

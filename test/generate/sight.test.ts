@@ -45,11 +45,11 @@ async function look(
   sight: Sight,
   shown: readonly Picture[],
   signal?: AbortSignal,
-  onStage: (name: string) => void = () => undefined,
+  onPart: (name: string) => void = () => undefined,
 ): Promise<HostData> {
   const caller = createCaller(device, signal);
   try {
-    const features = await sight.look(shown, caller, onStage);
+    const features = await sight.look(shown, caller, onPart);
     const data = read(features);
     free(features);
     return await data;

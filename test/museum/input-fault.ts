@@ -8,7 +8,7 @@ export interface InputFault<Way> {
   readonly says: string;
   /** What takes the place of the right functions. */
   readonly how: (sound: Way) => Partial<Way>;
-  /** The stage that must be found off, before all others. */
+  /** The part that must be found off, before all others. */
   readonly enters: string;
 }
 

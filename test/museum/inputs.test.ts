@@ -20,15 +20,15 @@ describe('pictures', () => {
     'one.png',
   ])('the recipe that faults change is right for %s', async (file) => {
     const run = await verifyPictures(join(PICTURES, file), { ...PICTURE_WAY, ...byRecipe({}) });
-    expect(run.stages.map(({ name, compared, off }) => [name, compared, off])).toEqual(
+    expect(run.parts.map(({ name, compared, off }) => [name, compared, off])).toEqual(
       ['decode', 'resize', 'normalise', 'together'].map((name) => [name, 1, 0]),
     );
   });
 
   test.each(FILE_FAULTS)('$name: $says', async ({ how, enters, on = 'wide.png' }) => {
     const run = await verifyPictures(join(PICTURES, on), { ...PICTURE_WAY, ...how(PICTURE_WAY) });
-    // Every stage begins with the original's input: only the one that is wrong is off, and then all together.
-    const off = run.stages.filter((stage) => stage.off > 0).map(({ name }) => name);
+    // Every part begins with the original's input: only the one that is wrong is off, and then all together.
+    const off = run.parts.filter((part) => part.off > 0).map(({ name }) => name);
     expect(off[0]).toBe(enters);
     expect(['together', undefined]).toContain(off[1]); // which one level in one byte does not reach
     expect(firstOff(run)!.differences[0].place).toMatch(
@@ -44,7 +44,7 @@ describe('prompts', () => {
 
   test('are sound without a fault', async () => {
     const run = await verifyPrompts(PROMPTS, sound);
-    expect(run.stages.map(({ name, compared, off }) => [name, compared, off])).toEqual([
+    expect(run.parts.map(({ name, compared, off }) => [name, compared, off])).toEqual([
       ['ids', 600, 0],
       ['words', 600, 0],
       ['context', 70, 0],

@@ -49,7 +49,7 @@ ${[-16, -12, -8, -4, 0].map(
   (decade) =>
     html`<path class="grid" d="M${LEFT} ${heightOf(10 ** decade)}H${right}"/><text x="4" y="${heightOf(10 ** decade) + 3}">${decade === 0 ? '1' : `1e${decade}`}</text>`,
 )}
-${stages(sound).map(({ stage, first }) => html`<path class="grid" d="M${x(first) - STEP / 2} ${TOP}V${bottom}"/><text x="${x(first)}" y="12">${stage}</text>`)}
+${parts(sound).map(({ part, first }) => html`<path class="grid" d="M${x(first) - STEP / 2} ${TOP}V${bottom}"/><text x="${x(first)}" y="12">${part}</text>`)}
 <path class="in" d="M${at} ${TOP}V${bottom}"/>
 ${line('sound', sound)}${line('forced', forced)}${line('free', free)}<text x="${LEFT}" y="${bottom + 14}">${caption}</text>
 </svg>\n`;
@@ -61,13 +61,13 @@ function heightOf(nmse: number): number {
 }
 
 /** Where each stretch of the model begins; those too narrow for their name are left out. */
-function stages(taps: readonly TapMeasurement[]): { stage: string; first: string }[] {
-  const found: { stage: string; first: string; count: number }[] = [];
+function parts(taps: readonly TapMeasurement[]): { part: string; first: string }[] {
+  const found: { part: string; first: string; count: number }[] = [];
   for (const { name } of taps) {
-    const { stage } = placeOf(name);
+    const { part } = placeOf(name);
     const last = found.at(-1);
-    if (last?.stage === stage) last.count++;
-    else found.push({ stage, first: name, count: 1 });
+    if (last?.part === part) last.count++;
+    else found.push({ part, first: name, count: 1 });
   }
   return found.filter(({ count }) => count > 4);
 }

@@ -41,7 +41,7 @@ test('prints where the time goes, and writes a trace, a page and the records', a
   expect(decodeTrace(await readFile(trace, 'utf8'))).toHaveLength(3);
   expect(await readFile(html, 'utf8')).toContain('What is in the picture? — golden/tiny');
   const records = JSON.parse(await readFile(json, 'utf8'));
-  expect(records).toMatchObject({ schema: 'qwen-vl-ts profile', version: 1, device: { name: 'simd' } });
+  expect(records).toMatchObject({ schema: 'qwen-vl-ts profile', version: 2, device: { name: 'simd' } });
   expect(records.tokens).toHaveLength(2);
   for (const launch of records.stepwise.launches) {
     expect(launch).toMatchObject({
@@ -66,8 +66,8 @@ test('a step of training, forwards, backwards and AdamW', async () => {
   const { stepwise, fused, ...records } = JSON.parse(await readFile(json, 'utf8'));
   expect(records).toMatchObject({ conversations: 2, length: 24, recompute: false, tokens: [] });
   // Of a step and its product on the way back there are two products for each forwards, but for the pixels and the embeddings.
-  const products = (pass: { launches: { op: string; stage: string }[] }, op: string, stage: string) =>
-    pass.launches.filter((launch) => launch.op === op && launch.stage === stage).length;
+  const products = (pass: { launches: { op: string; part: string }[] }, op: string, part: string) =>
+    pass.launches.filter((launch) => launch.op === op && launch.part === part).length;
   expect(products(fused, 'weightGradient', 'backward')).toBe(products(fused, 'linear', 'forward') + 1);
   const named = stepwise.launches.map(({ tap }: { tap: string | null }) => tap);
   expect(named).toContain('transformer.h.0.mlp.w1.grad');

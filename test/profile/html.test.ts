@@ -20,7 +20,7 @@ const unknown = launchOf(5, { milliseconds: null, source: null });
 const copy = launchOf(7, { op: 'columns', operations: 0, tap: null });
 const page = profilePage(
   { ...context, work: { question: HOSTILE, prompt: 42 }, model: HOSTILE, machine: HOSTILE },
-  profileOf(hostile, fast, unknown, copy, launchOf(11, { stage: 'decode', bytes: 2e6 })),
+  profileOf(hostile, fast, unknown, copy, launchOf(11, { part: 'decode', bytes: 2e6 })),
 );
 
 test('names and texts are escaped, and nothing comes from elsewhere', () => {

@@ -41,7 +41,7 @@ describe.skipIf(!perfettoIsHere())('Perfetto', () => {
 
   test('reads a trace as it was meant, whatever clocks say', { timeout: 120_000 }, async () => {
     const traces = [
-      traceOf(launchOf(1), launchOf(3, { path: 'transformer.h.1' }), launchOf(9, { stage: 'decode' })),
+      traceOf(launchOf(1), launchOf(3, { path: 'transformer.h.1' }), launchOf(9, { part: 'decode' })),
       ...fc.sample(fc.array(anyLaunch, { minLength: 100, maxLength: 200 }), 3).map((launches) => traceOf(...launches)),
     ];
     for (const trace of traces) {

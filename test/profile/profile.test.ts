@@ -5,11 +5,11 @@ import { argmax } from '../../kernels/argmax.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { openSystem, type System } from '../../src/generate/system.ts';
 import { openDevice } from '../../src/open-device.ts';
+import { profileParts } from '../../src/profile/parts.ts';
 import type { Workload } from '../../src/profile/pass.ts';
 import { type Profile, profile } from '../../src/profile/profile.ts';
 import { end, type PassRecord } from '../../src/profile/record.ts';
-import { profileStages } from '../../src/profile/stages.ts';
-import { attributed, stagesOf } from '../../src/profile/summary.ts';
+import { attributed, partsOf } from '../../src/profile/summary.ts';
 import { traceEvents } from '../../src/profile/trace-events.ts';
 import { type DeviceClock, watch } from '../../src/profile/watch.ts';
 import { listTaps, plainInputs } from '../../src/verify/taps.ts';
@@ -46,19 +46,19 @@ afterAll(async () => {
   await closeDevice(device);
 });
 
-test('stages follow each other, and their parts add up to the whole', () => {
+test('parts follow each other, and their parts add up to the whole', () => {
   for (const pass of [found.first, found.stepwise, found.fused, found.unwatched]) {
-    expect(pass.stages.map(({ name }) => name)).toEqual([
+    expect(pass.parts.map(({ name }) => name)).toEqual([
       ...['image', 'vision encoder', 'adapter', 'prefill'],
       ...Array.from({ length: TOKENS - 1 }, () => 'decode'),
     ]);
-    expect(pass.stages[0].start).toBe(0);
-    for (const [i, stage] of pass.stages.entries()) {
-      expect(end(stage)).toBeCloseTo(pass.stages[i + 1]?.start ?? pass.milliseconds, 6);
+    expect(pass.parts[0].start).toBe(0);
+    for (const [i, part] of pass.parts.entries()) {
+      expect(end(part)).toBeCloseTo(pass.parts[i + 1]?.start ?? pass.milliseconds, 6);
     }
-    const sum = stagesOf(pass).reduce((total, { milliseconds }) => total + milliseconds, 0);
+    const sum = partsOf(pass).reduce((total, { milliseconds }) => total + milliseconds, 0);
     expect(Math.abs(sum / pass.milliseconds - 1)).toBeLessThan(0.05);
-    for (const { between } of stagesOf(pass)) expect(between).toBeGreaterThanOrEqual(0);
+    for (const { between } of partsOf(pass)) expect(between).toBeGreaterThanOrEqual(0);
   }
 });
 
@@ -67,13 +67,13 @@ test('at least 95 % of the forward pass belongs to kernels by name', () => {
   expect(attributed(found.fused)).toBeGreaterThan(0.95);
 });
 
-test('launches lie in their stages, one after another, and their kernels in them', () => {
-  const { launches, stages }: PassRecord = found.stepwise;
+test('launches lie in their parts, one after another, and their kernels in them', () => {
+  const { launches, parts }: PassRecord = found.stepwise;
   let last = 0;
-  for (const { awaited, kernels, stage, milliseconds, source } of launches) {
+  for (const { awaited, kernels, part, milliseconds, source } of launches) {
     expect(awaited.start).toBeGreaterThanOrEqual(last);
     last = end(awaited);
-    const around = stages.filter(({ name, start }) => name === stage && start <= awaited.start);
+    const around = parts.filter(({ name, start }) => name === part && start <= awaited.start);
     expect(end(around.at(-1)!)).toBeGreaterThanOrEqual(last);
     expect(kernels.length).toBeGreaterThan(0);
     expect(kernels[0].start).toBeGreaterThanOrEqual(awaited.start);
@@ -117,22 +117,22 @@ test('a device is profiled by one at a time, and whoever heard its launches hear
   const heard: string[] = [];
   idle.onLaunch = ({ op }) => void heard.push(op);
   const launchOne = () => free(argmax(tensor(idle, Float32Array.of(1), [1, 1])));
-  const stages = profileStages(idle);
-  stages.enter('decode');
+  const parts = profileParts(idle);
+  parts.enter('decode');
   const watching = watch(idle, 'fused');
   expect(() => watch(idle, 'stepwise')).toThrow(
     new DeviceError('null: it is being profiled already; wait until that has ended'),
   );
-  stages.stop(); // while another watches
+  parts.stop(); // while another watches
   watching.enter('decode');
   launchOne();
   expect(watching.stop().launches).toHaveLength(1);
   watch(idle, 'stepwise').stop();
-  const again = profileStages(idle);
+  const again = profileParts(idle);
   again.enter('decode');
   launchOne();
   again.stop();
-  expect(again.stages()[0].launches).toBe(1);
+  expect(again.parts()[0].launches).toBe(1);
   launchOne();
   expect(heard).toEqual(['argmax']); // the last one: all others have stopped
 });

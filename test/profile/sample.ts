@@ -17,7 +17,7 @@ export const roofs: Roofs = {
 
 /** A launch of 1 MFLOP and 100 kB in 1 ms: 1 GFLOP/s, where 100 kB within 5 µs and 1 MFLOP within 10 µs are possible. */
 export const launchOf = (start: number, more: Partial<LaunchRecord> = {}): LaunchRecord => ({
-  stage: 'prefill',
+  part: 'prefill',
   op: 'linear',
   path: 'transformer.h.0',
   tap: 'transformer.h.0.mlp',
@@ -52,14 +52,14 @@ export const anyLaunch: fc.Arbitrary<LaunchRecord> = fc
 export const passOf = (kind: PassRecord['kind'], launches: readonly LaunchRecord[]): PassRecord => ({
   kind,
   milliseconds: 20,
-  stages: [
+  parts: [
     { name: 'image', start: 0, milliseconds: 1 },
     { name: 'prefill', start: 1, milliseconds: 9 },
     { name: 'decode', start: 10, milliseconds: 6 },
     { name: 'decode', start: 16, milliseconds: 4 },
   ],
   launches,
-  transfers: [{ stage: 'prefill', kind: 'upload', label: 'token ids', bytes: 8, start: 1.5, milliseconds: 0.25 }],
+  transfers: [{ part: 'prefill', kind: 'upload', label: 'token ids', bytes: 8, start: 1.5, milliseconds: 0.25 }],
   lists: [],
 });
 

@@ -51,7 +51,7 @@ describe.skipIf(!executablePath)('speedscope', () => {
   }
 
   test('reads a trace, and shows its passes', async () => {
-    const profile = profileOf(launchOf(1), launchOf(3, { path: 'transformer.h.1' }), launchOf(9, { stage: 'decode' }));
+    const profile = profileOf(launchOf(1), launchOf(3, { path: 'transformer.h.1' }), launchOf(9, { part: 'decode' }));
     const { said, shown } = await open(JSON.stringify(traceEvents(profile, 'a device')));
     expect(said).toContain('Importing as Trace Event Format profile');
     expect(said.filter((line) => /rror|warn|unbalanced|ignor/i.test(line))).toEqual([]);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { profilePage } from '../../src/profile/html.ts';
 import { profileJson } from '../../src/profile/json.ts';
 import { bandwidthOf, higher, leastMilliseconds, ratesOf } from '../../src/profile/rates.ts';
-import { groupBy, groupOf, impossible, stagesOf } from '../../src/profile/summary.ts';
+import { groupBy, groupOf, impossible, partsOf } from '../../src/profile/summary.ts';
 import { profileLines } from '../../src/profile/table.ts';
 import { digits, milliseconds, percent, scaled } from '../../src/profile/text.ts';
 import { context, launchOf, passOf, profileOf, roofs } from './sample.ts';
@@ -78,30 +78,30 @@ test('the first call is told apart, and is never less than nothing', () => {
   expect(page).toContain('The first pass of all was no slower.');
 });
 
-test('stages of one name are one, and their parts add up', () => {
-  const steps = [launchOf(11, { stage: 'decode' }), launchOf(17, { stage: 'decode' })];
-  const stages = stagesOf(passOf('stepwise', [launchOf(2), ...steps]));
-  expect(stages.map(({ name, times, milliseconds: time }) => `${name} ${times} ${time}`)).toEqual([
+test('parts of one name are one, and their parts add up', () => {
+  const steps = [launchOf(11, { part: 'decode' }), launchOf(17, { part: 'decode' })];
+  const parts = partsOf(passOf('stepwise', [launchOf(2), ...steps]));
+  expect(parts.map(({ name, times, milliseconds: time }) => `${name} ${times} ${time}`)).toEqual([
     'image 1 1',
     'prefill 1 9',
     'decode 2 10',
   ]);
-  for (const { milliseconds: time, kernels, launching, uploads, reads, between } of stages) {
+  for (const { milliseconds: time, kernels, launching, uploads, reads, between } of parts) {
     expect(kernels + launching + uploads + reads + between).toBeCloseTo(time, 12);
   }
-  expect(stages[1]).toMatchObject({ kernels: 1, launching: 0.001, uploads: 0.25, reads: 0 });
+  expect(parts[1]).toMatchObject({ kernels: 1, launching: 0.001, uploads: 0.25, reads: 0 });
 });
 
 test('a list that a read waits for is kernels, not reading', () => {
   const pass = {
     ...passOf('fused', []),
-    transfers: [{ stage: 'prefill', kind: 'read' as const, label: 'argmax', bytes: 4, start: 5, milliseconds: 3 }],
+    transfers: [{ part: 'prefill', kind: 'read' as const, label: 'argmax', bytes: 4, start: 5, milliseconds: 3 }],
     lists: [
-      { stage: 'prefill', start: 5.5, milliseconds: 2 },
-      { stage: 'prefill', start: 2, milliseconds: 1 },
+      { part: 'prefill', start: 5.5, milliseconds: 2 },
+      { part: 'prefill', start: 2, milliseconds: 1 },
     ],
   };
-  expect(stagesOf(pass)[1]).toMatchObject({ kernels: 3, reads: 1, between: 5 });
+  expect(partsOf(pass)[1]).toMatchObject({ kernels: 3, reads: 1, between: 5 });
 });
 
 test('of two measurements the higher roof counts', () => {

@@ -11,7 +11,7 @@ const decoded = (...launches: LaunchRecord[]) =>
 const outline = ({ category, name, inside }: Frame): string =>
   `${category} ${name}${inside.length > 0 ? ` (${inside.map(outline).join(', ')})` : ''}`;
 
-test('stages hold launching, transfers and blocks, these operations, these kernels', () => {
+test('parts hold launching, transfers and blocks, these operations, these kernels', () => {
   const launches = [launchOf(2), launchOf(4, { op: 'add', kernels: [] }), launchOf(6, { path: 'transformer.h.1' })];
   const threads = decoded(
     ...launches.map((launch, i) => ({ ...launch, launching: { start: 1.1 + i / 10, milliseconds: 0.05 } })),
@@ -23,10 +23,10 @@ test('stages hold launching, transfers and blocks, these operations, these kerne
   ]);
   expect(threads[0].thread).toBe('a device');
   expect(threads[0].frames.map(outline)).toEqual([
-    'stage image',
-    'stage prefill (launching launch linear, launching launch add, launching launch linear, upload upload token ids, block transformer.h.0 (operation linear (kernel product), operation add), block transformer.h.1 (operation linear (kernel product)))',
-    'stage decode',
-    'stage decode',
+    'part image',
+    'part prefill (launching launch linear, launching launch add, launching launch linear, upload upload token ids, block transformer.h.0 (operation linear (kernel product), operation add), block transformer.h.1 (operation linear (kernel product)))',
+    'part decode',
+    'part decode',
   ]);
 });
 
@@ -34,14 +34,14 @@ test('lists lie in the reads that wait for them', () => {
   const profile = profileOf();
   const fused = {
     ...profile.fused,
-    transfers: [{ stage: 'prefill', kind: 'read' as const, label: 'x', bytes: 4, start: 5, milliseconds: 3 }],
+    transfers: [{ part: 'prefill', kind: 'read' as const, label: 'x', bytes: 4, start: 5, milliseconds: 3 }],
     lists: [
-      { stage: 'prefill', start: 2, milliseconds: 1 },
-      { stage: 'prefill', start: 5.5, milliseconds: 2 },
+      { part: 'prefill', start: 2, milliseconds: 1 },
+      { part: 'prefill', start: 5.5, milliseconds: 2 },
     ],
   };
   const [, thread] = decodeTrace(JSON.stringify(traceEvents({ ...profile, fused }, 'a device')));
-  expect(thread.frames.map(outline)[1]).toBe('stage prefill (list list, read read x (list list))');
+  expect(thread.frames.map(outline)[1]).toBe('part prefill (list list, read read x (list list))');
 });
 
 test('times are kept, to some nanoseconds', () => {

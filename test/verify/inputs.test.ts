@@ -46,7 +46,7 @@ describe('qvl verify', () => {
     expect(stdout).toMatch(/✓ model-e × cpu: 58 taps free/);
   });
 
-  test('1: names the stage, and a saved report says the same', async () => {
+  test('1: names the part, and a saved report says the same', async () => {
     const spoilt = { ...chat, raw_text: chat.raw_text.replace('\n', ' ') };
     const ids = [...chat.ids.slice(0, 5), 7, ...chat.ids.slice(6)];
     const path = await folderOf('spoilt', { 'chatml.json': [spoilt, { ...chat, ids }, chat] });
@@ -100,7 +100,7 @@ describe('qvl verify', () => {
       /✗ decode +1 of 5 pictures\n.*SHA-256 [0-9a-f]{12}…, the original has another\n.*neither PNG, JPEG/,
     );
     expect(stdout).toMatch(/c\.png: .*\d+ × \d+ pixels, the original has 1 × \d+\n/);
-    const [, , , last] = (await verifyPictures(path)).stages[0].differences;
+    const [, , , last] = (await verifyPictures(path)).parts[0].differences;
     expect(last).toMatchObject({
       item: 'e.png',
       place: expect.stringMatching(/pixels, the original has none: it is ref/),
@@ -160,8 +160,8 @@ describe('a golden that is not sound is refused', () => {
 
   test('a text that the tokenizer refuses is a difference', async () => {
     const path = await folderOf('refused', { 'encode.json': [{ text: '<img>', ids: [1] }] });
-    const { stages } = await verifyPrompts(path, promptWay(tokenizer));
-    expect(stages[0]).toMatchObject({ name: 'ids', off: 1 });
-    expect(stages[0].differences[0].place).toContain('<img> is not closed');
+    const { parts } = await verifyPrompts(path, promptWay(tokenizer));
+    expect(parts[0]).toMatchObject({ name: 'ids', off: 1 });
+    expect(parts[0].differences[0].place).toContain('<img> is not closed');
   });
 });

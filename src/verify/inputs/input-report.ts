@@ -1,6 +1,6 @@
-/** What became of pictures and prompts on the way to what the model is fed, stage by stage. */
+/** What became of pictures and prompts on the way to what the model is fed, part by part. */
 
-/** Where one picture or text came out of a stage otherwise than from the original's. */
+/** Where one picture or text came out of a part otherwise than from the original's. */
 export interface InputDifference {
   /** The picture's file, or the text's number. */
   readonly item: string;
@@ -13,8 +13,8 @@ export interface InputDifference {
   readonly place: string;
 }
 
-/** One stage, over all that a golden has. It begins with the original's own input, so that a fault shows where it is. */
-export interface InputStage {
+/** One part, over all that a golden has. It begins with the original's own input, so that a fault shows where it is. */
+export interface InputPart {
   readonly name: string;
   readonly unit: 'pictures' | 'texts' | 'conversations';
   readonly compared: number;
@@ -29,18 +29,17 @@ export interface InputRun {
   readonly golden: { readonly name: string; readonly provenance: Readonly<Record<string, string>> };
   readonly seconds: number;
   /** In the order of the way. */
-  readonly stages: readonly InputStage[];
+  readonly parts: readonly InputPart[];
 }
 
-/** How many differences of a stage are told. */
+/** How many differences of a part are told. */
 export const MOST_TOLD = 20;
 
-/** The stage at which a fault enters: the first that does not give what the original gave. */
-export const firstOff = ({ stages }: Pick<InputRun, 'stages'>): InputStage | undefined =>
-  stages.find(({ off }) => off > 0);
+/** The part at which a fault enters: the first that does not give what the original gave. */
+export const firstOff = ({ parts }: Pick<InputRun, 'parts'>): InputPart | undefined => parts.find(({ off }) => off > 0);
 
-/** Counts what a stage gives. */
-export function countStage(name: string, unit: InputStage['unit']) {
+/** Counts what a part gives. */
+export function countPart(name: string, unit: InputPart['unit']) {
   const differences: InputDifference[] = [];
   let [compared, off] = [0, 0];
   return {
@@ -51,6 +50,6 @@ export function countStage(name: string, unit: InputStage['unit']) {
       off++;
       if (differences.length < MOST_TOLD) differences.push(difference);
     },
-    stage: (): InputStage => ({ name, unit, compared, off, differences }),
+    part: (): InputPart => ({ name, unit, compared, off, differences }),
   };
 }

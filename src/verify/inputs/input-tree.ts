@@ -1,21 +1,18 @@
 import type { Paint } from '../report/tree.ts';
-import { firstOff, type InputDifference, type InputRun, type InputStage } from './input-report.ts';
+import { firstOff, type InputDifference, type InputPart, type InputRun } from './input-report.ts';
 
-/** How many pictures or texts of a stage are shown. */
+/** How many pictures or texts of a part are shown. */
 const SHOWN = 3;
 
-/** A golden of pictures or prompts, a line a stage, and under one that is off the first places. */
+/** A golden of pictures or prompts, a line a part, and under one that is off the first places. */
 export function inputTree(run: InputRun, paint: Paint): string[] {
   return [
     paint.bold(run.golden.name),
-    ...run.stages.flatMap((stage) => [
-      stageLine(stage, paint),
-      ...stage.differences.slice(0, SHOWN).map(differenceLine),
-    ]),
+    ...run.parts.flatMap((part) => [partLine(part, paint), ...part.differences.slice(0, SHOWN).map(differenceLine)]),
   ];
 }
 
-function stageLine({ name, unit, compared, off }: InputStage, paint: Paint): string {
+function partLine({ name, unit, compared, off }: InputPart, paint: Paint): string {
   const label = name.padEnd(34);
   return off === 0
     ? `  ${paint.good('✓')} ${label} ${compared} of ${compared} ${unit}`
@@ -35,6 +32,6 @@ export function inputSummary(run: InputRun, paint: Paint): string {
     const [{ item, place }] = enters.differences;
     return `${paint.bad('✗')} ${name}: enters at ${enters.name}, in ${enters.off} of ${enters.compared} ${enters.unit}; ${item}, ${place}`;
   }
-  const all = run.stages.map(({ name, compared, unit }) => `${name} of ${compared} ${unit}`).join(', ');
+  const all = run.parts.map(({ name, compared, unit }) => `${name} of ${compared} ${unit}`).join(', ');
   return `${paint.good('✓')} ${name}: equal to the original's: ${all}`;
 }

@@ -10,7 +10,7 @@ import type { Picture } from '../../input/picture/picture.ts';
 import { pixels, resize } from '../../input/picture/resize.ts';
 import { type Decoder, line, list, object, oneOf, optional, whole } from '../decoder.ts';
 import { toLine } from '../line.ts';
-import { countStage, type InputDifference, type InputRun } from './input-report.ts';
+import { countPart, type InputDifference, type InputRun } from './input-report.ts';
 import { compareHash, comparePicture, comparePixels, otherSize } from './picture-difference.ts';
 
 /** What turns a file into the model's input: this project's own functions, or others to be judged. */
@@ -66,7 +66,7 @@ export async function findPictureGolden(path: string): Promise<string | undefine
 }
 
 /**
- * Runs pictures through each stage, beginning with what the original had before it, and then through all of them.
+ * Runs pictures through each part, beginning with what the original had before it, and then through all of them.
  *
  * @param path see `findPictureGolden`; of a picture's own path only that picture is run
  * @throws CheckpointError when the golden is not sound, or lacks a picture
@@ -83,23 +83,22 @@ export async function verifyPictures(path: string, way: PictureWay = PICTURE_WAY
   const source = (await isFile(kept)) ? await openFile(kept) : undefined;
   try {
     const tensors = source ? (await openSafetensors(source)).tensors : new Map<string, StoredTensor>();
-    const stages = {
-      decode: countStage('decode', 'pictures'),
-      resize: countStage('resize', 'pictures'),
-      normalise: countStage('normalise', 'pictures'),
-      together: countStage('together', 'pictures'),
+    const parts = {
+      decode: countPart('decode', 'pictures'),
+      resize: countPart('resize', 'pictures'),
+      normalise: countPart('normalise', 'pictures'),
+      together: countPart('together', 'pictures'),
     };
     for (const each of alone.length > 0 ? alone : all) {
       if (basename(each.file) !== each.file) throw refusal(where, `"${each.file}" is no plain file name`);
       const found = await runPicture(folder, each, tensors, way);
-      for (const [name, stage] of Object.entries(stages))
-        if (name in found) stage.add(found[name as keyof typeof stages]);
+      for (const [name, part] of Object.entries(parts)) if (name in found) part.add(found[name as keyof typeof parts]);
     }
-    const run = Object.values(stages).map((each) => each.stage());
+    const run = Object.values(parts).map((each) => each.part());
     return {
       golden: { name: basename(resolve(folder)), provenance: { file: basename(where) } },
       seconds: (performance.now() - start) / 1000,
-      stages: run.filter(({ compared }) => compared > 0),
+      parts: run.filter(({ compared }) => compared > 0),
     };
   } finally {
     await source?.close();

@@ -8,7 +8,7 @@ import type { Tokenizer } from '../../input/text/tokenizer.ts';
 import { quote } from '../../quote.ts';
 import { type Decoder, list, object, whole } from '../decoder.ts';
 import { toLine } from '../line.ts';
-import { countStage, type InputDifference, type InputRun } from './input-report.ts';
+import { countPart, type InputDifference, type InputRun } from './input-report.ts';
 
 /** A conversation, and what the original made of it. */
 export interface Conversation {
@@ -67,7 +67,7 @@ export const isPromptGolden = async (path: string): Promise<boolean> =>
     : (await isFile(join(path, FILES.texts))) || isFile(join(path, FILES.conversations));
 
 /**
- * Runs texts and conversations through each stage:
+ * Runs texts and conversations through each part:
  *
  * - `ids`: a text to its ids;
  * - `words`: the original's ids back to the text;
@@ -87,13 +87,13 @@ export async function verifyPrompts(path: string, way: PromptWay): Promise<Input
     return decoder(parseJson(await readSmallFile(where, MOST.bytes), where), where);
   };
 
-  const [encoding, words] = [countStage('ids', 'texts'), countStage('words', 'texts')];
+  const [encoding, words] = [countPart('ids', 'texts'), countPart('words', 'texts')];
   for (const [number, golden] of (await read(FILES.texts, texts)).entries()) {
     const item = `text ${number}`;
     encoding.add(tokensOf(item, golden.ids, way, () => way.encode(golden.text)));
     words.add(compareTexts(item, way.decode(golden.ids), golden.text.normalize('NFC')));
   }
-  const [context, spelling] = [countStage('context', 'conversations'), countStage('context ids', 'conversations')];
+  const [context, spelling] = [countPart('context', 'conversations'), countPart('context ids', 'conversations')];
   for (const [number, golden] of (await read(FILES.conversations, conversations)).entries()) {
     const item = `conversation ${number}`;
     let said = '';
@@ -108,7 +108,7 @@ export async function verifyPrompts(path: string, way: PromptWay): Promise<Input
   return {
     golden: { name: basename(resolve(folder)), provenance: file ? { file } : {} },
     seconds: (performance.now() - start) / 1000,
-    stages: [encoding, words, context, spelling].map((each) => each.stage()).filter(({ compared }) => compared > 0),
+    parts: [encoding, words, context, spelling].map((each) => each.part()).filter(({ compared }) => compared > 0),
   };
 }
 

@@ -105,7 +105,7 @@ function grid(low: number, high: number, y: (value: number) => number): Markup[]
   });
 }
 
-/** Shaded stretches: every second block; above them the stages. */
+/** Shaded stretches: every second block; above them the parts. */
 function bands(names: readonly string[], x: (i: number) => number): Markup {
   const half = (x(1) - x(0)) / 2;
   const runs = (key: (name: string) => string) => {
@@ -122,10 +122,10 @@ function bands(names: readonly string[], x: (i: number) => number): Markup {
       ? html`<rect class="band" x="${(x(from) - half).toFixed(1)}" y="${TOP}" width="${(x(to) - x(from) + 2 * half).toFixed(1)}" height="${HEIGHT - TOP - BOTTOM}"/>`
       : undefined,
   );
-  const stages = runs((name) => placeOf(name).stage)
+  const parts = runs((name) => placeOf(name).part)
     .filter(({ from, to }) => x(to) - x(from) > 60)
     .map(
-      ({ key, from, to }) => html`<text class="stage" x="${((x(from) + x(to)) / 2).toFixed(1)}" y="16">${key}</text>`,
+      ({ key, from, to }) => html`<text class="part" x="${((x(from) + x(to)) / 2).toFixed(1)}" y="16">${key}</text>`,
     );
-  return html`${groups}${stages}<text class="stage" x="${WIDTH / 2}" y="${HEIGHT - 4}">depth, tap by tap → (on the axis: equal to the bit)</text>`;
+  return html`${groups}${parts}<text class="part" x="${WIDTH / 2}" y="${HEIGHT - 4}">depth, tap by tap → (on the axis: equal to the bit)</text>`;
 }

@@ -24,7 +24,7 @@ figure { margin: 14px 0 6px; overflow-x: auto; } figure > svg { min-width: 640px
 .key::before { content: ""; display: inline-block; width: 18px; border-top: 2.5px solid; margin-right: 7px; vertical-align: 4px; } .key.pytorch::before { border-top-style: dashed; }
 .key.free, g.free { color: var(--free); } .key.forced, g.forced { color: var(--forced); } .key.exact, g.exact { color: var(--exact); } .key.pytorch, g.pytorch { color: var(--pytorch); }
 g path { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; } g.pytorch path { stroke-dasharray: 6 4; } circle { fill: currentColor; } circle.over { fill: var(--paper); stroke: var(--bad); stroke-width: 2.5; }
-.grid { stroke: var(--line); stroke-width: 1; } .band { fill: var(--band); } svg text { fill: var(--dim); font-size: 12px; } .tick { text-anchor: end; dominant-baseline: middle; } .power { font-size: 9px; } .stage { text-anchor: middle; font-weight: 600; }
+.grid { stroke: var(--line); stroke-width: 1; } .band { fill: var(--band); } svg text { fill: var(--dim); font-size: 12px; } .tick { text-anchor: end; dominant-baseline: middle; } .power { font-size: 9px; } .part { text-anchor: middle; font-weight: 600; }
 svg.histogram { display: inline-block; width: auto; } .histogram rect { fill: var(--free); opacity: 0.8; } .histogram text { font-size: 9px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 18px; font-size: 13px; margin: 18px 0 0; } dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 footer { color: var(--dim); font-size: 13px; }

@@ -7,7 +7,7 @@ import { KINDS, TOLERANCES, type Tolerances } from '../tolerances.ts';
 import { type Report, SCHEMA, SCHEMA_VERSION } from './report.ts';
 
 /** Far more than any model has taps, and any machine devices. */
-const MOST = { runs: 1000, stages: 100, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
+const MOST = { runs: 1000, parts: 100, taps: 10_000, operations: 10_000, size: Number.MAX_SAFE_INTEGER };
 
 const AGAIN = 'save it again';
 
@@ -56,7 +56,7 @@ export const tapMeasurement: Decoder<TapMeasurement> = object({
 const inputRun: Decoder<InputRun> = object({
   golden: object({ name: line(), provenance: recordOf(line(), 100) }),
   seconds: distance,
-  stages: list(
+  parts: list(
     object({
       name: line(100),
       unit: oneOf('pictures', 'texts', 'conversations'),
@@ -67,7 +67,7 @@ const inputRun: Decoder<InputRun> = object({
         MOST_TOLD,
       ),
     }),
-    MOST.stages,
+    MOST.parts,
   ),
 });
 

@@ -5,7 +5,7 @@ import { type Budget, budgets, type Excess, judge, type Kind, TOLERANCES, type T
 
 /** What a report is called in its file, and which version of its form this is. */
 export const SCHEMA = 'qwen-vl-ts/verify';
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Measurements and where they come from. Verdicts are not in it: they are made of it, by a table that may change. */
 export interface Report {

@@ -15,7 +15,7 @@ const NAME = 34;
 const VALUE = 18;
 
 /**
- * A verdict as a tree of stages, blocks and taps; what is fine is collapsed. Each line has, for either mode, the NMSE of its
+ * A verdict as a tree of parts, blocks and taps; what is fine is collapsed. Each line has, for either mode, the NMSE of its
  * worst tap and the share of its budget.
  */
 export function tree(verdict: Verdict, paint: Paint): string[] {

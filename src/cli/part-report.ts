@@ -1,32 +1,32 @@
 import type { Device } from '../../tensor/device.ts';
-import { profileStages, type Stage } from '../profile/stages.ts';
+import { type Part, profileParts } from '../profile/parts.ts';
 import { dim, say, sayPassing, thousands } from './terminal.ts';
 
-/** How often a running stage says how far it is, on a terminal. */
+/** How often a running part says how far it is, on a terminal. */
 const REFRESH_MILLISECONDS = 200;
 
-/** What a stage does, for its line. */
-export interface StageKind {
+/** What a part does, for its line. */
+export interface PartKind {
   /** Shows how far it is while it runs (default); an answer that is written meanwhile would be in the way. */
   readonly live?: boolean;
   /** Computes, so that its line has operations and their rate (default): loading moves bytes. */
   readonly computes?: boolean;
 }
 
-/** One line a stage: a percentage while it runs (on a terminal), then its time and arithmetic. */
-export interface StageReport {
-  /** Ends the stage before, if there is one, and begins the next. */
-  enter(name: string, kind?: StageKind): void;
-  /** Ends the last stage; `more` is added to its line. */
+/** One line a part: a percentage while it runs (on a terminal), then its time and arithmetic. */
+export interface PartReport {
+  /** Ends the part before, if there is one, and begins the next. */
+  enter(name: string, kind?: PartKind): void;
+  /** Ends the last part; `more` is added to its line. */
   end(more?: (seconds: number) => string): void;
   stop(): void;
 }
 
-export function reportStages(device: Device): StageReport {
-  const profile = profileStages(device);
-  let current: { name: string; start: number; before: Stage | undefined; computes: boolean } | undefined;
+export function reportParts(device: Device): PartReport {
+  const profile = profileParts(device);
+  let current: { name: string; start: number; before: Part | undefined; computes: boolean } | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const find = (name: string) => profile.stages().find((stage) => stage.name === name);
+  const find = (name: string) => profile.parts().find((part) => part.name === name);
 
   function end(more: (seconds: number) => string = () => ''): void {
     if (!current) return;

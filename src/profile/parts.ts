@@ -1,8 +1,8 @@
 import type { Device, Launch } from '../../tensor/device.ts';
 import { hear } from './hear.ts';
 
-/** What the operations of one stage added up to. */
-export interface Stage {
+/** What the operations of one part added up to. */
+export interface Part {
   readonly name: string;
   operations: number;
   bytes: number;
@@ -11,18 +11,18 @@ export interface Stage {
   milliseconds: number;
 }
 
-/** Sums what a device does, stage by stage. */
-export interface StageProfile {
-  /** From now on launches count for this stage; a name used before is continued. */
+/** Sums what a device does, part by part. */
+export interface PartProfile {
+  /** From now on launches count for this part; a name used before is continued. */
   enter(name: string): void;
-  stages(): Stage[];
-  /** The share of the current stage's operations that have run, from 0 to 1. */
+  parts(): Part[];
+  /** The share of the current part's operations that have run, from 0 to 1. */
   progress(): number;
   stop(): void;
 }
 
 /** Watches every launch on a device until it is stopped. A listener from before goes on afterwards. */
-export function profileStages(device: Device): StageProfile {
+export function profileParts(device: Device): PartProfile {
   const launches = new Map<string, Launch[]>();
   let current: Launch[] = [];
   const stop = hear(device, { onLaunch: (launch) => current.push(launch) });
@@ -33,7 +33,7 @@ export function profileStages(device: Device): StageProfile {
       current = launches.get(name) ?? [];
       launches.set(name, current);
     },
-    stages: () =>
+    parts: () =>
       [...launches].map(([name, of]) => ({
         name,
         operations: sum(of, (launch) => launch.operations),
