@@ -147,7 +147,7 @@ describe('a saved report', () => {
       /golden\.name: "a\\ud800b", expected a line/,
     ],
     ['no object', '3', /r\.json: 3, expected an object/],
-    ['another version', { version: 2 }, /r\.json\.version: 2, expected 1/],
+    ['another version', { version: 1 }, /r\.json\.version: 1, expected 2/],
     ['another schema', { schema: 'x' }, /schema/],
     ['runs that are no list', { runs: {} }, /r\.json\.runs: an object, expected a list/],
     ['too many runs', { runs: Array(1001).fill({}) }, /expected a list of at most 1000/],
