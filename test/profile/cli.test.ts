@@ -55,27 +55,8 @@ test('prints where the time goes, and writes a trace, a page and the records', a
   }
 });
 
-test('a step of training, forwards, backwards and AdamW', async () => {
-  const json = join(folder, 'step.json');
-  const { stdout } = await qvl('--train', '--batch', '2', '--tokens', '24', '--device', 'simd', '--json', json);
-  expect(stdout).toContain('A step of training  2 conversations of 24 tokens');
-  expect(stdout).toContain('over the whole step, ');
-  for (const word of ['forward', 'backward', 'optimiser', 'weightGradient', 'attentionGradient']) {
-    expect(stdout).toContain(`\n${word} `);
-  }
-  const { stepwise, fused, ...records } = JSON.parse(await readFile(json, 'utf8'));
-  expect(records).toMatchObject({ conversations: 2, length: 24, recompute: false, tokens: [] });
-  // Of a step and its product on the way back there are two products for each forwards, but for the pixels and the embeddings.
-  const products = (pass: { launches: { op: string; part: string }[] }, op: string, part: string) =>
-    pass.launches.filter((launch) => launch.op === op && launch.part === part).length;
-  expect(products(fused, 'weightGradient', 'backward')).toBe(products(fused, 'linear', 'forward') + 1);
-  const named = stepwise.launches.map(({ tap }: { tap: string | null }) => tap);
-  expect(named).toContain('transformer.h.0.mlp.w1.grad');
-});
-
 test.each([
   [['--train', PICTURE], 'it takes no picture and no question'],
-  [['--train', '--tokens', '18'], 'a picture takes 18'],
   [[PICTURE, 'What?', '--batch', '2'], 'it is for --train'],
   [[PICTURE], 'a picture and a question are needed'],
   [['absent.png', 'What?'], 'no such file'],
