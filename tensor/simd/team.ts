@@ -155,7 +155,7 @@ type Exports = Readonly<Record<string, ((...given: number[]) => void) | undefine
 function shareOf(units: number, operations: number, threads: number): number {
   const portions = Math.min(threads * PORTIONS, operations / GRAIN);
   if (portions < 2) return units;
-  return Math.floor(units / portions / ALIGNED) * ALIGNED || Math.ceil(units / portions);
+  return Math.floor(units / portions / ALIGNED) * ALIGNED || Math.max(1, Math.floor(units / portions));
 }
 
 const unknown = (kernel: string, what: string) => new RangeError(`simd: ${what} runs ${kernel}, which no recipe names`);
