@@ -72,7 +72,7 @@ export function createOptimiser(
     },
     moments,
     async step(gradients, rate) {
-      const squares = scope<Tensor>(() => [...gradients.values()].map(sumOfSquares).reduce(sum));
+      const squares = scope<Tensor>(() => sumInPairs([...gradients.values()].map(sumOfSquares)));
       const norm = Math.sqrt((await read(squares))[0]);
       if (!Number.isFinite(norm)) {
         const where = await firstNotFinite(gradients);
@@ -97,6 +97,13 @@ export function createOptimiser(
       moments.clear();
     },
   };
+}
+
+/** The sum of tensors, halves first: so rounding grows with the logarithm of their number. */
+function sumInPairs(terms: readonly Tensor[]): Tensor {
+  if (terms.length === 1) return terms[0];
+  const half = Math.ceil(terms.length / 2);
+  return sum(sumInPairs(terms.slice(0, half)), sumInPairs(terms.slice(half)));
 }
 
 /** The first gradient, in the order of the way back, that has an element which is no number. */

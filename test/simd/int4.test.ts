@@ -7,6 +7,7 @@ import { widenFloat16 } from '../../tensor/dtype.ts';
 import { type Int4Matrix, int4Bytes, int4Matrix } from '../../tensor/int4.ts';
 import { simd } from '../../tensor/simd/driver.ts';
 import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { features } from '../../tensor/wasm/features.ts';
 import { draw } from '../kernels/case.ts';
 
 const floats = (shape: readonly number[], seed = 1) => draw(seed).floats(shape).data as Float32Array;
@@ -72,6 +73,9 @@ function nmse(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   return sum((i) => found[i] - expected[i]) / sum((i) => expected[i]);
 }
 
+/** The sums are as near as those of float32, which have two roundings a term, or one where multiply-adds are fused. */
+const MORE = features().relaxed ? 3 : 1.5;
+
 test.each([
   'in order',
   'in eights',
@@ -99,7 +103,7 @@ test.each([
       for (const [i, { result, few }] of found.entries()) {
         if (few && inBlocks) {
           const [ours, theirs, right] = await Promise.all([result, wide[i].result, exact[i].result].map(read));
-          expect(nmse(ours, right), `${N} × ${K}, use ${i}`).toBeLessThan(1.5 * nmse(theirs, right) + 2 ** -49);
+          expect(nmse(ours, right), `${N} × ${K}, use ${i}`).toBeLessThan(MORE * nmse(theirs, right) + 2 ** -49);
         } else {
           expect(await bits(result), `${N} × ${K}, use ${i}`).toEqual(await bits(wide[i].result));
         }
