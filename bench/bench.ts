@@ -1,3 +1,4 @@
+import { hear } from '../src/profile/hear.ts';
 import { memoryRoof, multiplyAddRoof } from '../src/profile/roof-kernels.ts';
 import type { Device } from '../tensor/device.ts';
 import { free, type Tensor, tensor } from '../tensor/tensor.ts';
@@ -40,6 +41,23 @@ export const onDevice = (name: string, device: Device, work: () => Tensor): Subj
 
 export async function settled(device: Device): Promise<void> {
   await device.queue.idle();
+}
+
+/** What all launches of some work need together; on the `null` device from their shapes alone. */
+export async function costOf(device: Device, work: () => unknown): Promise<Pick<Row, 'operations' | 'bytes'>> {
+  const cost = { operations: 0, bytes: 0 };
+  const stop = hear(device, {
+    onLaunch({ operations, bytes }) {
+      cost.operations += operations;
+      cost.bytes += bytes;
+    },
+  });
+  try {
+    await work();
+    return cost;
+  } finally {
+    stop();
+  }
 }
 
 const SIDE = 128;

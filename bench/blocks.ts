@@ -16,7 +16,7 @@ import { elementCount } from '../tensor/dtype.ts';
 import { nullDriver } from '../tensor/null.ts';
 import { keep, scope, tensorsIn } from '../tensor/scope.ts';
 import { free, type Tensor, tensor } from '../tensor/tensor.ts';
-import { type Bench, measureRow, type Row, settled } from './bench.ts';
+import { type Bench, costOf, measureRow, type Row, settled } from './bench.ts';
 import { held, input, release } from './held.ts';
 import { type Subject, timed } from './measure.ts';
 
@@ -58,7 +58,7 @@ export async function benchBlocks(bench: Bench): Promise<void> {
       const products = inScope('its products', blocks[0].products, 0);
       const { name, limit } = blocks[0];
       const subjects = blocks[0].products.length > 0 ? [ours, alone, products] : [ours, alone];
-      await measureRow(bench, { section: 'blocks', name, limit, ...costOf(make, config) }, subjects);
+      await measureRow(bench, { section: 'blocks', name, limit, ...(await blockCost(make, config)) }, subjects);
     } finally {
       for (const block of blocks) block.free();
     }
@@ -88,15 +88,13 @@ async function requireRight(device: Device): Promise<void> {
 }
 
 /** What the block needs, from its shapes alone: matrices have 2 bytes an element, all else 4. */
-function costOf(make: (device: Device, config: Config) => Block, config: Config): Pick<Row, 'operations' | 'bytes'> {
+async function blockCost(
+  make: (device: Device, config: Config) => Block,
+  config: Config,
+): Promise<Pick<Row, 'operations' | 'bytes'>> {
   const device = createDevice(nullDriver);
   const block = make(device, config);
-  let [operations, bytes] = [0, 0];
-  device.onLaunch = (launch) => {
-    operations += launch.operations;
-    bytes += launch.bytes;
-  };
-  free(scope<Tensor>(() => block.run()));
+  const { operations, bytes } = await costOf(device, () => free(scope<Tensor>(() => block.run())));
   return { operations, bytes: bytes - 2 * block.elements };
 }
 

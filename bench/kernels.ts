@@ -19,7 +19,7 @@ import { openDevice } from '../src/open-device.ts';
 import { closeDevice, createDevice, type Device } from '../tensor/device.ts';
 import { nullDriver } from '../tensor/null.ts';
 import { free, read, type Tensor, tensor } from '../tensor/tensor.ts';
-import { type Bench, measureRow, onDevice, type Row } from './bench.ts';
+import { type Bench, costOf, measureRow, onDevice, type Row } from './bench.ts';
 
 /** An operation at a shape of the model. */
 interface Case {
@@ -159,21 +159,16 @@ async function benchCase(bench: Bench, each: Case, devices: readonly (readonly [
       right ??= data;
       subjects.unshift(onDevice(device, on, () => each.run(...inputs)));
     }
-    await measureRow(bench, { section: 'kernels', name, limit, ...costOf(each) }, subjects);
+    await measureRow(bench, { section: 'kernels', name, limit, ...(await caseCost(each)) }, subjects);
   } finally {
     for (const one of owned) free(one);
   }
 }
 
 /** What a case needs, from its shapes alone. */
-function costOf({ inputs, run }: Case): Pick<Row, 'operations' | 'bytes'> {
+function caseCost({ inputs, run }: Case): Promise<Pick<Row, 'operations' | 'bytes'>> {
   const device = createDevice(nullDriver);
-  let cost = { operations: 0, bytes: 0 };
-  device.onLaunch = ({ operations, bytes }) => {
-    cost = { operations, bytes };
-  };
-  run(...inputs.map((input) => make(device, input, 'x')));
-  return cost;
+  return costOf(device, () => run(...inputs.map((input) => make(device, input, 'x'))));
 }
 
 function make(device: Device, input: Case['inputs'][number], label: string): Tensor {

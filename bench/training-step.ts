@@ -8,7 +8,7 @@ import { treatments } from '../src/train/groups.ts';
 import { createOptimiser } from '../src/train/optimiser.ts';
 import { practiceBatch } from '../src/train/practice-batch.ts';
 import type { Device } from '../tensor/device.ts';
-import { type Bench, measureRow, settled } from './bench.ts';
+import { type Bench, costOf, measureRow, settled } from './bench.ts';
 import { type Subject, timed } from './measure.ts';
 
 const RATE = 1e-5;
@@ -59,17 +59,7 @@ async function step(name: string, device: Device, config: Config, size: Size, re
   return {
     name,
     run: () => timed(once),
-    async cost() {
-      const before = device.onLaunch;
-      let [operations, bytes] = [0, 0];
-      device.onLaunch = (launch) => {
-        operations += launch.operations;
-        bytes += launch.bytes;
-      };
-      await once();
-      device.onLaunch = before;
-      return { operations, bytes };
-    },
+    cost: () => costOf(device, once),
     free() {
       optimiser.free();
       freeModel(model);

@@ -12,7 +12,7 @@ import { nullDriver } from '../tensor/null.ts';
 import { keep, scope, tensorsIn } from '../tensor/scope.ts';
 import { block } from '../tensor/tap.ts';
 import { free, read, type Tensor, tensor } from '../tensor/tensor.ts';
-import { type Bench, measureRow, onDevice, type Row, settled } from './bench.ts';
+import { type Bench, costOf, measureRow, onDevice, type Row, settled } from './bench.ts';
 import { held, input, release } from './held.ts';
 import { type Subject, timed } from './measure.ts';
 import { BLOCK_ENGINES, type BlockEngineName } from './peer-blocks.ts';
@@ -104,7 +104,7 @@ async function benchBlock(
       on('simd, 1 thread', 1, thereAndBack),
       on('its way there', 0, ({ forward }) => forward()),
     ];
-    const row = { section: 'training', name, limit: 'arithmetic' as const, ...costOf(make, config) };
+    const row = { section: 'training', name, limit: 'arithmetic' as const, ...(await caseCost(make, config)) };
     await measureRow(bench, row, [...subjects, ...others]);
   } finally {
     for (const each of cases) each.free();
@@ -145,16 +145,13 @@ async function gradientOfNorm(device: Device, config: Config): Promise<HostData>
 }
 
 /** What it needs there and back, from its shapes alone. */
-function costOf(make: (device: Device, config: Config) => Case, config: Config): Pick<Row, 'operations' | 'bytes'> {
+function caseCost(
+  make: (device: Device, config: Config) => Case,
+  config: Config,
+): Promise<Pick<Row, 'operations' | 'bytes'>> {
   const device = createDevice(nullDriver);
-  let [operations, bytes] = [0, 0];
   const each = make(device, config);
-  device.onLaunch = (launch) => {
-    operations += launch.operations;
-    bytes += launch.bytes;
-  };
-  free(thereAndBack(each));
-  return { operations, bytes };
+  return costOf(device, () => free(thereAndBack(each)));
 }
 
 function visionCase(device: Device, config: Config): Case {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -12,7 +11,7 @@ from exporter.batch import IGNORED, padded
 from exporter.failure import ExportError
 from exporter.float64 import float64_throughout
 from exporter.formats import safetensors_writer, sample_indices
-from exporter.record import CODES, elements
+from exporter.record import say_passing, writer
 from exporter.stages import VISUAL
 
 INPUTS = ("input.ids", "input.labels", "input.attention_mask")
@@ -42,16 +41,12 @@ def record_gradients(model, sequences, path, provenance, wanted, trained, sample
              for name in (*parameters, *modules, SPLICED, "logits")]
     names = []
     with safetensors_writer(path, [*INPUTS, "input.pixels", "loss", "token_loss", "logits", *kinds], provenance) as add:
-
-        def write(name, tensor):
-            with elements(tensor) as data:
-                add(name, CODES[tensor.dtype], tensor.shape, data)
+        write = writer(add)
 
         def take(name, gradient):
             if not wanted(name):
                 return
-            if sys.stderr.isatty():
-                print(f"\r\x1b[K{name} {list(gradient.shape)}", end="", file=sys.stderr, flush=True)
+            say_passing(name, gradient)
             if sampled and gradient.numel() > WHOLE:
                 for kind, tensor in summary(name, gradient).items():
                     write(f"{kind}.{name}", tensor)

@@ -37,18 +37,12 @@ def record(model, ids, paths, provenance, wanted, steps=0, said=None, fed=None):
     if not modules and not any(map(wanted, beyond)):
         raise ExportError("--tap: nothing is called what was asked for; transformer.h.0.mlp.w1 is something")
     with safetensors_writer(paths["activations"], [*INPUTS, *modules, *beyond], provenance) as add, torch.no_grad():
-
-        def write(name, tensor):
-            if tensor.dtype not in CODES:
-                raise ValueError(f"{name}: {tensor.dtype}, expected one of {', '.join(map(str, CODES))}")
-            with elements(tensor) as data:
-                add(name, CODES[tensor.dtype], tensor.shape, data)
+        write = writer(add)
 
         def take(name, tensor):
             if not wanted(name):
                 return
-            if sys.stderr.isatty():
-                print(f"\r\x1b[K{name} {list(tensor.shape)}", end="", file=sys.stderr, flush=True)
+            say_passing(name, tensor)
             if said is None:
                 write(name, tensor)
             else:
@@ -78,6 +72,24 @@ def record(model, ids, paths, provenance, wanted, steps=0, said=None, fed=None):
                 "taps": {**summaries, "_input": {"ids": ids, "tokens": tokens, **said}},
             })
     return names
+
+
+def writer(add):
+    """What writes a tensor under its name with `add`, that of a `safetensors_writer`."""
+
+    def write(name, tensor):
+        if tensor.dtype not in CODES:
+            raise ValueError(f"{name}: {tensor.dtype}, expected one of {', '.join(map(str, CODES))}")
+        with elements(tensor) as data:
+            add(name, CODES[tensor.dtype], tensor.shape, data)
+
+    return write
+
+
+def say_passing(name, tensor):
+    """Tells on a terminal how far it is, in one line that the next replaces."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{name} {list(tensor.shape)}", end="", file=sys.stderr, flush=True)
 
 
 def run(model, ids, cache=None):
