@@ -55,7 +55,7 @@ function replaced(text: string, hook: string, without: string): string {
 async function decoding(folder: string): Promise<{ run(watched?: boolean): Promise<number>; close(): Promise<void> }> {
   const load = <Module>(path: string) => import(pathToFileURL(join(folder, path)).href) as Promise<Module>;
   const { openDevice } = await load<typeof import('../src/open-device.ts')>('src/open-device.ts');
-  const { openSystem } = await load<typeof import('../src/generate/system.ts')>('src/generate/system.ts');
+  const { openSystem } = await load<typeof import('../src/generate/open-system.ts')>('src/generate/open-system.ts');
   const { generate } = await load<typeof import('../src/generate/generate.ts')>('src/generate/generate.ts');
   const { createSampler, GREEDY } = await load<typeof import('../src/generate/sample.ts')>('src/generate/sample.ts');
   const { watch } = await load<typeof import('../src/profile/watch.ts')>('src/profile/watch.ts');

@@ -20,10 +20,11 @@ import {
   requireText,
   requireTokenizer,
 } from './arguments.ts';
-import { largestWeight } from './checkpoint/memory.ts';
+import { largestWeight } from './checkpoint/folder.ts';
 import { type AnswerOptions, type AnswerPiece, answer, answers, type Question } from './generate/answer.ts';
+import { openSystem } from './generate/open-system.ts';
 import { createSight, type Sight } from './generate/sight.ts';
-import { openSystem, type System, type SystemOptions } from './generate/system.ts';
+import type { System, SystemOptions } from './generate/system.ts';
 import * as draw from './input/boxes/draw.ts';
 import * as svg from './input/boxes/draw-svg.ts';
 import * as grounding from './input/boxes/grounding.ts';

@@ -2,7 +2,7 @@ import { elements } from '../kernels/simd/elements.ts';
 import { recipes } from '../kernels/simd/index.ts';
 import { closeDevice, createDevice, type Device, type Numbers } from '../tensor/device.ts';
 import { DeviceError } from '../tensor/error.ts';
-import { GPU_JS_MODES, type GpuJsMode, gpuJs } from '../tensor/gpu-js.ts';
+import { GPU_JS_MODES, type GpuJsMode } from '../tensor/gpu-js-modes.ts';
 import { builtin } from '../tensor/node.ts';
 import { nullDriver } from '../tensor/null.ts';
 import { simd } from '../tensor/simd/driver.ts';
@@ -100,6 +100,7 @@ async function requireRoundTrip({ driver }: Device): Promise<void> {
 async function open(mode: GpuJsMode, threads: number, adapter: 'any' | 'hardware' = 'any'): Promise<Device> {
   const withdraw = mode === 'webgpu' ? await provideWebGpu(adapter) : () => undefined;
   try {
+    const { gpuJs } = await import('../tensor/gpu-js.ts'); // half a megabyte of script: only for who wants it
     const driver = await gpuJs(mode, threads);
     return createDevice({
       ...driver,

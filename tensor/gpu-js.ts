@@ -2,6 +2,7 @@ import gpujs, { type GPU as Gpu, type IKernelRunShortcut } from 'gpu.js';
 import type { Driver, HostData, Numbers } from './device.ts';
 import { widenBfloat16 } from './dtype.ts';
 import { DeviceError } from './error.ts';
+import type { GpuJsMode } from './gpu-js-modes.ts';
 import { type Computation, type Handle, isParallel, type Kernel, type Run, type Thread } from './kernel.ts';
 import type { Resident } from './resident.ts';
 import { glResident, whyNoHeadlessGl } from './resident-gl.ts';
@@ -11,9 +12,6 @@ import { elements } from './tensor.ts';
 import { firstLine } from './text.ts';
 
 const { GPU, Input } = gpujs;
-
-export const GPU_JS_MODES = ['cpu', 'webasm', 'webgl2', 'webgpu', 'headlessgl'] as const;
-export type GpuJsMode = (typeof GPU_JS_MODES)[number];
 
 /** GPU.js cuts every loop at this count (1,000 unless told otherwise), in silence. No int32 is larger, which is what it counts with. */
 const LONGEST_LOOP = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 import { DeviceError } from './error.ts';
 import { whyNoGpu } from './gpu-files.ts';
-import { builtin } from './node.ts';
+import { builtin, inNode } from './node.ts';
 import { firstLine } from './text.ts';
 
 interface Binding {
@@ -17,6 +17,7 @@ interface Binding {
  * @throws DeviceError saying why there is no WebGPU
  */
 export async function provideWebGpu(adapter: 'any' | 'hardware'): Promise<() => void> {
+  if (!inNode && !globalThis.navigator?.gpu) throw new DeviceError('no WebGPU: this browser does not offer it here');
   if (adapter === 'hardware' && !globalThis.navigator?.gpu) requireGpu();
   const withdraw = installed || !globalThis.navigator?.gpu ? await share() : () => undefined;
   try {

@@ -1,16 +1,12 @@
-import { constants, type FileHandle, open, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CheckpointError } from '../error.ts';
-import { kindOf } from '../file-kind.ts';
-import { type ByteSource, checkRange, DAMAGED } from './byte-source.ts';
+import { kindOf, TELLING_BYTES } from '../file-kind.ts';
+import { checkRange, DAMAGED } from './byte-source.ts';
+import { decodeText, type FileSource, type Folder, readWhole } from './files.ts';
 
 /** Node reads at most 2³¹ − 1 bytes at once. */
 const MOST_AT_ONCE = 1 << 30;
-
-export interface FileSource extends ByteSource {
-  /** The same for two names of one file. */
-  readonly identity: string;
-  close(): Promise<void>;
-}
 
 /**
  * Opens a regular file for reading by ranges: the one way that anything but a picture is opened.
@@ -40,30 +36,32 @@ export async function openFile(path: string): Promise<FileSource> {
 }
 
 /** The whole of a small file. @throws CheckpointError, also when it is larger than `most` bytes */
-export async function readSmallFile(path: string, most: number): Promise<Uint8Array> {
-  const file = await openFile(path);
+export const readSmallFile = async (path: string, most: number): Promise<Uint8Array> =>
+  readWhole(await openFile(path), most);
+
+/** A text file. @throws CheckpointError when it cannot be read, is no UTF-8, or is larger than `most` bytes */
+export const readText = async (path: string, most: number): Promise<string> =>
+  decodeText(await readSmallFile(path, most), path);
+
+/** A folder on disk. @throws CheckpointError */
+export async function openFolder(path: string): Promise<Folder> {
   try {
-    if (file.size > most) {
-      throw new CheckpointError(
-        path,
-        `${file.size} bytes, expected at most ${most}`,
-        'check that it is the right file',
-      );
-    }
-    return await file.read(0, file.size);
-  } finally {
-    await file.close();
+    if (!(await stat(path)).isDirectory()) throw await fileInPlaceOfFolder(path);
+    return { path, files: new Set(await readdir(path)), open: (file) => openFile(join(path, file)) };
+  } catch (error) {
+    throw asCheckpointError(error, path);
   }
 }
 
-/** A text file. @throws CheckpointError when it cannot be read, is no UTF-8, or is larger than `most` bytes */
-export async function readText(path: string, most: number): Promise<string> {
-  const bytes = await readSmallFile(path, most);
+/** The error for a file in place of a folder. */
+async function fileInPlaceOfFolder(path: string): Promise<CheckpointError> {
+  const file = await openFile(path);
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    const { what, remedy } = kindOf(bytes) ?? { what: 'not UTF-8', remedy: 'give a text file' };
-    throw new CheckpointError(path, `it is ${what}`, remedy, { cause });
+    const kind = kindOf(await file.read(0, Math.min(TELLING_BYTES, file.size)));
+    const found = `it is a file, expected a folder${kind ? ` (${kind.what})` : ''}`;
+    return new CheckpointError(path, found, 'name the folder that holds config.json');
+  } finally {
+    await file.close();
   }
 }
 

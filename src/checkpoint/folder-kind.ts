@@ -1,7 +1,5 @@
 import { CheckpointError } from '../error.ts';
-import { kindOf, TELLING_BYTES } from '../file-kind.ts';
 import { quoteSome } from '../quote.ts';
-import { openFile } from './file-source.ts';
 
 /** Weights in formats that are not read here, by what their files are called. */
 const FOREIGN_WEIGHTS: readonly (readonly [RegExp, string])[] = [
@@ -35,20 +33,4 @@ export function noWeights(path: string, files: ReadonlySet<string>, expected: re
   const instead = names.length > 0 ? `; what is there is ${what} (${quoteSome(names.sort())})` : '';
   const found = `no weights, expected ${expected.join(' or ')}${instead}`;
   return new CheckpointError(path, found, 'download the whole checkpoint of PyTorch');
-}
-
-/** The error for a file in place of a folder. */
-export async function fileInPlaceOfFolder(path: string): Promise<CheckpointError> {
-  const file = await openFile(path);
-  try {
-    const kind = kindOf(await file.read(0, Math.min(TELLING_BYTES, file.size)));
-    const what = kind ? ` (${kind.what})` : '';
-    return new CheckpointError(
-      path,
-      `it is a file, expected a folder${what}`,
-      'name the folder that holds config.json',
-    );
-  } finally {
-    await file.close();
-  }
 }

@@ -1,91 +1,20 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Config, parseConfig } from '../architecture/config.ts';
-import { parseJson } from '../fields.ts';
-import { LARGEST_TABLE } from './byte-source.ts';
-import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
-import { asCheckpointError, type FileSource, readSmallFile } from './file-source.ts';
-import { fileInPlaceOfFolder, noWeights, refuseAdapter } from './folder-kind.ts';
-import { PUBLISHED_GENERATION, parseGenerationConfig, unsupportedSettings } from './generation.ts';
-import { unpackGptq } from './gptq.ts';
-import { parseQuantisation, type Quantisation } from './quantisation.ts';
-import { openShards, openWeights } from './shards.ts';
+import { elementCount } from '../../tensor/dtype.ts';
+import type { Config } from '../architecture/config.ts';
+import { weightShapes } from '../architecture/weight-shapes.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { openFolder } from './file-source.ts';
+import { configIn, openCheckpointIn } from './model-folder.ts';
 
 export type { Checkpoint } from './checkpoint.ts';
 
-/** Where weights may be, the first that is there counts. */
-const WEIGHT_FILES = [
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-] as const;
-
-/**
- * Opens a model folder as Hugging Face lays it out: `config.json`, perhaps `generation_config.json`, and weights as
- * safetensors or as torch archives, in one file or in shards with an index. Weights are checked against the configuration,
- * but not read.
- *
- * @throws CheckpointError
- */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const files = await listFolder(path);
-  const { config, quantisation } = await configIn(path, files);
-  const generationFile = join(path, 'generation_config.json');
-  const generationJson = files.has('generation_config.json') ? await readJson(generationFile) : undefined;
-  const generation =
-    generationJson === undefined ? PUBLISHED_GENERATION : parseGenerationConfig(generationJson, generationFile);
-  const notes = unsupportedSettings(generationJson, generationFile);
-
-  const known = weightFiles(quantisation);
-  const weights = known.find((file) => files.has(file));
-  if (!weights) throw noWeights(path, files, known);
-  const open: FileSource[] = [];
-  const close = async () => {
-    await Promise.all(open.splice(0).map((file) => file.close()));
-  };
-  try {
-    const tensors = weights.endsWith('.index.json')
-      ? await openShards(path, weights, await readJson(join(path, weights)), open)
-      : await openWeights(join(path, weights), open);
-    const parts = { path, config, generation, notes, tensors, close };
-    if (!quantisation) return checkpointFrom(parts);
-    const unpacked = await unpackGptq(path, config, tensors, quantisation);
-    return checkpointFrom({ ...parts, ...unpacked, notes: [...unpacked.notes, ...notes] });
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-/** Where weights may be: AutoGPTQ has names of its own. */
-const weightFiles = (quantisation: Quantisation | undefined): readonly string[] => [
-  ...WEIGHT_FILES,
-  ...(quantisation?.fileNames ?? []).flatMap((name) =>
-    ['.safetensors', '.safetensors.index.json', '.bin', '.bin.index.json'].map((ending) => `${name}${ending}`),
-  ),
-];
+/** Opens a model folder on disk, see `openCheckpointIn`. @throws CheckpointError */
+export const openCheckpoint = async (path: string): Promise<Checkpoint> => openCheckpointIn(await openFolder(path));
 
 /** The configuration of a model folder alone. @throws CheckpointError */
-export const openConfig = async (path: string): Promise<Config> =>
-  (await configIn(path, await listFolder(path))).config;
+export const openConfig = async (path: string): Promise<Config> => configIn(await openFolder(path));
 
-async function configIn(path: string, files: ReadonlySet<string>) {
-  refuseAdapter(path, files);
-  const file = join(path, 'config.json');
-  const json = await readJson(file);
-  const beside = files.has('quantize_config.json') ? await readJson(join(path, 'quantize_config.json')) : undefined;
-  const quantisation = parseQuantisation(path, { config: json, beside, files });
-  return { config: parseConfig(json, file), quantisation };
+/** How many bytes the largest weight of a model folder takes in float32. @throws CheckpointError */
+export async function largestWeight(folder: string): Promise<number> {
+  const shapes = weightShapes(await openConfig(folder)).values();
+  return 4 * Math.max(...[...shapes].map(elementCount));
 }
-
-async function listFolder(path: string): Promise<ReadonlySet<string>> {
-  try {
-    if (!(await stat(path)).isDirectory()) throw await fileInPlaceOfFolder(path);
-    return new Set(await readdir(path));
-  } catch (error) {
-    throw asCheckpointError(error, path);
-  }
-}
-
-const readJson = async (path: string): Promise<unknown> => parseJson(await readSmallFile(path, LARGEST_TABLE), path);

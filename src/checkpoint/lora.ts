@@ -1,12 +1,11 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isAdaptable } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
 import { parseJson } from '../fields.ts';
 import { quote, quoteSome, some } from '../quote.ts';
 import { LARGEST_TABLE } from './byte-source.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { asCheckpointError, type FileSource, readSmallFile } from './file-source.ts';
+import { openFolder } from './file-source.ts';
+import { type FileSource, pathIn, readWhole } from './files.ts';
 import { openCheckpoint } from './folder.ts';
 import { type LoraConfig, parseLoraConfig } from './lora-config.ts';
 import { parseLoraKey } from './lora-keys.ts';
@@ -48,25 +47,23 @@ const OTHER_MODEL = 'use the model that the adapter was trained on';
  * @throws CheckpointError
  */
 export async function openLora(path: string): Promise<Lora> {
-  const files = await readdir(path).catch((error: unknown) => {
-    throw asCheckpointError(error, path);
-  });
-  const weights = WEIGHTS.find((file) => files.includes(file));
-  if (!weights || !files.includes(CONFIG)) {
-    const inside = files.filter((file) => /^checkpoint-\d+$/.test(file));
+  const folder = await openFolder(path);
+  const weights = WEIGHTS.find((file) => folder.files.has(file));
+  if (!weights || !folder.files.has(CONFIG)) {
+    const inside = [...folder.files].filter((file) => /^checkpoint-\d+$/.test(file));
     const missing = weights ? CONFIG : WEIGHTS.join(' or ');
     const remedy = inside.length > 0 ? `name one of ${quoteSome(inside)} in it` : 'name the folder that PEFT saved';
     throw new CheckpointError(path, `${missing} is missing`, remedy);
   }
-  const where = join(path, CONFIG);
-  const config = parseLoraConfig(parseJson(await readSmallFile(where, LARGEST_TABLE), where), where);
+  const where = pathIn(folder, CONFIG);
+  const config = parseLoraConfig(parseJson(await readWhole(await folder.open(CONFIG), LARGEST_TABLE), where), where);
   const open: FileSource[] = [];
   const close = async () => {
     await Promise.all(open.splice(0).map((file) => file.close()));
   };
   try {
-    const file = join(path, weights);
-    return { path, config, ...changesIn(file, await openWeights(file, open), config), close };
+    const tensors = await openWeights(folder, weights, open);
+    return { path, config, ...changesIn(pathIn(folder, weights), tensors, config), close };
   } catch (error) {
     await close();
     throw error;

@@ -1,17 +1,19 @@
-import { totalmem } from 'node:os';
 import type { Driver } from '../../tensor/device.ts';
 import { elementCount } from '../../tensor/dtype.ts';
 import { int4Bytes } from '../../tensor/int4.ts';
-import { isVision, type Residence, weightShapes } from '../architecture/weight-shapes.ts';
+import { builtin } from '../../tensor/node.ts';
+import { isVision, type Residence } from '../architecture/weight-shapes.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { openConfig } from './folder.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 
 /** What is left for activations, copies on the way to the device, and everybody else. */
 const SHARE_FOR_WEIGHTS = 0.6;
 
+/** What a page may have: its engine's memories hold at most so much. */
+const MEMORY_OF_A_PAGE = 4 * 2 ** 30;
+
 /** How many bytes of this machine weights may take. */
-export const defaultMemory = (): number => SHARE_FOR_WEIGHTS * totalmem();
+export const defaultMemory = (): number => SHARE_FOR_WEIGHTS * (builtin('node:os')?.totalmem() ?? MEMORY_OF_A_PAGE);
 
 /** How a device keeps weights, see `Driver`. */
 export type WeightKeeping = Pick<Driver, 'bfloat16' | 'pack'>;
@@ -31,12 +33,6 @@ function bytesOn(driver: WeightKeeping, { shape, dtype, packed }: StoredTensor):
   if (packed && driver.pack) return int4Bytes(shape, packed.scales.shape[0]);
   const kept = (driver.bfloat16 && dtype === 'bfloat16') || (driver.pack && dtype === 'float16');
   return (kept ? 2 : 4) * elementCount(shape);
-}
-
-/** How many bytes the largest weight of a model folder takes in float32. @throws CheckpointError */
-export async function largestWeight(folder: string): Promise<number> {
-  const shapes = weightShapes(await openConfig(folder)).values();
-  return 4 * Math.max(...[...shapes].map(elementCount));
 }
 
 /**

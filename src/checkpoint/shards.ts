@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { isBuffer } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
 import { isObject } from '../fields.ts';
 import { quote, quoteSome } from '../quote.ts';
 import { type ByteSource, LARGEST_TABLE } from './byte-source.ts';
-import { type FileSource, openFile } from './file-source.ts';
+import { type FileSource, type Folder, pathIn } from './files.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 import { openTorchArchive } from './torch-archive.ts';
@@ -17,15 +16,19 @@ const MOST_TABLE_BYTES = 8 * LARGEST_TABLE;
 const AGAIN = 'get the index and the shards again, from one place';
 
 /** The tensors of one file. It is added to the open ones, which the caller closes. @throws CheckpointError */
-export async function openWeights(path: string, open: FileSource[]): Promise<ReadonlyMap<string, StoredTensor>> {
-  return tensorsOf(await opened(path, open));
+export async function openWeights(
+  folder: Folder,
+  file: string,
+  open: FileSource[],
+): Promise<ReadonlyMap<string, StoredTensor>> {
+  return tensorsOf(await opened(folder, file, open));
 }
 
 const tensorsOf = async (file: ByteSource): Promise<ReadonlyMap<string, StoredTensor>> =>
   file.name.endsWith('.safetensors') ? (await openSafetensors(file)).tensors : openTorchArchive(file);
 
-async function opened(path: string, open: FileSource[]): Promise<FileSource> {
-  const file = await openFile(path);
+async function opened(folder: Folder, name: string, open: FileSource[]): Promise<FileSource> {
+  const file = await folder.open(name);
   open.push(file);
   return file;
 }
@@ -38,19 +41,19 @@ async function opened(path: string, open: FileSource[]): Promise<FileSource> {
  * @throws CheckpointError
  */
 export async function openShards(
-  folder: string,
+  folder: Folder,
   index: string,
   json: unknown,
   open: FileSource[],
 ): Promise<ReadonlyMap<string, StoredTensor>> {
-  const where = join(folder, index);
+  const where = pathIn(folder, index);
   const fileOf = parseIndex(json, where, index.includes('safetensors') ? '.safetensors' : '.bin');
   const tensors = new Map<string, StoredTensor>();
   const unlisted: string[] = [];
   const names = new Map<string, string>(); // of the files, by what they are
   const tables: Tables = { bytes: 0, counting: true };
   for (const file of new Set(fileOf.values())) {
-    const shard = await opened(join(folder, file), open);
+    const shard = await opened(folder, file, open);
     const same = names.get(shard.identity);
     if (same !== undefined) throw new CheckpointError(where, `${quote(same)} and ${quote(file)} are one file`, AGAIN);
     names.set(shard.identity, file);

@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path';
-import { type FileSource, openFile } from '../checkpoint/file-source.ts';
+import { openFile } from '../checkpoint/file-source.ts';
+import type { FileSource } from '../checkpoint/files.ts';
 import { InputError } from '../error.ts';
 import { readPicture } from '../input/picture/read-picture.ts';
 import type { Model } from '../model/qwen-vl.ts';

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { largestWeight } from '../checkpoint/memory.ts';
+import { largestWeight } from '../checkpoint/folder.ts';
 import { InputError } from '../error.ts';
 import { DEVICE_NAMES, type DeviceName, defaultThreads, type OpenedDevice, openDevice } from '../open-device.ts';
 

@@ -1,7 +1,7 @@
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { InputError } from '../error.ts';
 import { modelOn } from '../generate/model-on.ts';
-import { openSystem } from '../generate/system.ts';
+import { openSystem } from '../generate/open-system.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
 import { freeModel } from '../model/qwen-vl.ts';
 import { findGoldens } from '../verify/open.ts';

@@ -1,10 +1,7 @@
-import { join } from 'node:path';
 import type { Device, Driver } from '../../tensor/device.ts';
 import type { Residence } from '../architecture/weight-shapes.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { openAdapted } from '../checkpoint/lora.ts';
 import { defaultMemory, residence, weightBytes } from '../checkpoint/memory.ts';
-import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError, InputError } from '../error.ts';
 import { createTokenizer, type Tokenizer } from '../input/text/tokenizer.ts';
 import { freeModel, type Model } from '../model/qwen-vl.ts';
@@ -33,25 +30,33 @@ export interface SystemOptions {
   readonly resident?: boolean | undefined;
 }
 
+/** The text of a `qwen.tiktoken`, and what it is called in errors. */
+export interface Vocabulary {
+  readonly text: string;
+  readonly name: string;
+}
+
 /**
- * Opens a model folder as the original is published, weights and `qwen.tiktoken`. The weights are read when the device
- * gets to them; the device stays the caller's.
+ * Puts an opened checkpoint on a device. The weights are read when the device gets to them; the device stays the caller's, the checkpoint
+ * is the system's, and closed where this fails.
  *
- * @param options.adapter a folder with a LoRA adapter to put on
  * @param options.memory how many bytes the weights may take; what does not fit is streamed
  * @param options.resident the decoder has to fit
  * @throws CheckpointError, TextError; InputError when the decoder has to fit and does not
  */
-export async function openSystem(folder: string, device: Device, options: SystemOptions = {}): Promise<System> {
-  const checkpoint = await openAdapted(folder, options.adapter);
+export async function systemOn(
+  device: Device,
+  checkpoint: Checkpoint,
+  readVocabulary: () => Promise<Vocabulary>,
+  options: Omit<SystemOptions, 'adapter'> = {},
+): Promise<System> {
   try {
-    const vocabulary = join(folder, 'qwen.tiktoken');
-    const text = await readVocabularyFile(vocabulary);
+    const { text, name } = await readVocabulary();
     const { config } = checkpoint;
-    const tokenizer = createTokenizer(text, vocabulary, config.visual.n_queries);
+    const tokenizer = createTokenizer(text, name, config.visual.n_queries);
     if (tokenizer.special.imageStart !== config.visual.image_start_id) {
       throw new CheckpointError(
-        vocabulary,
+        name,
         `<img> has the id ${tokenizer.special.imageStart}, config.json says ${config.visual.image_start_id}`,
         'use the vocabulary that belongs to the checkpoint',
       );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FileSource } from '../checkpoint/file-source.ts';
+import type { FileSource } from '../checkpoint/files.ts';
 import { CheckpointError } from '../error.ts';
 
 /** Twice what every activation of the published model takes, with a picture. */

@@ -1,3 +1,4 @@
+import { inNode } from '../node.ts';
 import { type Shared, walker } from './commands.ts';
 
 /** The life of a worker: it sleeps until there are commands, and runs them. Its text is all that it gets. */
@@ -41,7 +42,7 @@ export interface StartedWorker {
 export async function startWorker(shared: Shared, lost: () => void): Promise<StartedWorker> {
   // The TypeScript loader wraps inner functions in a call of __name.
   const text = `const __name = (value) => value; const start = (shared) => (${work})(shared, ${walker});`;
-  if (typeof window === 'undefined') {
+  if (inNode) {
     const { Worker } = await import('node:worker_threads');
     const worker = new Worker(`${text} start(require('node:worker_threads').workerData);`, {
       eval: true,

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseGenerationConfig } from '../../src/checkpoint/generation.ts';
 import { type AnswerOptions, answer, answers, type Question } from '../../src/generate/answer.ts';
+import { openSystem } from '../../src/generate/open-system.ts';
 import { createSight } from '../../src/generate/sight.ts';
-import { openSystem, type System } from '../../src/generate/system.ts';
+import type { System } from '../../src/generate/system.ts';
 import type { Picture } from '../../src/input/picture/picture.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { openSystem } from '../../src/generate/open-system.ts';
 import { createSight } from '../../src/generate/sight.ts';
-import { openSystem } from '../../src/generate/system.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { createCaller } from '../../tensor/caller.ts';

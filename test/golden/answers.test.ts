@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer } from '../../src/generate/answer.ts';
-import { openSystem, type System } from '../../src/generate/system.ts';
+import { openSystem } from '../../src/generate/open-system.ts';
+import type { System } from '../../src/generate/system.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 import type { Piece, Turn } from '../../src/input/prompt/prompt.ts';
 import { openDevice } from '../../src/open-device.ts';

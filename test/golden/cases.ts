@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseConfig } from '../../src/architecture/config.ts';
 import { type Checkpoint, checkpointFrom } from '../../src/checkpoint/checkpoint.ts';
-import { type FileSource, openFile } from '../../src/checkpoint/file-source.ts';
+import { openFile } from '../../src/checkpoint/file-source.ts';
+import type { FileSource } from '../../src/checkpoint/files.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { type Golden, openGolden } from '../../src/verify/golden.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer } from '../../src/generate/answer.ts';
 import { modelOn } from '../../src/generate/model-on.ts';
-import { openSystem } from '../../src/generate/system.ts';
+import { openSystem } from '../../src/generate/open-system.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 import { freeModel } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resizeGrid } from '../../kernels/resize-grid.ts';
-import { type FileSource, openFile } from '../../src/checkpoint/file-source.ts';
+import { openFile } from '../../src/checkpoint/file-source.ts';
+import type { FileSource } from '../../src/checkpoint/files.ts';
 import { sineCosinePositions } from '../../src/checkpoint/positions.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { readFloat32, type StoredTensor } from '../../src/checkpoint/stored-tensor.ts';

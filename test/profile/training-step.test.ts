@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openSystem } from '../../src/generate/system.ts';
+import { openSystem } from '../../src/generate/open-system.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { describeWork, profileJson } from '../../src/profile/json.ts';
 import { profilePasses } from '../../src/profile/profile.ts';

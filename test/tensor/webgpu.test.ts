@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { add } from '../../kernels/add.ts';
-import { largestWeight } from '../../src/checkpoint/memory.ts';
+import { largestWeight } from '../../src/checkpoint/folder.ts';
 import { load } from '../../src/index.ts';
 import { defaultThreads, openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { gatherRows } from '../../kernels/gather-rows.ts';
 import { answer } from '../../src/generate/answer.ts';
-import { openSystem } from '../../src/generate/system.ts';
+import { openSystem } from '../../src/generate/open-system.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 import * as placed from '../../src/model/placed-images.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';

@@ -1,6 +1,6 @@
 /** The outlines that labels are written with, from label-font/glyphs.bin: its README says what that file holds. */
 
-import { inNode } from '../environment.ts';
+import { inNode } from '../../../tensor/node.ts';
 import { inflate } from '../picture/decode-png-inflate.ts';
 
 /** A point of a contour. Between two that are on the curve is a line; one off it controls a quadratic curve. */

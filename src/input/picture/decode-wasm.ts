@@ -2,7 +2,7 @@
 import libjpegTurbo from '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs';
 import mozjpeg from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
 import libwebp from '@jsquash/webp/codec/dec/webp_dec.js';
-import { inNode } from '../environment.ts';
+import { inNode } from '../../../tensor/node.ts';
 import type { Size } from './picture.ts';
 
 /**

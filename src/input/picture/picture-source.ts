@@ -1,6 +1,7 @@
 /** Pictures from wherever a caller has them. */
+
+import { inNode } from '../../../tensor/node.ts';
 import { ImageError } from '../../error.ts';
-import { inNode } from '../environment.ts';
 import { decodeDataUrl } from './data-url.ts';
 import {
   checkSize,
