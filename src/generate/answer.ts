@@ -148,7 +148,12 @@ function requireRoom(minNewTokens: number, maxNewTokens: number, left: number): 
   throw new InputError('minNewTokens', `${minNewTokens}, expected at most the ${limit} ${why}`, 'give fewer');
 }
 
-function promptOf({ tokenizer, checkpoint }: Answering, question: Question, { allowSpecial = false }: AnswerOptions) {
+/** A question as the model is fed with it. @throws TextError */
+export function promptOf(
+  { tokenizer, checkpoint }: Answering,
+  question: Question,
+  { allowSpecial = false }: AnswerOptions = {},
+): Prompt {
   const { content, history = [], pictures, system } = question;
   const { chat_format, max_window_size: maxWindowSize } = checkpoint.generation;
   const limits = { allowSpecial, maximumLength: checkpoint.config.max_position_embeddings - 1 };

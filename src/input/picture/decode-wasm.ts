@@ -1,7 +1,4 @@
-/** libjpeg and libwebp in WebAssembly: compiled C, shut in a sandbox whose worst fate is to be thrown away. */
-import libjpegTurbo from '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs';
-import mozjpeg from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
-import libwebp from '@jsquash/webp/codec/dec/webp_dec.js';
+/** libjpeg and libwebp in WebAssembly: compiled C, shut in a sandbox whose worst fate is to be thrown away. Loaded when a picture needs them. */
 import { inNode } from '../../../tensor/node.ts';
 import type { Size } from './picture.ts';
 
@@ -14,6 +11,7 @@ import type { Size } from './picture.ts';
  * @throws when libjpeg gives up
  */
 export async function runLibjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Uint8Array> {
+  const { default: libjpegTurbo } = await import('@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs');
   const codec = await libjpegTurbo(await options('@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasm', turboInPage));
   const decoder = new codec.JPEGDecoder();
   decoder.getEncodedBuffer(bytes.length).set(bytes);
@@ -34,12 +32,14 @@ export async function runLibjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Pr
 }
 
 async function runMozjpeg(bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Uint8Array> {
+  const { default: mozjpeg } = await import('@jsquash/jpeg/codec/dec/mozjpeg_dec.js');
   const codec = await mozjpeg(await options('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'));
   return withoutAlpha(codec.decode(bytes, false), size);
 }
 
 /** @returns RGB bytes [height, width, 3] of a still WebP; alpha is dropped. @throws */
 export async function runLibwebp(bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Uint8Array> {
+  const { default: libwebp } = await import('@jsquash/webp/codec/dec/webp_dec.js');
   const codec = await libwebp(await options('@jsquash/webp/codec/dec/webp_dec.wasm'));
   return withoutAlpha(codec.decode(bytes), size);
 }

@@ -1,0 +1,58 @@
+import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { LISTING } from './engine/page-folders.ts';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The model that the page comes with, and pictures to ask it about. */
+export const SHIPPED = { model: join(ROOT, 'golden/tiny'), pictures: join(ROOT, 'golden/tiny/pictures') };
+
+/** What of a model folder the page reads. */
+const MODEL_FILES = /^(config|generation_config|quantize_config)\.json$|\.(bin|safetensors|index\.json|tiktoken)$/;
+
+/** Kernels are JavaScript that GPU.js reads: nothing may be rewritten, and short names would be those that GPU.js makes up itself. */
+const MINIFY = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const;
+
+/**
+ * Builds the page's scripts and styles into a folder, with the sample pictures: all that it needs but the model.
+ *
+ * @param folder is emptied first
+ */
+export async function buildPage(folder: string): Promise<void> {
+  const samples = await readdir(SHIPPED.pictures).then((files) => files.filter((file) => !file.endsWith('.json')));
+  await build({
+    root: join(ROOT, 'src/explorer/page'),
+    configFile: false,
+    logLevel: 'error',
+    base: './', // any folder of any host
+    define: { SAMPLE_FILES: JSON.stringify(samples) },
+    worker: { format: 'es', rolldownOptions: { output: { minify: MINIFY } } },
+    build: {
+      outDir: folder,
+      emptyOutDir: true,
+      target: 'es2022',
+      cssMinify: true,
+      modulePreload: false,
+      assetsInlineLimit: 0,
+    },
+  });
+  await mkdir(join(folder, 'pictures'));
+  for (const file of samples) await copyFile(join(SHIPPED.pictures, file), join(folder, 'pictures', file));
+}
+
+/** The files of a model folder that the page reads, with their sizes. */
+export async function listModel(folder: string): Promise<ReadonlyMap<string, number>> {
+  const files = (await readdir(folder)).filter((file) => MODEL_FILES.test(file));
+  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(join(folder, file))).size] as const)));
+}
+
+/** Puts a model beside the page, with the list that the page reads it by. */
+export async function copyModel(model: string, page: string): Promise<void> {
+  const files = await listModel(model);
+  const folder = join(page, 'model');
+  await mkdir(folder);
+  for (const file of files.keys()) await copyFile(join(model, file), join(folder, file));
+  await writeFile(join(folder, LISTING), JSON.stringify(Object.fromEntries(files)));
+}

@@ -1,0 +1,22 @@
+/** All of them, loaded when they are first called: a screen's are in files of its own. */
+export const services = {
+  open: async () => (await import('./open.ts')).open,
+  ask: async () => (await import('./ask.ts')).ask,
+};
+
+type Services = { readonly [Name in keyof typeof services]: Awaited<ReturnType<(typeof services)[Name]>> };
+export type ServiceName = keyof Services;
+export type ArgumentOf<Name extends ServiceName> = Parameters<Services[Name]>[0];
+export type ResultOf<Name extends ServiceName> = Awaited<ReturnType<Services[Name]>>;
+export type ReportOf<Name extends ServiceName> = Parameters<Parameters<Services[Name]>[1]['report']>[0];
+
+/** From the page to the engine. */
+export type ToEngine =
+  | { readonly call: number; readonly service: ServiceName; readonly argument: unknown }
+  | { readonly call: number; readonly abort: true };
+
+/** From the engine to the page: reports, then a result or an error. */
+export type FromEngine =
+  | { readonly call: number; readonly report: unknown }
+  | { readonly call: number; readonly result: unknown }
+  | { readonly call: number; readonly error: { readonly name: string; readonly message: string } };

@@ -1,0 +1,46 @@
+/** The engine's thread: it does one thing after another what the page asks for, and answers. */
+import { InputError } from '../../error.ts';
+import type { Engine } from './engine.ts';
+import type { Context, Service } from './service.ts';
+import { type FromEngine, services, type ToEngine } from './services.ts';
+
+let engine: Engine | undefined;
+const running = new Map<number, AbortController>();
+/** Services use the device in turn: a pass that is listened to must not be mixed with another. */
+let turn: Promise<unknown> = Promise.resolve();
+
+const send = (message: FromEngine) => self.postMessage(message);
+
+self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
+  if ('abort' in data) return running.get(data.call)?.abort();
+  const { call, service, argument } = data;
+  const control = new AbortController();
+  running.set(call, control);
+  const context: Context<unknown> = {
+    engine() {
+      if (!engine) throw new InputError('model', 'none is open', 'choose another device or model');
+      return engine;
+    },
+    async replace(next) {
+      const before = engine;
+      engine = next;
+      await before?.close();
+    },
+    report: (report) => send({ call, report }),
+    signal: control.signal,
+  };
+  turn = turn.then(async () => {
+    try {
+      control.signal.throwIfAborted();
+      // Which argument belongs to which service, the page's types have checked.
+      const serve = (await services[service]()) as Service<unknown, unknown, unknown>;
+      const result = await serve(argument, context);
+      send({ call, result });
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      send({ call, error: { name, message } });
+    } finally {
+      running.delete(call);
+    }
+  });
+});

@@ -1,0 +1,40 @@
+import { effect, type Signal, signal } from '@preact/signals';
+
+/** All state of the page that can be shared is in its address, behind the #: a name and a text for each. */
+const known = new Map<string, { readonly state: Signal<string>; readonly usual: string }>();
+
+let values = new URLSearchParams(location.hash.slice(1));
+
+/**
+ * A piece of state that is in the address, where it is left out as long as it is the usual one. It follows the address, too: back and
+ * forward, and a link that is opened.
+ *
+ * @param name in the address; each once
+ */
+export function inAddress(name: string, usual: string): Signal<string> {
+  const before = known.get(name);
+  if (before) return before.state;
+  const state = signal(values.get(name) ?? usual);
+  known.set(name, { state, usual });
+  return state;
+}
+
+/** Keeps the address and the state the same, from now on. A change of the screen is a step that "back" takes back. */
+export function followAddress(screen: Signal<string>): void {
+  let last = screen.value;
+  effect(() => {
+    const next = new URLSearchParams();
+    for (const [name, { state, usual }] of known) if (state.value !== usual) next.set(name, state.value);
+    if (next.toString() === values.toString()) return;
+    values = next;
+    const address = next.size > 0 ? `#${next}` : location.pathname + location.search;
+    if (screen.value === last) history.replaceState(null, '', address);
+    else history.pushState(null, '', address);
+    last = screen.value;
+  });
+  addEventListener('popstate', () => {
+    values = new URLSearchParams(location.hash.slice(1));
+    last = values.get('screen') ?? known.get('screen')?.usual ?? last;
+    for (const [name, { state, usual }] of known) state.value = values.get(name) ?? usual;
+  });
+}

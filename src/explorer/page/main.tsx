@@ -1,0 +1,10 @@
+import { render } from 'preact';
+import { followAddress } from './address.ts';
+import { App, screen } from './app.tsx';
+import { openModel } from './model.ts';
+import { showSamples } from './samples.ts';
+
+render(<App />, document.getElementById('page')!);
+followAddress(screen);
+void showSamples();
+void openModel();

@@ -1,0 +1,71 @@
+import { signal } from '@preact/signals';
+import type { DeviceName } from '../../open-device.ts';
+import type { ModelSource, Opened } from '../engine/open.ts';
+import { inAddress } from './address.ts';
+import { call, onEngineStopped } from './engine.ts';
+
+/** The devices that a page can choose, fastest first. */
+export const PAGE_DEVICES = [
+  'auto',
+  'simd',
+  'webgpu',
+  'webgl2',
+  'webasm',
+  'cpu',
+] as const satisfies readonly DeviceName[];
+type PageDevice = (typeof PAGE_DEVICES)[number];
+
+/** What was chosen; what really runs is in `opened`. */
+export const device = inAddress('device', 'auto');
+export const threads = inAddress('threads', '');
+
+/** The model as it is open now; undefined while none is. */
+export const opened = signal<Opened | undefined>(undefined);
+/** Bytes fetched so far, while one is being opened. */
+export const opening = signal<number | undefined>(undefined);
+/** Why the last one did not open. */
+export const refused = signal<string | undefined>(undefined);
+
+/** The model that the page comes with. */
+export const SHIPPED: ModelSource = { address: new URL('model', document.baseURI).href };
+let source: ModelSource = SHIPPED;
+
+/** A page shares memory between threads only where its server isolates it from others. */
+export const mostThreads = (): number =>
+  self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1;
+
+/** Opens the model again: on the device that is chosen now, or another one. What was open stays where that fails. */
+export async function openModel(from: ModelSource = source): Promise<void> {
+  opening.value = 0;
+  refused.value = undefined;
+  try {
+    opened.value = await call(
+      'open',
+      { device: chosenDevice(), threads: chosenThreads(), model: from },
+      {
+        onReport({ bytes }) {
+          opening.value = bytes;
+        },
+      },
+    );
+    source = from;
+  } catch (error) {
+    refused.value = (error as Error).message;
+  } finally {
+    opening.value = undefined;
+  }
+}
+
+/** An address can say anything. */
+const chosenDevice = (): PageDevice => PAGE_DEVICES.find((name) => name === device.value) ?? 'auto';
+
+function chosenThreads(): number {
+  const given = Number(threads.value);
+  const most = mostThreads();
+  return Number.isSafeInteger(given) && given > 0 ? Math.min(given, most) : most;
+}
+
+onEngineStopped((why) => {
+  opened.value = undefined;
+  refused.value = why;
+});
