@@ -14,24 +14,16 @@ export const BUCKETS = { least: -648, most: 617 } as const;
 
 /** @param errors not negative */
 export function histogramOf(errors: Float64Array): Histogram {
-  const counts = new Map<number, number>();
+  const counts = new Int32Array(BUCKETS.most - BUCKETS.least + 1);
   let zeros = 0;
   let infinite = 0;
   for (const error of errors) {
     if (error === 0) zeros++;
     else if (error === Number.POSITIVE_INFINITY) infinite++;
-    else {
-      const bucket = Math.floor(2 * Math.log10(error));
-      counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
-    }
+    else counts[Math.floor(2 * Math.log10(error)) - BUCKETS.least]++;
   }
-  if (counts.size === 0) return { zeros, infinite, first: 0, counts: [] };
-  const first = Math.min(...counts.keys());
-  const last = Math.max(...counts.keys());
-  return {
-    zeros,
-    infinite,
-    first,
-    counts: Array.from({ length: last - first + 1 }, (_, i) => counts.get(first + i) ?? 0),
-  };
+  const first = counts.findIndex((count) => count > 0);
+  if (first < 0) return { zeros, infinite, first: 0, counts: [] };
+  const last = counts.findLastIndex((count) => count > 0);
+  return { zeros, infinite, first: BUCKETS.least + first, counts: Array.from(counts.subarray(first, last + 1)) };
 }

@@ -1,4 +1,5 @@
 import { type Histogram, histogramOf } from './histogram.ts';
+import { select } from './select.ts';
 
 /**
  * How far an activation is from a reference. Pairs of the same value agree, infinities included, which a mask may be made of; what is
@@ -43,17 +44,20 @@ export function measure(actual: ArrayLike<number>, reference: ArrayLike<number>)
   const ulps = new Float64Array(length);
   let maxAbsolute = 0;
   let maxRelative = 0;
+  let maxUlp = 0;
   let index = 0;
   for (let i = 0; i < length; i++) {
     const error = differ(actual[i], reference[i]);
     errors[i] = error;
     ulps[i] = error === 0 ? 0 : error / lastPlace(reference[i]);
-    maxAbsolute = Math.max(maxAbsolute, error);
+    if (ulps[i] > maxUlp) maxUlp = ulps[i];
+    if (error > maxAbsolute) maxAbsolute = error;
     const relative = relativeTo(error, Math.abs(reference[i]) + floor);
     if (relative > maxRelative) [maxRelative, index] = [relative, i];
   }
-  ulps.sort();
-  const rank = (share: number) => ulps[Math.min(length - 1, Math.floor(share * length))];
+  const rank = (share: number) => Math.min(length - 1, Math.floor(share * length));
+  const p50 = select(ulps, rank(0.5));
+  const p99 = select(ulps, rank(0.99), rank(0.5));
   return {
     elements: length,
     nmse: relativeTo(sums.error, sums.energy),
@@ -61,7 +65,7 @@ export function measure(actual: ArrayLike<number>, reference: ArrayLike<number>)
     rms: floor,
     maxRelative,
     cosine: cosineOf(sums),
-    ulp: { p50: rank(0.5), p99: rank(0.99), max: ulps[length - 1] },
+    ulp: { p50, p99, max: maxUlp },
     nonFinite: sums.nonFinite,
     histogram: histogramOf(errors),
     worst: { index, actual: actual[index], reference: reference[index] },
@@ -95,14 +99,22 @@ function differ(a: number, b: number): number {
 const relativeTo = (error: number, scale: number): number =>
   error === 0 ? 0 : error === Number.POSITIVE_INFINITY ? error : error / scale;
 
-/** The distance from |b| to the next float32, 2⁻¹⁴⁹ for the smallest. */
+/**
+ * The distance from |b| to the next float32, by b's exponent as float64 stores it, which is biased by 1023: 2⁻¹⁴⁹ for the smallest, 1
+ * for what is no finite number.
+ */
+const LAST_PLACES = Float64Array.from({ length: 2048 }, (_, biased) =>
+  biased === 2047 ? 1 : 2 ** (Math.max(biased - 1023, -126) - 23),
+);
+
+/** A float64, and its bits: the exponent stands in the upper word. */
+const float = new Float64Array(1);
+const words = new Uint32Array(float.buffer);
+const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0];
+
 function lastPlace(b: number): number {
-  const magnitude = Math.abs(b);
-  if (!Number.isFinite(magnitude)) return 1;
-  if (magnitude < 2 ** -126) return 2 ** -149;
-  let exponent = Math.floor(Math.log2(magnitude));
-  if (2 ** exponent > magnitude) exponent--; // log2 may round up to the next power
-  return 2 ** (exponent - 23);
+  float[0] = b;
+  return LAST_PLACES[(words[UPPER] >>> 20) & 2047];
 }
 
 interface Sums {

@@ -97,8 +97,9 @@ export function sum(count: number, term: (index: number) => number): Expected {
   let value = 0;
   let scale = 0;
   for (let index = 0; index < count; index++) {
-    value += term(index);
-    scale += Math.abs(term(index));
+    const each = term(index); // once: terms of attention are sums themselves
+    value += each;
+    scale += Math.abs(each);
   }
   return { value, scale };
 }
