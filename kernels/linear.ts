@@ -97,16 +97,18 @@ const linearOp: Op = {
 
 /** The sum runs in blocks of 32, so that rounding grows with K/32 additions and not with K. */
 const rowByRow = parallel(function (this: Thread, x: Matrix, weight: Matrix, bias: Matrix, K: number, first: number) {
+  const row = this.thread.y;
+  const output = first + this.thread.x;
   let sum = 0;
   for (let start = 0; start < K; start += 32) {
     const end = Math.min(start + 32, K);
     let part = 0;
     for (let k = start; k < end; k += 1) {
-      part += x[this.thread.y][k] * weight[first + this.thread.x][k];
+      part += x[row][k] * weight[output][k];
     }
     sum += part;
   }
-  return sum + bias[0][first + this.thread.x];
+  return sum + bias[0][output];
 });
 
 const matmulOp: Op = {
@@ -124,12 +126,14 @@ const matmulOp: Op = {
 };
 
 const rowByColumn = parallel(function (this: Thread, x: Matrix, weight: Matrix, K: number, first: number) {
+  const row = this.thread.y;
+  const column = this.thread.x;
   let sum = 0;
   for (let start = 0; start < K; start += 32) {
     const end = Math.min(start + 32, K);
     let part = 0;
     for (let k = start; k < end; k += 1) {
-      part += x[this.thread.y][k] * weight[first + k][this.thread.x];
+      part += x[row][k] * weight[first + k][column];
     }
     sum += part;
   }
@@ -145,13 +149,14 @@ const weightGradientOp: Op = {
 
 const columnByColumn = parallel(function (this: Thread, a: Matrix, b: Matrix, N: number, M: number, first: number) {
   const column = this.thread.y - first;
+  const other = this.thread.x;
   let sum = 0;
   if (column >= 0 && column < M) {
     for (let start = 0; start < N; start += 32) {
       const end = Math.min(start + 32, N);
       let part = 0;
       for (let n = start; n < end; n += 1) {
-        part += a[n][column] * b[n][this.thread.x];
+        part += a[n][column] * b[n][other];
       }
       sum += part;
     }
