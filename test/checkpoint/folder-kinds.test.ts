@@ -8,8 +8,10 @@ import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { HostTensor } from '../../src/checkpoint/stored-tensor.ts';
 import { readVocabularyFile } from '../../src/checkpoint/vocabulary-file.ts';
 import { survives } from './hostile.ts';
-import { asTorch, folderOf, golden, index, scratch, shards, weights } from './model-folder.ts';
+import { asTorch, folderOf, golden, index, prepareModelFolders, scratch, shards, weights } from './model-folder.ts';
 import { zip } from './torch-writer.ts';
+
+prepareModelFolders();
 
 async function messageFor(work: () => Promise<unknown>): Promise<string> {
   expect(await survives(work)).toBe('refused');

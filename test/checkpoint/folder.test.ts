@@ -5,7 +5,9 @@ import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { PUBLISHED_GENERATION } from '../../src/checkpoint/generation.ts';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { survives } from './hostile.ts';
-import { asTorch, folderOf, golden, index, scratch, shards, weights } from './model-folder.ts';
+import { asTorch, folderOf, golden, index, prepareModelFolders, scratch, shards, weights } from './model-folder.ts';
+
+prepareModelFolders();
 
 const tiny = golden('tiny');
 

@@ -6,7 +6,9 @@ import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { type Packed, unpackLayer } from '../../src/checkpoint/gptq.ts';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { readFloat32, readFloat64 } from '../../src/checkpoint/stored-tensor.ts';
-import { int4Folder, refused } from './int4-folder.ts';
+import { int4Folder, prepareInt4Folders, refused } from './int4-folder.ts';
+
+prepareInt4Folders();
 
 interface Sampled {
   shape: number[];

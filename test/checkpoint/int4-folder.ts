@@ -14,11 +14,15 @@ const GOLDEN = 'golden/tiny-int4/act-order';
 let scratch: string;
 /** The tensors of the model that GPTQ packed by activation: those of its blocks, and all others. */
 let [blocks, others]: Map<string, HostTensor>[] = [];
-beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'int4-'));
-  [blocks, others] = await Promise.all([1, 2].map(shard));
-});
-afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+/** Makes both for the tests of the file that calls it. */
+export function prepareInt4Folders(): void {
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'int4-'));
+    [blocks, others] = await Promise.all([1, 2].map(shard));
+  });
+  afterAll(() => rm(scratch, { recursive: true, force: true }));
+}
 
 const shardName = (number: number) => `model-0000${number}-of-00002.safetensors`;
 

@@ -14,15 +14,19 @@ export const golden = (file: string): string => fileURLToPath(new URL(`../../gol
 export let scratch: string;
 /** The weights of a small model, as they lie in its file. */
 export let weights: Map<string, HostTensor>;
-beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'checkpoint-'));
-  const file = await readFile(golden('quirks/model-e.weights.safetensors'));
-  weights = new Map();
-  for (const [name, tensor] of (await openSafetensors(memorySource(file, 'e'))).tensors) {
-    weights.set(name, { dtype: tensor.dtype!, shape: tensor.shape, data: await tensor.read() });
-  }
-});
-afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+/** Makes both for the tests of the file that calls it: several files may share this module. */
+export function prepareModelFolders(): void {
+  beforeAll(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'checkpoint-'));
+    const file = await readFile(golden('quirks/model-e.weights.safetensors'));
+    weights = new Map();
+    for (const [name, tensor] of (await openSafetensors(memorySource(file, 'e'))).tensors) {
+      weights.set(name, { dtype: tensor.dtype!, shape: tensor.shape, data: await tensor.read() });
+    }
+  });
+  afterAll(() => rm(scratch, { recursive: true, force: true }));
+}
 
 let folders = 0;
 /** A folder with the small model's config.json and these files. */

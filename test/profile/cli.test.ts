@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { endOf } from '../../src/cli/ending.ts';
+import { runProfile } from '../../src/cli/profile.ts';
+import { qvlHere } from '../verify/qvl.ts';
 import { decodeTrace } from './trace-decoder.ts';
 
 const PICTURE = join('golden', 'tiny', 'pictures', 'scene-1.png');
@@ -63,10 +66,7 @@ test.each([
   [[PICTURE, 'What?', '--tokens', '0'], 'expected a whole number'],
   [[PICTURE, 'What?', '--tokens', '4096'], 'and there is room for'],
 ])('%s ends with one line and exit code 2', async (words, reason) => {
-  const failed = await qvl(...words).then(
-    () => expect.fail('it should not'),
-    (error: { code: number; stderr: string }) => error,
-  );
+  const failed = await qvlHere(runProfile, ...words).then(() => expect.fail('it should not'), endOf);
   expect(failed.code).toBe(2);
-  expect(failed.stderr).toContain(reason);
+  expect(failed.message).toContain(reason);
 });
