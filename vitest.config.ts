@@ -1,13 +1,25 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/sequencer.ts';
+
+/** Where no file counts threads, opens a browser, measures memory, mocks a module or leaves a global changed, but those that are named. */
+const TOGETHER = [
+  'test/{checkpoint,cli,data,eval,generate,house,input,train,verify}/**/!(browser|html|memory|picture-source|wiring).test.ts',
+  'test/*.test.ts',
+];
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Tests count the threads of their process and change its globals: each file has one of its own.
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      // Tests count the threads of their process and change its globals: each file has one of its own …
+      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
+      // … but where none does, a process of its own and its imports take longer than most files' tests.
+      { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
+    ],
     // Never istanbul: it rewrites functions, and GPU.js translates the source text of the kernels.
     coverage: { provider: 'v8', include: ['src/**', 'tensor/**', 'kernels/**'] },
   },
