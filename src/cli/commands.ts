@@ -2,24 +2,10 @@ import { InputError } from '../error.ts';
 import { DEVICE_NAMES } from '../open-device.ts';
 import { quote } from '../quote.ts';
 import { readArguments, refuseOthers } from './arguments.ts';
-import { runAsk } from './ask.ts';
-import { runChat } from './chat.ts';
-import { runCompare } from './compare.ts';
-import { runData } from './data.ts';
-import { runDemo } from './demo.ts';
-import { runEval } from './eval.ts';
-import { runExplain } from './explain.ts';
-import { runInspect } from './inspect.ts';
-import { runMerge } from './merge.ts';
 import { fuseMultiplyAdds } from './multiply-add.ts';
 import type { Options } from './options.ts';
 import { checkOutputs } from './outputs.ts';
-import { runProfile } from './profile.ts';
 import { print } from './terminal.ts';
-import { runTokenizer } from './tokenizer.ts';
-import { runTrace } from './trace.ts';
-import { runTrain } from './train.ts';
-import { runVerify } from './verify.ts';
 
 const HELP = `qvl: Qwen-VL in TypeScript, from first principles
 
@@ -78,22 +64,25 @@ An option that a command would not heed is refused. Files are written whole or n
 With npm, options come after "--": npm start -- ask cat.jpg "What is in the picture?"
 Exit codes: 0 answered or passed, 1 too far from the original, 2 bad input or usage, 3 no such device here, 130 interrupted.`;
 
-const COMMANDS: Record<string, (words: string[], options: Options) => Promise<void>> = {
-  demo: runDemo,
-  ask: runAsk,
-  chat: runChat,
-  inspect: runInspect,
-  tokenizer: runTokenizer,
-  verify: runVerify,
-  trace: runTrace,
-  profile: runProfile,
-  compare: runCompare,
-  explain: runExplain,
-  data: runData,
-  train: runTrain,
-  eval: runEval,
-  merge: runMerge,
-  help: async () => help(),
+type Run = (words: string[], options: Options) => Promise<void>;
+
+/** Each is imported when it is asked for: all of them together take most of a second. */
+const COMMANDS: Record<string, () => Promise<Run>> = {
+  demo: async () => (await import('./demo.ts')).runDemo,
+  ask: async () => (await import('./ask.ts')).runAsk,
+  chat: async () => (await import('./chat.ts')).runChat,
+  inspect: async () => (await import('./inspect.ts')).runInspect,
+  tokenizer: async () => (await import('./tokenizer.ts')).runTokenizer,
+  verify: async () => (await import('./verify.ts')).runVerify,
+  trace: async () => (await import('./trace.ts')).runTrace,
+  profile: async () => (await import('./profile.ts')).runProfile,
+  compare: async () => (await import('./compare.ts')).runCompare,
+  explain: async () => (await import('./explain.ts')).runExplain,
+  data: async () => (await import('./data.ts')).runData,
+  train: async () => (await import('./train.ts')).runTrain,
+  eval: async () => (await import('./eval.ts')).runEval,
+  merge: async () => (await import('./merge.ts')).runMerge,
+  help: async () => async () => help(),
 };
 
 const help = () => {
@@ -109,10 +98,11 @@ const help = () => {
 export async function runCommand(given: string[]): Promise<void> {
   const { command, words, options } = readArguments(given);
   if (options.help) return help();
-  const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-  if (!run) throw new InputError(quote(command), 'there is no such command', 'see "qvl help"');
+  const load = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (!load) throw new InputError(quote(command), 'there is no such command', 'see "qvl help"');
   refuseOthers(command, options);
   await checkOutputs(words, options);
   fuseMultiplyAdds();
+  const run = await load();
   await run(words, options);
 }
