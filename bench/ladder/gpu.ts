@@ -3,11 +3,11 @@ import { findChromium } from '../../test/browser/chromium.ts';
 import { openPage } from '../../test/browser/open-page.ts';
 import type { GpuMeasured, GpuWork } from './gpu-page.ts';
 import type { GpuRung } from './gpu-rung.ts';
-import { rung as webgl2 } from './gpu-rungs/22-webgl2.ts';
-import { rung as webgpu } from './gpu-rungs/23-webgpu.ts';
-import { rung as array4 } from './gpu-rungs/24-array4.ts';
-import { rung as createPipeline } from './gpu-rungs/25-create-pipeline.ts';
-import { rung as wgslTiles } from './gpu-rungs/26-wgsl-tiles.ts';
+import { rung as webgl2 } from './gpu-rungs/23-webgl2.ts';
+import { rung as webgpu } from './gpu-rungs/24-webgpu.ts';
+import { rung as array4 } from './gpu-rungs/25-array4.ts';
+import { rung as createPipeline } from './gpu-rungs/26-create-pipeline.ts';
+import { rung as wgslTiles } from './gpu-rungs/27-wgsl-tiles.ts';
 import type { GpuResults, GpuRungResult } from './rung.ts';
 import { regionOf } from './source.ts';
 

@@ -19,6 +19,8 @@ export interface Prepared {
   run(): void | Promise<void>;
   /** `[M, N]`, what the last run computed. */
   result(): ArrayLike<number> | Promise<ArrayLike<number>>;
+  /** The weights that it has, where it keeps them in fewer bits than those of the problem. */
+  readonly w?: Float32Array;
   close?(): void | Promise<void>;
 }
 
@@ -45,7 +47,9 @@ export interface Rung {
   /** Rows of x that a slow rung takes for prefill, where all would take too long; all by default. */
   readonly rows?: number;
   /** Bytes of a weight as the rung keeps it. */
-  readonly weightBytes: 2 | 4 | 8;
+  readonly weightBytes: number;
+  /** K and N are multiples of so many, where weights are packed so. */
+  readonly multiple?: number;
   /** What follows the product: `+ bias`, or `gelu(… + bias)`. */
   readonly epilogue?: 'bias' | 'gelu';
   /** Lays the problem out as the rung needs it, which is not timed. */

@@ -20,6 +20,7 @@ import { rung as epilogueApart } from './18-epilogue-apart.ts';
 import { rung as fusedEpilogue } from './19-fused-epilogue.ts';
 import { rung as threads } from './20-threads.ts';
 import { rung as relaxedSimd } from './21-relaxed-simd.ts';
+import { rung as int4 } from './22-int4.ts';
 
 /** From the bottom up. */
 export const RUNGS: readonly Rung[] = [
@@ -44,4 +45,5 @@ export const RUNGS: readonly Rung[] = [
   fusedEpilogue,
   threads,
   relaxedSimd,
+  int4,
 ];

@@ -40,7 +40,7 @@ fn main(@builtin(local_invocation_id) own: vec3u, @builtin(workgroup_id) group: 
 // #endregion
 
 export const rung: GpuRung = {
-  name: '26-wgsl-tiles',
+  name: '27-wgsl-tiles',
   title: 'WGSL by hand, workgroup tiles',
   prediction:
     'What GPU.js cannot say: threads that share. Each number is read from memory once a tile instead of once a term, a sixteenth of the traffic. On a GPU several times as fast; in software the shared memory is memory like any other, and barriers cost. One row wastes fifteen threads of sixteen.',

@@ -14,7 +14,7 @@ export const kernel = function (this: Thread, x: Matrix, w: Matrix, K: number) {
 // #endregion
 
 export const rung: GpuRung = {
-  name: '22-webgl2',
+  name: '23-webgl2',
   title: 'GPU.js, webgl2',
   prediction:
     'A fragment for each result; x and w are textures, and each read of them is an address computed, a texel fetched and a channel chosen. On a GPU the reads limit it; in software every one of those steps is an instruction.',

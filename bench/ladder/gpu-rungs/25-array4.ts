@@ -22,7 +22,7 @@ const kernel = function (this: Thread, x: Matrix, w: Matrix, K: number) {
 // #endregion
 
 export const rung: GpuRung = {
-  name: '24-array4',
+  name: '25-array4',
   title: 'GPU.js, webgpu, Array(4)',
   prediction:
     'Five loads for four terms instead of eight, and one loop for four. 1.5 times as fast, on a GPU as in software; less for one row, which leaves fewer threads.',

@@ -1,7 +1,7 @@
 import type { Matrix, Thread } from '../../../tensor/op.ts';
 import type { GpuRung } from '../gpu-rung.ts';
 import { preparePlan } from '../prepare-on-gpu.ts';
-import { kernel } from './22-webgl2.ts';
+import { kernel } from './23-webgl2.ts';
 
 // #region kernel
 /** A second kernel, which adds nothing: the plan is measured, and not what it computes. */
@@ -13,7 +13,7 @@ const prepare: GpuRung['prepare'] = (problem) => preparePlan(kernel, epilogue, p
 // #endregion
 
 export const rung: GpuRung = {
-  name: '25-create-pipeline',
+  name: '26-create-pipeline',
   title: 'GPU.js, webgpu, createPipeline',
   prediction:
     'Two kernels in one submission, with nothing read back between them. The product is the same, so prefill takes as long as before plus the upload of w at every call, which a plan cannot keep; one row suffers most.',

@@ -1,6 +1,6 @@
 import type { GpuRung } from '../gpu-rung.ts';
 import { prepareOnGpu } from '../prepare-on-gpu.ts';
-import { kernel } from './22-webgl2.ts';
+import { kernel } from './23-webgl2.ts';
 
 // #region kernel
 /** The kernel of the rung before, over storage buffers. */
@@ -8,7 +8,7 @@ const prepare: GpuRung['prepare'] = (problem) => prepareOnGpu({ mode: 'webgpu', 
 // #endregion
 
 export const rung: GpuRung = {
-  name: '23-webgpu',
+  name: '24-webgpu',
   title: 'GPU.js, webgpu',
   prediction:
     'Storage buffers are arrays: an index is an address, without coordinates or channels. Twice as fast as webgl2 in software, more on a GPU.',
