@@ -30,7 +30,8 @@ from exporter.formats import read_integers, write_json
 from exporter.lines import one_line, quoted
 from exporter.original import load, pictures_from, prompt_text, tokenize
 from exporter.places import golden_paths, gradient_paths, make_folder, read_config, read_facts
-from exporter.sources import hash_sources, sha256, versions
+from exporter.quantisation import quantisation_of
+from exporter.sources import hash_folder, hash_sources, sha256, versions
 from exporter.stages import STAGES
 from exporter.taps import wanted
 
@@ -48,6 +49,7 @@ def parse(words):
     parser.add_argument("output", help="FOLDER/NAME of the golden")
     parser.add_argument("--prompt", help="the question, or for the base model the text to continue")
     parser.add_argument("--picture", action="append", default=[], help="a picture before the prompt; may be repeated")
+    parser.add_argument("--adapter", metavar="FOLDER", help="a LoRA adapter to put on, as PEFT saves it; not merged")
     parser.add_argument("--system", default="You are a helpful assistant.", help="a chat's system prompt (%(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of weights and arithmetic (%(default)s)")
     parser.add_argument("--device", default="cpu", help="PyTorch's name of it: cpu, cuda, mps (%(default)s)")
@@ -79,7 +81,7 @@ def parse(words):
     forwards = args.gradients is None
     others = {"--stage": args.stage}
     if not forwards:
-        others = {"--prompt": args.prompt, "--picture": args.picture, "--steps": args.steps}
+        others = {"--prompt": args.prompt, "--adapter": args.adapter, "--picture": args.picture, "--steps": args.steps}
     for option, value in others.items():
         if value not in (None, [], 0):
             parser.error(f"{option}: {'only' if forwards else 'not'} for --gradients; leave it out")
@@ -110,6 +112,8 @@ def export_activations(args, config):
         if not os.path.isfile(path):
             raise ExportError(f"{path}: no such file; give a picture on this machine")
     paths = golden_paths(args.output, args.checkpoint, exact=args.dtype == "float64")
+    if args.adapter and "config" not in paths:
+        raise ExportError(f"{args.output}: goldens in a checkpoint's folder are of it alone; name another place")
     make_folder(os.path.dirname(os.path.abspath(args.output)))
     tokenizer, model, provenance = open_original(args, config, args.picture)
     from exporter.record import record
@@ -163,25 +167,37 @@ def export_gradients(args, config):
 
 def open_original(args, config, pictures):
     """The tokenizer, the model, and what the golden tells of where it comes from."""
+    quantisation = quantisation_of(args.checkpoint, config)
     say("importing PyTorch and transformers")
     with blaming(sys.executable, "use the Python in which the original checkpoint runs"):
         import torch
         import transformers
     if not re.match(r"4\.3[123]\b", transformers.__version__):
         say(f"note: the original's code is for transformers 4.31 to 4.33, this is {transformers.__version__}")
+    adapter, of_adapter = None, {}
+    if args.adapter:
+        from exporter.adapter import read_adapter
+
+        adapter = read_adapter(args.adapter)
+        files = hash_folder(args.adapter, say)
+        of_adapter = {"adapter": quoted(args.adapter), **{f"{name} of the adapter": files[name] for name in files}}
     hashes = hash_sources(args.checkpoint, pictures, say)
     torch.manual_seed(SEED)
     # TensorFloat-32 keeps 10 of a float32's 23 bits; for convolutions PyTorch has it on.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     say(f"loading {args.checkpoint}, {args.dtype} on {args.device}")
     with blaming(args.checkpoint, RUNS_HERE):
-        tokenizer, model = load(args.checkpoint, args.dtype, args.device, torch, transformers)
+        tokenizer, model = load(
+            *(args.checkpoint, args.dtype, args.device, torch, transformers), quantisation, adapter
+        )
+    stored = "4-bit" if quantisation else config.get("torch_dtype", "unnamed")
     rotary = "; rotary tables float32" if args.dtype == "float64" else ""
     return tokenizer, model, {
         **versions(),
-        "dtype": f"{args.dtype} from {config.get('torch_dtype', 'unnamed')} weights{rotary}",
+        "dtype": f"{args.dtype} from {stored} weights{rotary}",
         **{"device": args.device, "seed": str(SEED)},
         **{f"picture {i}": quoted(path) for i, path in enumerate(pictures, 1)},
+        **of_adapter,
         **hashes,
     }
 

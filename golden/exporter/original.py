@@ -6,18 +6,29 @@ import sys
 from contextlib import contextmanager
 
 
-def load(checkpoint, dtype, device, torch, transformers):
-    """The tokenizer and the model, which runs the checkpoint's own code."""
+def load(checkpoint, dtype, device, torch, transformers, quantisation=None, adapter=None):
+    """The tokenizer and the model, which runs the checkpoint's own code, over unpacked and adapted weights."""
     options = {"trust_remote_code": True, "local_files_only": True}
     tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint, **options)
     config = transformers.AutoConfig.from_pretrained(checkpoint, **options)
     # Quirk: unless told, the original chooses its precision by the machine. Flash attention shows no probabilities.
     config.use_flash_attn = False
     config.bf16, config.fp16, config.fp32 = dtype == "bfloat16", False, dtype != "bfloat16"
+    if quantisation and hasattr(config, "quantization_config"):
+        del config.quantization_config  # for which transformers would take the packed layers' own code
     # Float64 begins as float32: log-n factors are made on loading, and those of the original are float32.
     made = torch.bfloat16 if dtype == "bfloat16" else torch.float32
     model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, config=config, torch_dtype=made, **options)
-    return tokenizer, model.eval().to(device=device, dtype=getattr(torch, dtype))
+    if quantisation:
+        from exporter.gptq import unpack_into
+
+        unpack_into(model, checkpoint, quantisation)
+    model = model.eval().to(device=device, dtype=getattr(torch, dtype))
+    if adapter:
+        from exporter.adapter import put_on
+
+        put_on(model, adapter)
+    return tokenizer, model
 
 
 def tokenize(tokenizer, model, text, system):

@@ -13,12 +13,19 @@ ENDINGS = (".json", ".py", ".tiktoken", ".bin", ".safetensors")
 
 def hash_sources(checkpoint, pictures, say):
     """SHA-256 of every file of the checkpoint that decides what is computed, and of every picture."""
+    return {
+        **hash_folder(checkpoint, say),
+        **{f"sha256 picture {i}": sha256(path) for i, path in enumerate(pictures, 1)},
+    }
+
+
+def hash_folder(folder, say):
     hashes = {}
-    for name in sorted(name for name in os.listdir(checkpoint) if name.endswith(ENDINGS)):
-        path = os.path.join(checkpoint, name)
+    for name in sorted(name for name in os.listdir(folder) if name.endswith(ENDINGS)):
+        path = os.path.join(folder, name)
         say(f"hashing {name}, {os.path.getsize(path) / 1e6:.1f} MB")
         hashes[f"sha256 {name}"] = sha256(path)
-    return {**hashes, **{f"sha256 picture {i}": sha256(path) for i, path in enumerate(pictures, 1)}}
+    return hashes
 
 
 def sha256(path):
