@@ -156,12 +156,29 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The small trained checkpoint that comes with the project. */
 export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
 
+/** A golden, and what it is compared with where its place does not tell. */
+export interface NamedGolden {
+  readonly path: string;
+  readonly model?: string | undefined;
+  readonly adapter?: string | undefined;
+}
+
+const shipped = (...names: readonly string[]): string => join(ROOT, 'golden', ...names);
+const adapted = (name: string, model: string): NamedGolden => ({
+  path: shipped('tiny-lora', 'activations', name),
+  model,
+  adapter: shipped('tiny-lora', name),
+});
+
 /** The goldens that come with it, and that `verify` takes where none is named. */
-export const SHIPPED_GOLDENS = [
-  ...['preprocess', 'pictures', 'tokenizer', 'quirks'].map((name) => join(ROOT, 'golden', name)),
-  SHIPPED_MODEL,
+export const SHIPPED_GOLDENS: readonly NamedGolden[] = [
+  ...['preprocess', 'pictures', 'tokenizer', 'quirks', 'tiny', 'tiny-int4'].map((name) => ({ path: shipped(name) })),
+  { path: shipped('tiny-int4', 'act-order') },
+  adapted('finetune', SHIPPED_MODEL),
+  adapted('modern', SHIPPED_MODEL),
+  adapted('qlora', shipped('tiny-int4')),
   // The smallest that has the gradient of every module; all of golden/train takes `cpu` half a minute.
-  join(ROOT, 'golden', 'train', 'grad-e'),
+  { path: shipped('train', 'grad-e') },
 ];
 
 const MOST_THREADS = 64;

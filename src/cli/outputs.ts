@@ -20,7 +20,8 @@ export async function checkOutputs(words: readonly string[], options: Options): 
   });
   if (outputs.length === 0) return;
   const named = INPUTS.flatMap((name) => (name in options ? [(options as Record<string, string>)[name]] : []));
-  const inputs = [...words, ...named, options.model ?? SHIPPED_MODEL, ...SHIPPED_GOLDENS];
+  const shipped = SHIPPED_GOLDENS.flatMap(({ path, model, adapter }) => [path, model ?? [], adapter ?? []].flat());
+  const inputs = [...words, ...named, options.model ?? SHIPPED_MODEL, ...shipped];
   for (const { option, path } of outputs) {
     await checkOutput(path, inputs, option);
     const same = outputs.find((other) => other.option !== option && resolve(other.path) === resolve(path));

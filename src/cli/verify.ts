@@ -1,3 +1,4 @@
+import { resolve, sep } from 'node:path';
 import { closeDevice, createDevice, type Device } from '../../tensor/device.ts';
 import { DeviceError } from '../../tensor/error.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
@@ -15,7 +16,7 @@ import { readReport } from '../verify/report/read-report.ts';
 import type { Report, Run } from '../verify/report/report.ts';
 import { type Case, type RunOptions, runGolden, unavailableRun } from '../verify/run.ts';
 import { BFLOAT16 } from '../verify/tolerances.ts';
-import { memoryBytes, type Options, openDeviceFor, SHIPPED_GOLDENS } from './options.ts';
+import { memoryBytes, type NamedGolden, type Options, openDeviceFor, SHIPPED_GOLDENS } from './options.ts';
 import { madeHere, publish } from './publish.ts';
 import { dim, say, sayPassing } from './terminal.ts';
 import { verifyInputs } from './verify-inputs.ts';
@@ -58,17 +59,18 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
   };
   const devices = deviceNames(options);
   const inputs: InputRun[] = [];
-  const paths: string[] = [];
-  for (const path of words.length > 0 ? words : SHIPPED_GOLDENS) {
-    const run = await verifyInputs(path, options);
+  const goldens: NamedGolden[] = [];
+  const { model, adapter } = options;
+  for (const golden of words.length > 0 ? words.map((path) => ({ path, model, adapter })) : SHIPPED_GOLDENS) {
+    const run = await verifyInputs(golden.path, options);
     if (run) inputs.push(run);
-    else paths.push(path);
+    else goldens.push(golden);
   }
-  if (paths.length === 0) {
+  if (goldens.length === 0) {
     if (!options.html) return { made: await madeHere(), runs: [], inputs };
     throw new InputError('--html', 'there are no activations to show', 'leave it out, or name a golden of activations');
   }
-  const cases = (await Promise.all(paths.map((path) => findCases(path, options)))).flat();
+  const cases = distinct(await Promise.all(goldens.map(async (golden) => [golden, await findCases(golden)] as const)));
   if (options.resume !== undefined && !cases.some((each) => 'measure' in each)) {
     throw new InputError('--resume', 'none of the goldens is at full size', 'leave it out; they take seconds');
   }
@@ -85,8 +87,25 @@ async function measureAll(words: string[], options: Options): Promise<Pick<Repor
 const namesIn = (runs: readonly Run[]): Set<string> =>
   new Set(runs.flatMap((run) => MODES.flatMap((mode) => run[mode]?.map(({ name }) => name) ?? [])));
 
+/** All cases. A report tells them apart by name: what has that of an earlier one gets its folder's before it, or else a number. */
+function distinct(found: readonly (readonly [NamedGolden, readonly Case[]])[]): Case[] {
+  const taken = new Set<string>();
+  return found.flatMap(([{ path }, cases]) =>
+    cases.map((each) => {
+      const folder = resolve(path)
+        .split(sep)
+        .findLast((part) => part !== 'activations' && !part.startsWith(each.name));
+      const named = `${folder} ${each.name}`;
+      let name = taken.has(each.name) ? named : each.name;
+      for (let number = 2; taken.has(name); number++) name = `${named} ${number}`;
+      taken.add(name);
+      return { ...each, name };
+    }),
+  );
+}
+
 /** Fingerprints are JSON, as a golden's configuration is, whose name says so. */
-async function findCases(path: string, { model, adapter }: Options): Promise<Case[]> {
+async function findCases({ path, model, adapter }: NamedGolden): Promise<Case[]> {
   const gradients = await findGradientGoldens(path, model);
   const fullSize = /(?<!\.config)\.json$/.test(path);
   if (adapter !== undefined && (gradients.length > 0 || fullSize)) {

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,9 +7,11 @@ import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { runCompare } from '../../src/cli/compare.ts';
 import { runExplain } from '../../src/cli/explain.ts';
 import { runInspect } from '../../src/cli/inspect.ts';
+import { SHIPPED_GOLDENS } from '../../src/cli/options.ts';
 import { runTrace } from '../../src/cli/trace.ts';
 import { runVerify } from '../../src/cli/verify.ts';
 import { InputError } from '../../src/error.ts';
+import { goldensAt } from '../../src/verify/open.ts';
 import { golden, qvlHere } from './qvl.ts';
 
 let folder: string;
@@ -87,6 +90,30 @@ test('a misspelt --tap beside a right one is not left out in silence', async () 
   const trace = golden('quirks/model-e.activations.safetensors');
   const comparing = qvlHere(runCompare, trace, trace, '--tap', 'logits', '--tap', 'logit');
   await expect(comparing).rejects.toThrow('no activation is called "logit"');
+});
+
+test('goldens of one name are told apart by their folders, or numbers', async () => {
+  const words = ['', 'act-order', 'activations/describe'].map((path) => golden(join('tiny-int4', path)));
+  const { stdout } = await qvlHere(runVerify, ...words, '--device', 'simd', '--mode', 'free', '--tap', '*.ln_f');
+  const names = [...stdout.matchAll(/^✓ (.+) × simd: 1 taps free/gm)].map(([, name]) => name);
+  expect(names).toEqual(['describe', 'act-order describe', 'tiny-int4 describe']);
+});
+
+test('qvl verify alone: every golden of activations that comes along, with the model and the adapter that it is of', async () => {
+  const found = new Map<string, number>();
+  for (const { path, model, adapter } of SHIPPED_GOLDENS) {
+    for (const each of await goldensAt(path, { model, adapter })) {
+      const opened = await each.open();
+      found.set(opened.golden.provenance.sha256!, opened.checkpoint.lora?.size ?? 0);
+      await opened.close();
+    }
+  }
+  const files = (await readdir(golden('.'), { recursive: true })).filter((file) =>
+    /activations(\/[\w-]+)?\.safetensors$/.test(file),
+  );
+  const hashes = files.map(async (file) => createHash('sha256').update(await readFile(golden(file))).digest('hex'));
+  expect(new Set(found.keys())).toEqual(new Set(await Promise.all(hashes)));
+  expect([...found.values()].filter((factors) => factors > 0)).toEqual([32, 56, 32]);
 });
 
 test('qvl explain: what a gradient is, what makes it on the way back, and its error', async () => {
