@@ -111,7 +111,11 @@ test('qvl verify alone: every golden of activations that comes along, with the m
   const files = (await readdir(golden('.'), { recursive: true })).filter((file) =>
     /activations(\/[\w-]+)?\.safetensors$/.test(file),
   );
-  const hashes = files.map(async (file) => createHash('sha256').update(await readFile(golden(file))).digest('hex'));
+  const hashes = files.map(async (file) =>
+    createHash('sha256')
+      .update(await readFile(golden(file)))
+      .digest('hex'),
+  );
   expect(new Set(found.keys())).toEqual(new Set(await Promise.all(hashes)));
   expect([...found.values()].filter((factors) => factors > 0)).toEqual([32, 56, 32]);
 });
