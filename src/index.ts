@@ -207,6 +207,10 @@ export interface Gradient {
  * trained, by the checkpoint's names, from the scores back to the pixels. The loss is the mean over all supervised tokens, in nats, as
  * in the released fine-tuning script. No weight is changed.
  *
+ * With an adapter put on, the gradients of a layer's weight and bias are those of the merged layer, and the adapter's factors have theirs
+ * by their names, `….lora_A.weight` and `….lora_B.weight`: of the numbers in its file, without the scale. Where weights are in 4 bits, they
+ * are those of the unpacked weights.
+ *
  * @param options.trains which weights; by default all that the original trains: `trainingStages` has those of its stages
  * @param options.recompute whether blocks run again on the way back instead of being kept: less memory for more time; true by default
  * @throws InputError, ImageError, TextError for what cannot be trained on; GradientError when the loss is no number
@@ -230,7 +234,8 @@ export async function lossAndGradients(
   const { loss, gradients } = await lossOfBatch(model.model, batch, options);
   try {
     const reading = [...gradients].map(async ([name, gradient]): Promise<[string, Gradient]> => {
-      return [name, { shape: gradient.shape, data: Float32Array.from(await read(gradient)) }];
+      const scale = model.checkpoint.loraScales?.get(name) ?? 1; // the model holds s·B
+      return [name, { shape: gradient.shape, data: Float32Array.from(await read(gradient), (value) => scale * value) }];
     });
     return { loss, gradients: new Map(await Promise.all(reading)) };
   } finally {

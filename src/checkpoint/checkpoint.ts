@@ -20,6 +20,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Names and shapes of those factors, where an adapter was put on. */
   readonly lora?: ReadonlyMap<string, readonly number[]>;
+  /** What those of B are multiplied by when they are loaded: the scale of their change. */
+  readonly loraScales?: ReadonlyMap<string, number>;
   /**
    * A weight as float32, row-major. Several may be read at once.
    *

@@ -121,6 +121,7 @@ export function withLora(checkpoint: Checkpoint, lora: Lora): Checkpoint {
   const tensors = new Map(checkpoint.tensors);
   const factors = new Map<string, StoredTensor>();
   const shapes = new Map<string, readonly number[]>();
+  const loraScales = new Map<string, number>();
   const problems: string[] = [];
   for (const [module, { A, B, scale }] of lora.changes) {
     const shape = checkpoint.tensors.get(`${module}.weight`)?.shape;
@@ -131,6 +132,7 @@ export function withLora(checkpoint: Checkpoint, lora: Lora): Checkpoint {
     }
     factors.set(`${module}.lora_A.weight`, A);
     factors.set(`${module}.lora_B.weight`, scaled(B, scale));
+    loraScales.set(`${module}.lora_B.weight`, scale);
   }
   for (const [name, tensor] of lora.whole) {
     const shape = checkpoint.tensors.get(name)?.shape;
@@ -149,6 +151,7 @@ export function withLora(checkpoint: Checkpoint, lora: Lora): Checkpoint {
     ...checkpoint,
     tensors,
     lora: shapes,
+    loraScales,
     notes: [...checkpoint.notes, ...describeLora(lora, checkpoint)],
     load: ((name: string, compact?: boolean) => {
       const own = factors.get(name) ?? lora.whole.get(name);
