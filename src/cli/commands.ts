@@ -28,7 +28,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   qvl help
 
   --model FOLDER      a Qwen-VL checkpoint as published (default: the small one that comes along)
-  --adapter FOLDER    ask, chat, verify, trace, profile, inspect, merge: a LoRA adapter of it, as PEFT saves it
+  --adapter FOLDER    ask, chat, verify, trace, profile, inspect, merge, eval: a LoRA adapter of it, as PEFT saves it
   --device NAME       ${DEVICE_NAMES.join(', ')} (default: auto, WebGPU where there is a GPU, else simd)
                       verify: several, as in cpu,webasm; cpu-bfloat16 is for goldens in bfloat16
   --threads N         threads of simd, and of webasm's matrix products (default: the machine's cores, at most 4)

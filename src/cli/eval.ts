@@ -70,7 +70,9 @@ async function judge(
   for (const line of tableLines(rows)) print(line);
   const seconds = (performance.now() - start) / 1000;
   say(dim(`  ${items.length} answers in ${seconds.toFixed(1)} s`));
-  const model = relative('', options.model ?? SHIPPED_MODEL) || '.';
+  const folder = (path: string) => relative('', path) || '.';
+  const adapted = options.adapter === undefined ? '' : ` with the adapter ${folder(options.adapter)}`;
+  const model = `${folder(options.model ?? SHIPPED_MODEL)}${adapted}`;
   if (options.html) {
     const page = await evaluationPage({ made: await madeHere(), model, set }, rows, worstOf(judged, WORST));
     await save(options.html, page, '--html');

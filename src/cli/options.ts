@@ -105,7 +105,7 @@ const LOADING = [...ANSWERING, 'profile'];
 /** The commands that heed an option: given to another one it is refused, not ignored. */
 export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>> = {
   model: ['ask', 'chat', 'inspect', 'tokenizer', 'verify', 'trace', 'profile', 'explain', 'train', 'eval', 'merge'],
-  adapter: ['ask', 'chat', 'profile', 'verify', 'trace', 'inspect', 'merge'],
+  adapter: ['ask', 'chat', 'profile', 'verify', 'trace', 'inspect', 'merge', 'eval'],
   device: [...LOADING, 'verify', 'trace', 'compare', 'explain', 'train', 'eval', 'merge'],
   threads: [...LOADING, 'verify', 'trace', 'explain', 'train', 'eval', 'merge'],
   memory: [...LOADING, 'verify', 'trace', 'eval', 'inspect', 'merge'],

@@ -145,9 +145,8 @@ describe.skipIf(!pytorch)('golden/export.py on a stand-in for the original', () 
   });
 
   test('its own tests', async () => {
-    const { stderr } = await run(pytorch!, ['-m', 'unittest', 'test_record', 'test_gradients', 'test_command', 'test_compact'], {
-      cwd: 'test/export',
-    });
+    const modules = ['test_record', 'test_gradients', 'test_command', 'test_compact'];
+    const { stderr } = await run(pytorch!, ['-m', 'unittest', ...modules], { cwd: 'test/export' });
     expect(stderr).toMatch(/Ran (24|2[5-9]|3\d) tests/);
   });
 
