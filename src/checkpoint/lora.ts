@@ -126,7 +126,8 @@ export function withLora(checkpoint: Checkpoint, lora: Lora): Checkpoint {
   for (const [module, { A, B, scale }] of lora.changes) {
     const shape = checkpoint.tensors.get(`${module}.weight`)?.shape;
     if (!shape) problems.push(`${quote(module)} is not in the model`);
-    else if (!isAdaptable(module)) problems.push(`${quote(module)} cannot have a LoRA`);
+    else if (!isAdaptable(module))
+      problems.push(`${quote(module)} cannot have a LoRA: the model never calls it as a linear layer`);
     else if (B.shape[0] !== shape[0] || A.shape[1] !== shape[1]) {
       problems.push(`${quote(module)} changes [${B.shape[0]}, ${A.shape[1]}], its weight is [${shape.join(', ')}]`);
     }

@@ -49,7 +49,8 @@ export function parseQuantisation(
   if (method !== 'gptq') throw otherMethod(path, methodOf(said, method));
   const fields = readFields(said, `${path}, quantisation`, REMEDY);
   const format = said.checkpoint_format ?? said.format ?? 'gptq';
-  fields.rule([], fields.integer('bits', 1, 16) === 4, `bits is ${quote(said.bits)}, expected 4`);
+  const bits = fields.integer('bits', 1, 16);
+  fields.rule([bits], bits === 4, `bits is ${bits}, expected 4`);
   fields.rule(
     [],
     format === 'gptq' || format === 'gptq_v2',

@@ -79,7 +79,8 @@ export async function printChanges(checkpoint: Checkpoint): Promise<void> {
     if (layers.length > 32) sayPassing(dim(`  ${i} of ${layers.length} layers`));
     const size = await relativeChange(checkpoint, layer);
     const [rank] = checkpoint.lora!.get(`${layer}.lora_A.weight`)!;
-    print(`  ${layer.padEnd(width)}  ${`${rank}`.padStart(4)}  ${(100 * size).toPrecision(3)} %`);
+    const said = Number.isFinite(size) ? `${(100 * size).toPrecision(3)} %` : 'none: it or the weight is no number';
+    print(`  ${layer.padEnd(width)}  ${`${rank}`.padStart(4)}  ${said}`);
   }
   say('');
 }

@@ -137,6 +137,7 @@ test.each<[string, Parameters<typeof int4Folder>[0], string]>([
   ['AWQ', { said: { quant_method: 'awq' } }, 'its weights are quantised ("awq"), which is not read here; use'],
   ['bitsandbytes of old', { said: { quant_method: undefined, load_in_8bit: true } }, 'quantised (bitsandbytes)'],
   ['8 bits', { said: { bits: 8 } }, 'bits is 8, expected 4'],
+  ['bits in words', { said: { bits: '4' } }, 'bits is "4", expected a whole number from 1 to 16; use'],
   ['no bits', { said: { bits: undefined } }, 'bits missing'],
   ['Marlin', { said: { checkpoint_format: 'marlin' } }, 'the format is "marlin", expected "gptq" or "gptq_v2"'],
   ['other words', { said: { pack_dtype: 'int64' } }, 'pack_dtype is "int64", expected "int32"'],

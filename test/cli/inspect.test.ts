@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,6 +52,20 @@ test('a folder: what its weights take, what stays in memory, and what an adapter
   expect(little.stdout).toMatch(
     /weights may take 5\.00 MB .*\n {2}simd +the decoder stays .*\n {2}elsewhere +nothing stays/,
   );
+});
+
+test('a factor that is no number is said to be none', async () => {
+  const damaged = join(folder, 'damaged');
+  await cp('golden/tiny-lora/qlora', damaged, { recursive: true });
+  const file = join(damaged, 'adapter_model.safetensors');
+  const bytes = await readFile(file);
+  bytes.writeUInt16LE(0x7e00, bytes.length - 2); // NaN in float16
+  await writeFile(file, bytes);
+  const { stdout } = await qvlHere(runInspect, 'golden/tiny-int4', '--adapter', damaged);
+  expect(
+    stdout.match(/ {4}16 {2}.+/g)!.filter((line) => /none: it or the weight is no number$/.test(line)),
+  ).toHaveLength(1);
+  expect(stdout).not.toContain('NaN');
 });
 
 test('what is for a folder is refused without one', async () => {
