@@ -8,11 +8,10 @@ from __future__ import annotations
 import torch
 
 from exporter.failure import ExportError
+from exporter.quantisation import WEIGHTS
 from exporter.stored import stored_tensors
 
 PARTS = ("qweight", "qzeros", "scales", "g_idx")
-# Where transformers looks, so that what is not packed comes from the same files.
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 def unpack_into(model, checkpoint, quantisation):

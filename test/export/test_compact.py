@@ -135,6 +135,10 @@ class Refused(Command):
         index["weight_map"] = {name: file for name, file in index["weight_map"].items() if "model-00002" in file}
         (folder / NAMES[0]).write_text(json.dumps(index))
         self.expect(self.export(folder, self.golden), "weights are missing, such as transformer.h.0.ln_1.weight; get")
+        (folder / NAMES[0]).rename(folder / "gptq_model-4bit-128g.safetensors")
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            status = export.main([str(folder), self.path("demo"), "--prompt", "?"])
+        self.expect((status, said.getvalue()), "called otherwise; link AutoGPTQ's file as model.safetensors")
 
     def test_other_adapters(self):
         folder = Path(self.path("adapter"))
