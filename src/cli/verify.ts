@@ -48,8 +48,13 @@ async function savedReport(words: string[], options: Options, path: string): Pro
 type Selection = Pick<RunOptions, 'modes' | 'wanted' | 'resume' | 'memory'>;
 
 async function measureAll(words: string[], options: Options): Promise<Pick<Report, 'made' | 'runs' | 'inputs'>> {
-  if (options.adapter !== undefined && words.length === 0) {
-    throw new InputError('--adapter', 'no golden is named', 'name the golden of the model with its adapter');
+  const idle = (['model', 'adapter'] as const).find((name) => options[name] !== undefined);
+  if (idle && words.length === 0) {
+    throw new InputError(
+      `--${idle}`,
+      'no golden is named',
+      'name one of that model: those that come along have their own',
+    );
   }
   const selection: Selection = {
     modes: readModes(options.mode),

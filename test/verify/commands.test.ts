@@ -118,6 +118,10 @@ test('qvl verify alone: every golden of activations that comes along, with the m
   );
   expect(new Set(found.keys())).toEqual(new Set(await Promise.all(hashes)));
   expect([...found.values()].filter((factors) => factors > 0)).toEqual([32, 56, 32]);
+  // They have models of their own: another would be ignored.
+  for (const option of ['--model', '--adapter']) {
+    await expect(qvlHere(runVerify, option, golden('tiny'))).rejects.toThrow(`${option}: no golden is named`);
+  }
 });
 
 test('qvl explain: what a gradient is, what makes it on the way back, and its error', async () => {
