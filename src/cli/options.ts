@@ -40,6 +40,9 @@ export const OPTIONS = {
   steps: { type: 'string' },
   batch: { type: 'string' },
   rate: { type: 'string' },
+  lora: { type: 'string' },
+  'lora-alpha': { type: 'string' },
+  'lora-targets': { type: 'string' },
   out: { type: 'string' },
   price: { type: 'boolean' },
   scenes: { type: 'string' },
@@ -88,6 +91,9 @@ export interface Options {
   steps?: string;
   batch?: string;
   rate?: string;
+  lora?: string;
+  'lora-alpha'?: string;
+  'lora-targets'?: string;
   out?: string;
   price?: boolean;
   scenes?: string;
@@ -139,6 +145,9 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   steps: ['train'],
   batch: ['train', 'profile'],
   rate: ['train'],
+  lora: ['train'],
+  'lora-alpha': ['train'],
+  'lora-targets': ['train'],
   out: ['train', 'data'],
   price: ['train'],
   scenes: ['eval'],
@@ -186,7 +195,7 @@ const MOST_THREADS = 64;
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
 export function wholeNumber(
   options: Options,
-  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch' | 'scenes',
+  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch' | 'scenes' | 'lora',
   most: number,
 ) {
   const text = options[name];

@@ -1,7 +1,8 @@
 /** What a training run begins with: a model, its files, data and settings, new or where it stopped. */
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import type { Device } from '../../tensor/device.ts';
 import { type Config, parseConfig } from '../architecture/config.ts';
 import { weightShapes } from '../architecture/weight-shapes.ts';
 import { LARGEST_TABLE } from '../checkpoint/byte-source.ts';
@@ -16,9 +17,11 @@ import { sceneEvaluation } from '../eval/scene-evaluation.ts';
 import { EVALUATION_SEEDS } from '../eval/scene-items.ts';
 import { isObject, parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/text/tokenizer.ts';
+import { loadModel, type Model } from '../model/qwen-vl.ts';
 import { conversationFile } from '../train/conversation-file.ts';
 import type { TrainingData } from '../train/course.ts';
 import { initialWeights } from '../train/initial.ts';
+import { factorShapes, type Lora } from '../train/lora.ts';
 import { PHASES, type Phase, RECIPES, type Recipe, TRAINED, withPeak, withSteps } from '../train/recipes.ts';
 import type { RunOptions } from '../train/run.ts';
 import { sceneData } from '../train/scene-data.ts';
@@ -26,11 +29,12 @@ import type { RunSettings } from '../train/settings.ts';
 import { loadState, type TrainingState } from '../train/state.ts';
 import { requireFittingState } from '../train/state-fit.ts';
 import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
+import { adaptedModel, factorsOf, fingerprintOf, loraOf } from './train-lora.ts';
 
 export interface Start {
   /** Where the trained model goes. */
   readonly folder: string;
-  /** The files of that folder beside its weights. */
+  /** The files of that folder beside its weights; none where an adapter is trained. */
   readonly texts: FolderTexts;
   readonly config: Config;
   readonly settings: RunSettings;
@@ -39,7 +43,10 @@ export interface Start {
   readonly evaluate: RunOptions['evaluate'];
   /** Undefined for a new run. */
   readonly from: TrainingState | undefined;
-  load(name: string): Promise<Float32Array>;
+  /** Puts the model that is trained on a device. @throws InputError where it does not fit the memory */
+  model(device: Device): Model;
+  /** The base of an adapter, as the command line calls it; undefined where the model's own weights are trained. */
+  readonly base?: string;
   close(): Promise<void>;
 }
 
@@ -62,6 +69,7 @@ export async function newRun(file: string | undefined, options: Options): Promis
   if (out === undefined) {
     throw new InputError('qvl train', 'no folder for the trained checkpoint', 'name one with --out');
   }
+  const lora = loraOf(options);
   const phases = Object.hasOwn(PHASES, stage) ? PHASES[stage] : undefined;
   if (!phases) throw new InputError('--stage', `"${stage}", expected 0, 1, 2 or 3`, 'choose one of them');
   if ((await readdir(out).catch(() => [])).length > 0) {
@@ -78,14 +86,21 @@ export async function newRun(file: string | undefined, options: Options): Promis
     phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, size) })),
     ...(file === undefined ? {} : { data: await fingerprint(file) }),
   };
+  const common = { folder: out, config, data, evaluate, from: undefined };
+  if (lora) return adapterRun({ ...common, settings }, base, lora);
   requireMemory(config, phases);
-  const common = { folder: out, texts, config, settings, data, evaluate, from: undefined };
   if (stage === '0') {
     const initial = initialWeights(config, seed);
-    return { ...common, load: async (name) => initial(name), close: async () => undefined };
+    const model = (device: Device) => loadModel(device, config, async (name) => initial(name));
+    return { ...common, texts, settings, model, close: async () => undefined };
   }
   const checkpoint = await openCheckpoint(base);
-  return { ...common, load: (name) => checkpoint.load(name), close: () => checkpoint.close() };
+  if ([...checkpoint.tensors.values()].some(({ packed }) => packed)) {
+    await checkpoint.close();
+    throw new InputError(base, 'its weights have 4 bits, too few to learn in', 'train an adapter over it with --lora');
+  }
+  const model = (device: Device) => loadModel(device, config, (name) => checkpoint.load(name));
+  return { ...common, texts, settings, model, close: () => checkpoint.close() };
 }
 
 /**
@@ -93,25 +108,60 @@ export async function newRun(file: string | undefined, options: Options): Promis
  * @throws InputError where it is none, or of other data
  */
 export async function resumedRun(file: string | undefined, options: Options, path: string): Promise<Start> {
-  const DECIDED = ['model', 'out', 'stage', 'steps', 'batch', 'rate', 'seed'] as const;
+  const DECIDED = ['out', 'stage', 'steps', 'batch', 'rate', 'seed', 'lora', 'lora-alpha', 'lora-targets'] as const;
   const decided = DECIDED.find((name) => options[name] !== undefined);
   if (decided) throw new InputError(`--${decided}`, 'a run that goes on has decided that', 'leave it out');
   const from = await loadState(path);
   const { settings } = from;
+  const { lora } = settings;
+  if (options.model !== undefined && !lora) {
+    throw new InputError('--model', 'the state has all weights', 'leave it out');
+  }
   if (settings.data !== (file === undefined ? undefined : await fingerprint(file))) {
     const none = settings.data === undefined;
     const found = none ? 'the run learns from made scenes' : 'this is not the file that the run began with';
     throw new InputError(file ?? 'qvl train --resume', found, none ? 'leave it out' : 'name the same file');
   }
   const folder = dirname(path);
-  const { texts, config } = await readTexts(filesIn(folder));
+  const base = lora ? (options.model ?? SHIPPED_MODEL) : folder;
+  const { texts, config } = await readTexts(filesIn(base));
   const { data, evaluate } = await dataFor(file, texts, config, {
     seed: settings.seed,
     phase: settings.phases[0].phase,
   });
   requireFittingState(from, config, path, data.patches?.things);
+  const common = { folder, config, settings, data, evaluate, from };
+  if (lora) return adapterRun(common, base, lora);
   const load = async (name: string) => from.tensors.get(`weight.${name}`)!.data;
-  return { folder, texts, config, settings, data, evaluate, from, load, close: async () => undefined };
+  return { ...common, texts, model: (device) => loadModel(device, config, load), close: async () => undefined };
+}
+
+/**
+ * A run of an adapter over a base, which it opens.
+ *
+ * @throws InputError where the run began over another one
+ */
+async function adapterRun(
+  run: Pick<Start, 'folder' | 'config' | 'settings' | 'data' | 'evaluate' | 'from'>,
+  base: string,
+  lora: Lora,
+): Promise<Start> {
+  factorShapes(run.config, lora); // targets that no layer has are known before any work
+  const checkpoint = await openCheckpoint(base);
+  try {
+    const known = await fingerprintOf(checkpoint);
+    const { from } = run;
+    if (from && known !== from.settings.lora?.base) {
+      throw new InputError(base, 'this is not the model that the run began with', 'name the same one with --model');
+    }
+    const settings = { ...run.settings, lora: { ...lora, base: known } };
+    const model = (device: Device) => adaptedModel(device, checkpoint, lora, factorsOf(settings, from));
+    const texts = new Map<string, string>();
+    return { ...run, texts, settings, model, base: relative('', base) || '.', close: () => checkpoint.close() };
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
 }
 
 interface Files {

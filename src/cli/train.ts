@@ -1,10 +1,10 @@
 import { join, relative } from 'node:path';
 import { closeDevice } from '../../tensor/device.ts';
 import { read } from '../../tensor/tensor.ts';
-import { type FolderTexts, writeTexts, writeWeights } from '../checkpoint/write-folder.ts';
+import { writeTexts, writeWeights } from '../checkpoint/write-folder.ts';
 import { InputError } from '../error.ts';
 import { isObject, parseJson } from '../fields.ts';
-import { freeModel, loadModel, type Model } from '../model/qwen-vl.ts';
+import { freeModel, type Model } from '../model/qwen-vl.ts';
 import { curvesJson, curvesPage } from '../train/curves.ts';
 import { train } from '../train/run.ts';
 import type { RunSettings } from '../train/settings.ts';
@@ -13,9 +13,10 @@ import { writeWhole } from '../write-file.ts';
 import { type Options, openDeviceFor, threadsOf } from './options.ts';
 import { madeHere } from './publish.ts';
 import { bold, dim, say, thousands } from './terminal.ts';
+import { writeFactors } from './train-lora.ts';
 import { printPrice } from './train-price.ts';
 import { reportTraining } from './train-progress.ts';
-import { newRun, resumedRun } from './train-start.ts';
+import { newRun, resumedRun, type Start } from './train-start.ts';
 
 const STATE = 'training.safetensors';
 const INTERRUPTED = 130;
@@ -27,15 +28,16 @@ export async function runTrain(words: string[], options: Options): Promise<void>
   const [file] = words;
   const { resume } = options;
   const start = resume === undefined ? await newRun(file, options) : await resumedRun(file, options, resume);
-  const { folder, texts, config, settings, data, from } = start;
+  const { folder, texts, settings, data, from, base } = start;
   const { device, note } = await openDeviceFor(options);
   const interrupt = watchInterrupts();
   const where = relative('', folder) || '.';
-  const again = `qvl train ${file === undefined ? '' : `${file} `}--resume ${join(where, STATE)}`;
+  const over = base === undefined || options.model === undefined ? '' : ` --model ${base}`;
+  const again = `qvl train ${file === undefined ? '' : `${file} `}--resume ${join(where, STATE)}${over}`;
   let saved = from !== undefined;
   try {
-    const model = loadModel(device, config, start.load);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
+    const model = start.model(device);
     await writeTexts(folder, texts, 'choose another folder with --out');
     const report = await reportTraining(device, threadsOf(options), settings);
     const { finished } = await train(model, settings, data, {
@@ -49,8 +51,9 @@ export async function runTrain(words: string[], options: Options): Promise<void>
     });
     report.stop();
     if (finished) {
-      await writeModel(folder, texts, model);
-      say(`trained: qvl ask PICTURE "QUESTION" --model ${where}`);
+      await writeTrained(start, model);
+      const asked = base === undefined ? `--model ${where}` : `--model ${base} --adapter ${where}`;
+      say(`trained: qvl ask PICTURE "QUESTION" ${asked}`);
     } else {
       say(`saved: ${again} goes on`);
       process.exitCode = INTERRUPTED;
@@ -74,12 +77,14 @@ async function writeCurves(folder: string, settings: RunSettings, history: reado
   await writeWhole(join(folder, 'curves.json'), curvesJson(made, settings, history), { remedy });
 }
 
-/** In the type that the configuration names: what is read again is what was trained, or rounded from it. */
-async function writeModel(folder: string, texts: FolderTexts, model: Model): Promise<void> {
+/** The factors of an adapter, or a model in the type that the configuration names: what is read again is what was trained, or rounded from it. */
+async function writeTrained({ folder, texts, settings, base }: Start, model: Model): Promise<void> {
+  const remedy = `free some space: ${STATE} has what was learned`;
+  if (settings.lora && base !== undefined) return writeFactors(folder, model, { ...settings.lora, base }, remedy);
   const json = parseJson(texts.get('config.json')!, 'config.json');
   const dtype = isObject(json) && json.torch_dtype === 'bfloat16' ? 'bfloat16' : 'float32';
   const load = async (name: string) => Float32Array.from(await read(model.weights[name]));
-  await writeWeights(folder, model.config, dtype, load, `free some space: ${STATE} has what was learned`);
+  await writeWeights(folder, model.config, dtype, load, remedy);
   const parameters = Object.values(model.weights).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
   say(dim(`  ${thousands(parameters)} parameters, ${dtype}`));
 }

@@ -1,10 +1,11 @@
-import { keep, scope } from '../../tensor/scope.ts';
+import { keep, scope, tensorsIn } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
-import { type Model, type Positions, positionTables } from '../model/qwen-vl.ts';
+import { type Model, positionTables } from '../model/qwen-vl.ts';
 import type { TaskBatch } from './batch.ts';
 import { gradientsOf, type LossAndGradients, lossAndGradients } from './gradients.ts';
 import { type Treatment, treatments } from './groups.ts';
+import { isFactor, type Lora, scaledFactors, withWeights } from './lora.ts';
 import { supervised } from './loss.ts';
 import { ADAM, createOptimiser, type Moments } from './optimiser.ts';
 import { createProbe, type ProbeBatch, probeLoss } from './probe.ts';
@@ -32,7 +33,7 @@ export interface Course {
   step(step: number): Promise<StepRecord>;
   /** Does something with the model as it is now: with position tables of its present weights, and at the size that it is trained at. */
   withModel<Result>(work: (model: Model) => Promise<Result>): Promise<Result>;
-  /** All weights, and the moments of what is trained: see state.ts for the names. */
+  /** All weights, of an adapter's run its own alone, and the moments of what is trained: see state.ts for the names. */
   tensors(): Promise<Map<string, StateTensor>>;
   free(): void;
 }
@@ -41,25 +42,34 @@ export interface CourseOptions {
   readonly phase: Phase;
   readonly recipe: Recipe;
   readonly seed: number;
+  /** The adapter that is trained instead of the phase's weights: the model has its factors. */
+  readonly lora?: Lora | undefined;
   /** Where it stopped: how many steps were done, and what was kept. */
   readonly from?: { readonly step: number; readonly tensors: ReadonlyMap<string, StateTensor> } | undefined;
 }
 
 /** Begins a phase, or goes on with it. @throws InputError where it lacks its data */
-export function startCourse(whole: Model, data: TrainingData, { phase, recipe, seed, from }: CourseOptions): Course {
+export function startCourse(
+  whole: Model,
+  data: TrainingData,
+  { phase, recipe, seed, lora, from }: CourseOptions,
+): Course {
   const { device } = whole;
   const model: Model = { ...whole, config: configFor(whole.config, recipe) };
   const learner =
-    phase === 'encoder' ? probing(model, data, seed, recipe, from?.tensors) : reading(model, data, phase, recipe);
+    phase === 'encoder' ? probing(model, data, seed, recipe, from?.tensors) : reading(model, data, phase, recipe, lora);
+  const trains = lora ? isFactor : TRAINED[phase];
   const weights: Record<string, Tensor> = { ...model.weights, ...learner.own };
   const treated = new Map<string, Treatment>([
     ...treatments(model.config, { decay: WEIGHT_DECAY, layerDecay: recipe.layerDecay }),
-    ...Object.entries(learner.own).map(([name, { shape }]): [string, Treatment] => [
-      name,
-      { multiplier: 1, decay: shape.length > 1 ? WEIGHT_DECAY : 0 },
-    ]),
+    ...Object.entries(weights)
+      .filter(([name]) => name in learner.own || isFactor(name))
+      .map(([name, { shape }]): [string, Treatment] => [
+        name,
+        { multiplier: 1, decay: shape.length > 1 ? WEIGHT_DECAY : 0 },
+      ]),
   ]);
-  const trained = Object.keys(weights).filter(TRAINED[phase]);
+  const trained = Object.keys(weights).filter(trains);
   const moments =
     from && from.step > 0 ? { steps: from.step, moments: storedMoments(whole, trained, from.tensors) } : undefined;
   const optimiser = createOptimiser({ device, weights }, treated, ADAM, moments);
@@ -84,16 +94,21 @@ export function startCourse(whole: Model, data: TrainingData, { phase, recipe, s
       return { phase, step, loss, rate, norm, tasks: byTask(tasks, parts), tokens, pictures, milliseconds };
     },
     async withModel(work) {
-      const positions = keep(scope<Positions>(() => positionTables(model.weights, model.config)));
+      const made = scope(() => ({
+        positions: positionTables(model.weights, model.config),
+        factors: lora ? scaledFactors(model, lora) : {},
+      }));
+      const { positions, factors } = keep(made);
       try {
-        return await work({ ...model, positions });
+        return await work(withWeights({ ...model, positions }, factors));
       } finally {
         // Where the grid is the table's own, the table itself is the positions.
-        for (const table of Object.values(positions)) if (!Object.values(weights).includes(table)) free(table);
+        for (const table of tensorsIn(made)) if (!Object.values(weights).includes(table)) free(table);
       }
     },
     async tensors() {
-      const all: [string, Tensor][] = Object.entries(weights).map(([name, weight]) => [`weight.${name}`, weight]);
+      const kept = Object.entries(weights).filter(([name]) => !lora || isFactor(name));
+      const all: [string, Tensor][] = kept.map(([name, weight]) => [`weight.${name}`, weight]);
       // In the order of the weights: in that of the gradients a run that went on would write another file.
       for (const name of Object.keys(weights)) {
         const moments = optimiser.moments.get(name);
@@ -126,15 +141,23 @@ interface Learner {
   lesson(step: number): Promise<Lesson>;
 }
 
-function reading(model: Model, data: TrainingData, phase: Exclude<Phase, 'encoder'>, recipe: Recipe): Learner {
+function reading(
+  model: Model,
+  data: TrainingData,
+  phase: Exclude<Phase, 'encoder'>,
+  recipe: Recipe,
+  lora: Lora | undefined,
+): Learner {
   const { image_size } = model.config.visual;
+  const trains = lora ? isFactor : TRAINED[phase];
+  const adapt = (now: Model) => (lora ? withWeights(now, scaledFactors(now, lora)) : now);
   return {
     own: {},
     async lesson(step) {
       const batch = await data.batch(phase, step, recipe, image_size);
       const { sequences, images } = batch;
       return {
-        learn: () => lossAndGradients(model, batch, { trains: TRAINED[phase], recompute: false }),
+        learn: () => lossAndGradients(model, batch, { trains, recompute: false, adapt }),
         tasks: sequences.flatMap((sequence, i) => [...supervised([sequence]).rows].map(() => batch.tasks[i])),
         tokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0),
         pictures: images,

@@ -14,6 +14,8 @@ export interface LossOptions {
   readonly trains?: (weight: string) => boolean;
   /** Whether blocks run again on the way back instead of being kept: see `differentiate`. True by default. */
   readonly recompute?: boolean;
+  /** Makes what runs of the model, as a part of the pass: a LoRA's factors get their scale there (lora.ts). */
+  readonly adapt?: (model: Model) => Model;
 }
 
 export interface LossAndGradients {
@@ -33,10 +35,10 @@ export interface LossAndGradients {
 export async function lossAndGradients(
   model: Model,
   batch: Batch,
-  options: LossOptions = {},
+  { adapt = (same) => same, ...options }: LossOptions = {},
 ): Promise<LossAndGradients> {
   requireBatch(batch, model.config);
-  return gradientsOf(model.device, (hear) => batchLoss(model, batch, hear), options);
+  return gradientsOf(model.device, (hear) => batchLoss(adapt(model), batch, hear), options);
 }
 
 /**
@@ -48,7 +50,7 @@ export async function lossAndGradients(
 export async function gradientsOf(
   device: Device,
   work: (hear: (parts: Tensor) => void) => Tensor,
-  { trains = STAGES['stage-2'], recompute }: LossOptions = {},
+  { trains = STAGES['stage-2'], recompute }: Omit<LossOptions, 'adapt'> = {},
 ): Promise<LossAndGradients> {
   const gradients = new Map<string, Tensor>();
   const take = (weight: string, gradient: Tensor) => void gradients.set(weight, keep(gradient));

@@ -40,12 +40,12 @@ export async function train(
   { from, signal, onStep, evaluate, save, saveEveryMilliseconds = FIVE_MINUTES }: RunOptions = {},
 ): Promise<{ readonly finished: boolean; readonly history: readonly StepRecord[] }> {
   const history = [...(from?.history ?? [])];
-  const { seed, phases } = settings;
+  const { seed, phases, lora } = settings;
   let saved = performance.now();
   for (let at = from?.phase ?? 0; at < phases.length; at++) {
     const resumed = at === from?.phase ? from : undefined;
     const { phase, recipe } = phases[at];
-    const course = startCourse(model, data, { phase, recipe, seed, from: resumed });
+    const course = startCourse(model, data, { phase, recipe, seed, lora, from: resumed });
     const keepState = async (step: number) => {
       await save?.({ settings, phase: at, step, tensors: await course.tensors(), history });
       saved = performance.now();

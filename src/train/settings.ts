@@ -1,4 +1,5 @@
 import { atLeast, type Decoder, line, list, number, object, oneOf, optional, whole } from '../verify/decoder.ts';
+import type { Lora } from './lora.ts';
 import type { Phase, Recipe } from './recipes.ts';
 
 /** What decides a run: two runs of the same settings and data end with the same bytes. */
@@ -8,9 +9,13 @@ export interface RunSettings {
   readonly phases: readonly { readonly phase: Phase; readonly recipe: Recipe }[];
   /** The user's own data; left out for the made scenes. */
   readonly data?: string;
+  /** The adapter that is trained in place of the phase's weights, and a SHA-256 of what it changes (base.ts). */
+  readonly lora?: Lora & { readonly base: string };
 }
 
 const MOST = 1e7;
+const MOST_RANK = 2 ** 16;
+const MOST_TARGETS = 100;
 
 const recipe: Decoder<Recipe> = object({
   ...{ peak: atLeast(0), minimum: atLeast(0), warmup: whole(0, MOST), steps: whole(1, MOST) },
@@ -22,4 +27,7 @@ export const settings: Decoder<RunSettings> = object({
   seed: whole(0, Number.MAX_SAFE_INTEGER),
   phases: list(object({ phase: oneOf('encoder', 'decoder', 'stage-1', 'stage-2', 'stage-3'), recipe }), 2),
   data: optional(line(4096)),
+  lora: optional(
+    object({ rank: whole(1, MOST_RANK), alpha: atLeast(0), targets: list(line(200), MOST_TARGETS), base: line(64) }),
+  ),
 });

@@ -2,12 +2,13 @@ import type { Config } from '../architecture/config.ts';
 import { weightShapes } from '../architecture/weight-shapes.ts';
 import { CheckpointError } from '../error.ts';
 import { quoteSome } from '../quote.ts';
+import { factorShapes } from './lora.ts';
 import { probeShapes } from './probe.ts';
 import { TRAINED } from './recipes.ts';
 import type { TrainingState } from './state.ts';
 
 /**
- * Checks that a state is one of a model: every weight of it, and the moments of what its phase trains, once there was a step.
+ * Checks that a state is one of a model: every weight of it, or every factor of the adapter that is trained, and the moments of what its phase trains, once there was a step.
  *
  * @param path of the state, for errors
  * @param things that a probe tells apart
@@ -19,12 +20,15 @@ export function requireFittingState(state: TrainingState, config: Config, path: 
   const refuse = (found: string) => new CheckpointError(path, found, 'begin the run again, in another folder');
   if (!current || step > current.recipe.steps) throw refuse(`step ${step} of phase ${at + 1} is none of its run`);
   const { phase } = current;
-  const weights = new Map([...weightShapes(config)].map(([name, shape]) => [name, matrixShape(shape)]));
+  const { lora } = settings;
+  if (lora && phase !== 'stage-3') throw refuse(`${phase} trains no adapter`);
+  const all = lora ? factorShapes(config, lora) : weightShapes(config);
+  const weights = new Map([...all].map(([name, shape]) => [name, matrixShape(shape)]));
   if (phase === 'encoder')
     for (const [name, shape] of probeShapes(things, config.visual.width)) weights.set(name, shape);
   const expected = new Map([...weights].map(([name, shape]) => [`weight.${name}`, shape]));
   for (const [name, shape] of step > 0 ? weights : []) {
-    if (TRAINED[phase](name)) for (const moment of ['m', 'v']) expected.set(`${moment}.${name}`, shape);
+    if (lora || TRAINED[phase](name)) for (const moment of ['m', 'v']) expected.set(`${moment}.${name}`, shape);
   }
   const missing = [...expected.keys()].filter((name) => !tensors.has(name));
   if (missing.length > 0) throw refuse(`${missing.length} tensors are missing (${quoteSome(missing)})`);
