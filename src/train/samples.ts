@@ -1,6 +1,6 @@
 import type { Config } from '../architecture/config.ts';
 import type { Part, Sample } from '../data/index.ts';
-import { pixels } from '../input/picture/resize.ts';
+import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Batch, Sequence } from './batch.ts';
 import { conversationSequence, IGNORED } from './mask.ts';
@@ -28,10 +28,7 @@ function partsSequence(tokenizer: Tokenizer, parts: readonly Part[]): Sequence {
 
 /** What one loss is taken of, of samples whose pictures are pixels. */
 export function batchFor(tokenizer: Tokenizer, { visual }: Config, samples: readonly Sample[]): Batch {
-  const S = visual.image_size;
   const pictures = samples.flatMap((sample) => sample.pictures);
-  const all = new Float32Array(pictures.length * 3 * S * S);
-  for (const [i, picture] of pictures.entries()) all.set(pixels(picture, S), i * 3 * S * S);
   const sequences = samples.map((sample) => sampleSequence(tokenizer, sample));
-  return { sequences, pixels: all, images: pictures.length };
+  return { sequences, pixels: pixelsOf(pictures, visual.image_size), images: pictures.length };
 }

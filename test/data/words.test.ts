@@ -17,7 +17,7 @@ const scene = (...items: Item[]): Scene => ({
       [0, 0, 0],
       [0, 0, 0],
     ],
-    mixAt: () => 0,
+    mixRow: () => undefined,
   },
   ...{ behind: [], items, noise: 0, blurred: false, seed: 0 },
 });

@@ -28,6 +28,10 @@ export function inverse([a, b, c, d, e, f]: Affine): Affine {
 
 /** The box around points: left, top, right, bottom. */
 export function boundsOf(points: readonly Place[]): [number, number, number, number] {
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x, y] of points) {
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
+  return [left, top, right, bottom];
 }

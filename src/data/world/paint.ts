@@ -24,14 +24,16 @@ export function paint(scene: Scene, side: number): Painting {
 /** `[side, side, 3]`, 0 … 255 */
 function paintGround({ ground }: Scene, side: number): Float32Array {
   const canvas = new Float32Array(side * side * 3);
-  const [first, second] = ground.colours;
-  const [r, g, b] = [second[0] - first[0], second[1] - first[1], second[2] - first[2]];
+  const [[red, green, blue], second] = ground.colours;
+  const [r, g, b] = [second[0] - red, second[1] - green, second[2] - blue];
+  const xs = Float64Array.from({ length: side }, (_, x) => (x + 0.5) / side);
+  const mix = new Float64Array(side);
   for (let y = 0, at = 0; y < side; y++) {
+    ground.mixRow((y + 0.5) / side, xs, mix);
     for (let x = 0; x < side; x++, at += 3) {
-      const mix = ground.mixAt((x + 0.5) / side, (y + 0.5) / side);
-      canvas[at] = first[0] + mix * r;
-      canvas[at + 1] = first[1] + mix * g;
-      canvas[at + 2] = first[2] + mix * b;
+      canvas[at] = red + mix[x] * r;
+      canvas[at + 1] = green + mix[x] * g;
+      canvas[at + 2] = blue + mix[x] * b;
     }
   }
   return canvas;
@@ -109,7 +111,7 @@ function blurred(canvas: Float32Array, side: number): Float32Array {
   return soft;
 }
 
-/** Noise of deviation 1, looked up from a place that is drawn for each row. */
+/** Noise of deviation 1, looked up from a place that is drawn for each row; a power of two long. */
 const NOISE = (() => {
   const random = randomAt('noise');
   return Float32Array.from({ length: 8192 }, () => (random() + random() + random() - 1.5) * 2);
@@ -124,7 +126,7 @@ function developed(canvas: Float32Array, { noise, seed }: Scene, side: number): 
     for (let row = 0; row < canvas.length; row += 3 * side) {
       const from = Math.floor(random() * NOISE.length) - row;
       for (let at = row; at < row + 3 * side; at++) {
-        bytes[at] = canvas[at] + noise * NOISE[(from + at) % NOISE.length];
+        bytes[at] = canvas[at] + noise * NOISE[(from + at) & (NOISE.length - 1)];
       }
     }
   }

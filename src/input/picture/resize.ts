@@ -5,23 +5,33 @@ import type { Picture } from './picture.ts';
 const mean = [0.48145466, 0.4578275, 0.40821073];
 const deviation = [0.26862954, 0.26130258, 0.27577711];
 
+/** The normalised value of each byte, by channel. */
+const NORMALISED = [0, 1, 2].map(normalised);
+
 /**
  * The model's input: resized, then in float32 and in this order byte / 255, minus the mean, divided by the deviation.
  * @param side the model's `image_size` S
  * @returns [3, S, S], channels first
  */
-export function pixels(picture: Picture, side: number): Float32Array {
-  const { data } = resize(picture, side);
+export const pixels = (picture: Picture, side: number): Float32Array => pixelsOf([picture], side);
+
+/** Several, one below the other: `[B·3·S, S]`. */
+export function pixelsOf(pictures: readonly Picture[], side: number): Float32Array {
   const plane = side * side;
-  const result = new Float32Array(3 * plane);
-  for (let channel = 0; channel < 3; channel++) {
-    const values = normalised(channel);
-    for (let i = 0; i < plane; i++) result[channel * plane + i] = values[data[3 * i + channel]];
+  const result = new Float32Array(pictures.length * 3 * plane);
+  const [red, green, blue] = NORMALISED;
+  for (const [number, picture] of pictures.entries()) {
+    const { data } = resize(picture, side);
+    for (let i = 0, from = 0, to = number * 3 * plane; i < plane; i++, from += 3, to++) {
+      result[to] = red[data[from]];
+      result[to + plane] = green[data[from + 1]];
+      result[to + 2 * plane] = blue[data[from + 2]];
+    }
   }
   return result;
 }
 
-/** The normalised value of each byte. Storing into a Float32Array rounds to float32 after every step. */
+/** Storing into a Float32Array rounds to float32 after every step. */
 function normalised(channel: number): Float32Array {
   const values = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
   const [channelMean, channelDeviation] = [Math.fround(mean[channel]), Math.fround(deviation[channel])];
@@ -128,10 +138,3 @@ function bicubic(distance: number): number {
 
 /** To the nearest integer, halves away from zero. */
 const rounded = (value: number) => Math.trunc(value + (value < 0 ? -0.5 : 0.5));
-
-/** Resized and normalised, one below the other: `[B·3·S, S]`. */
-export function pixelsOf(pictures: readonly Picture[], size: number): Float32Array {
-  const all = new Float32Array(pictures.length * 3 * size * size);
-  for (const [i, picture] of pictures.entries()) all.set(pixels(picture, size), i * 3 * size * size);
-  return all;
-}
