@@ -40,6 +40,7 @@ export const OPTIONS = {
   steps: { type: 'string' },
   batch: { type: 'string' },
   rate: { type: 'string' },
+  pack: { type: 'string' },
   lora: { type: 'string' },
   'lora-alpha': { type: 'string' },
   'lora-targets': { type: 'string' },
@@ -91,6 +92,7 @@ export interface Options {
   steps?: string;
   batch?: string;
   rate?: string;
+  pack?: string;
   lora?: string;
   'lora-alpha'?: string;
   'lora-targets'?: string;
@@ -145,6 +147,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   steps: ['train'],
   batch: ['train', 'profile'],
   rate: ['train'],
+  pack: ['train'],
   lora: ['train'],
   'lora-alpha': ['train'],
   'lora-targets': ['train'],
@@ -195,7 +198,7 @@ const MOST_THREADS = 64;
 /** @throws InputError when the option is there and is no whole number from 1 to `most` */
 export function wholeNumber(
   options: Options,
-  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch' | 'scenes' | 'lora',
+  name: 'threads' | 'tokens' | 'max-new-tokens' | 'steps' | 'batch' | 'scenes' | 'lora' | 'pack',
   most: number,
 ) {
   const text = options[name];

@@ -83,7 +83,7 @@ export async function newRun(file: string | undefined, options: Options): Promis
   const { data, size, evaluate } = await dataFor(file, texts, config, { seed, phase: phases[0] });
   const settings: RunSettings = {
     seed,
-    phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, size) })),
+    phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, config, size) })),
     ...(file === undefined ? {} : { data: await fingerprint(file) }),
   };
   const common = { folder: out, config, data, evaluate, from: undefined };
@@ -108,7 +108,18 @@ export async function newRun(file: string | undefined, options: Options): Promis
  * @throws InputError where it is none, or of other data
  */
 export async function resumedRun(file: string | undefined, options: Options, path: string): Promise<Start> {
-  const DECIDED = ['out', 'stage', 'steps', 'batch', 'rate', 'seed', 'lora', 'lora-alpha', 'lora-targets'] as const;
+  const DECIDED = [
+    'out',
+    'stage',
+    'steps',
+    'batch',
+    'rate',
+    'seed',
+    'pack',
+    'lora',
+    'lora-alpha',
+    'lora-targets',
+  ] as const;
   const decided = DECIDED.find((name) => options[name] !== undefined);
   if (decided) throw new InputError(`--${decided}`, 'a run that goes on has decided that', 'leave it out');
   const from = await loadState(path);
@@ -216,7 +227,7 @@ async function dataFor(
  * @param size how many conversations the user has
  * @throws InputError
  */
-function recipeFor(recipe: Recipe, options: Options, size: number | undefined): Recipe {
+function recipeFor(recipe: Recipe, options: Options, config: Config, size: number | undefined): Recipe {
   const batch = wholeNumber(options, 'batch', MOST_SEQUENCES) ?? recipe.batch;
   const rounds = size === undefined ? undefined : Math.ceil((ROUNDS * size) / batch);
   const steps = wholeNumber(options, 'steps', MOST_STEPS) ?? rounds;
@@ -224,7 +235,12 @@ function recipeFor(recipe: Recipe, options: Options, size: number | undefined): 
   if (!(rate > 0 && rate < 1)) {
     throw new InputError('--rate', `"${options.rate}", expected a number between 0 and 1`, 'as in: --rate 1e-4');
   }
-  return { ...withPeak(steps === undefined ? recipe : withSteps(recipe, steps), rate), batch };
+  const pack = wholeNumber(options, 'pack', config.max_position_embeddings);
+  if (pack !== undefined && (options.stage !== '2' || size !== undefined)) {
+    throw new InputError('--pack', 'only the made samples of stage 2 are packed', 'leave it out');
+  }
+  const whole = { ...withPeak(steps === undefined ? recipe : withSteps(recipe, steps), rate), batch };
+  return pack === undefined ? whole : { ...whole, pack };
 }
 
 /** Weights, and of what is trained a gradient and two moments, have to fit. @throws InputError */

@@ -2,8 +2,9 @@ import { type Part, pictureTag, type Sample } from './samples/sample.ts';
 
 /**
  * Packs samples of one task into sequences of at most `longest` tokens, as the paper does in stage 2 (section 3.2: interleaved data by packing
- * the same task's data into 2,048 tokens). Each goes to the first pack of its task that has room. Conversations stay alone, and so does what is too
- * long by itself: training refuses it by name.
+ * the same task's data into 2,048 tokens). Each goes to the first pack of its task that has room. What stands in a pack is one sequence: as in
+ * the original, whose attention knows no boundary but the sequence's, a sample sees those before it. Conversations stay alone, and so does what
+ * is too long by itself.
  *
  * @param tokens how many a sample has
  */

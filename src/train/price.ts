@@ -35,7 +35,7 @@ export interface StagePrice {
  */
 const SEQUENCES = {
   'stage-1': { tokens: 512, pictures: 1 },
-  'stage-2': { tokens: 2048, pictures: 6 },
+  'stage-2': { tokens: RECIPES.published['stage-2'].pack, pictures: 6 },
   'stage-3': { tokens: 2048, pictures: 6 },
 } as const;
 

@@ -11,6 +11,8 @@ export interface Recipe extends Schedule {
   readonly image: 'half' | 'full';
   /** Of the layer-wise learning rates of the vision encoder. */
   readonly layerDecay: number;
+  /** Samples of one task share a sequence of at most so many tokens (data/pack.ts); each has its own where it is left out. */
+  readonly pack?: number;
 }
 
 /** Weight decay of all stages (the paper, appendix C). */
@@ -24,7 +26,7 @@ const PUBLISHED = {
   },
   'stage-2': {
     ...{ peak: 5e-5, minimum: 1e-5, warmup: 400, steps: 19_000, batch: 4096 },
-    ...{ image: 'full', layerDecay: 0.95 },
+    ...{ image: 'full', layerDecay: 0.95, pack: 2048 },
   },
   'stage-3': {
     ...{ peak: 1e-5, minimum: 1e-6, warmup: 3000, steps: 8000, batch: 128 },
@@ -35,7 +37,8 @@ const PUBLISHED = {
 /**
  * From the published model to the small one. The rates of Adam go as one over the width (Yang et al. 2022, arXiv 2203.03466, table 3): 4096
  * to 256 in the decoder, sixteen times, and 1664 to 192 in the encoder, which is all that learns in stage 1 beside the adapter, nine
- * times. Warm-up keeps its share of the steps. Steps and batch are what two cores do in hours.
+ * times. Warm-up keeps its share of the steps. Steps and batch are what two cores do in hours. Nothing is packed: rows of a batch stand one
+ * below the other without padding, so a pack would save nothing, and its samples would see each other.
  *
  * The first two are stage 0, which the paper does not have: the original started from a trained encoder (OpenCLIP's) and a trained decoder (Qwen-7B).
  */

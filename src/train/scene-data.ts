@@ -1,6 +1,6 @@
 import type { Config } from '../architecture/config.ts';
 import { patchGrid } from '../architecture/config.ts';
-import { PATCH_CLASSES, patchesAt, type Sample, type Stage, sampleAt, type World } from '../data/index.ts';
+import { PATCH_CLASSES, packSamples, patchesAt, type Sample, type Stage, sampleAt, type World } from '../data/index.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Sequence, TaskBatch } from './batch.ts';
@@ -16,14 +16,16 @@ const STAGE_OF: Readonly<Record<Exclude<Phase, 'encoder'>, Stage>> = {
   'stage-3': 3,
 };
 
-/** Made scenes as training data: step s takes the next `batch` samples of its stage. */
+/** Made scenes as training data: step s takes the next `batch` samples of its stage, and packs them where its recipe says so. */
 export function sceneData(world: World, tokenizer: Tokenizer, config: Config, seed: number): TrainingData {
   const slotsPerSide = Math.sqrt(config.visual.n_queries);
   const indices = (step: number, batch: number) => Array.from({ length: batch }, (_, i) => (step - 1) * batch + i);
   return {
-    async batch(phase, step, { batch }, side): Promise<TaskBatch> {
+    async batch(phase, step, { batch, pack }, side): Promise<TaskBatch> {
       const stage = STAGE_OF[phase];
-      const samples = indices(step, batch).map((i) => sampleAt(world, { stage, seed, side, slotsPerSide }, i));
+      const each = indices(step, batch).map((i) => sampleAt(world, { stage, seed, side, slotsPerSide }, i));
+      const tokens = (sample: Sample) => sampleSequence(tokenizer, sample).ids.length;
+      const samples = pack === undefined ? each : packSamples(each, pack, tokens);
       const tasks = samples.map(({ task }) => task);
       const visual = { ...config.visual, image_size: side };
       if (stage > 0) return { ...batchFor(tokenizer, { ...config, visual }, samples), tasks };

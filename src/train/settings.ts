@@ -19,7 +19,7 @@ const MOST_TARGETS = 100;
 
 const recipe: Decoder<Recipe> = object({
   ...{ peak: atLeast(0), minimum: atLeast(0), warmup: whole(0, MOST), steps: whole(1, MOST) },
-  ...{ batch: whole(1, MOST), image: oneOf('half', 'full'), layerDecay: number },
+  ...{ batch: whole(1, MOST), image: oneOf('half', 'full'), layerDecay: number, pack: optional(whole(1, MOST)) },
 });
 
 /** Settings as a state file holds them. */

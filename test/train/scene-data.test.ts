@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Config, parseConfig } from '../../src/architecture/config.ts';
 import { openWorld, sampleAt, type World } from '../../src/data/index.ts';
 import { createTokenizer, type Tokenizer } from '../../src/input/text/tokenizer.ts';
-import { requireBatch } from '../../src/train/batch.ts';
+import { requireBatch, type Sequence } from '../../src/train/batch.ts';
 import type { TrainingData } from '../../src/train/course.ts';
 import { RECIPES } from '../../src/train/recipes.ts';
 import { sceneData, wordSequence } from '../../src/train/scene-data.ts';
@@ -47,7 +47,47 @@ describe('a batch', () => {
     const both = await data.batch('stage-2', 1, { ...recipe, batch: 12 }, 112);
     const second = await data.batch('stage-2', 2, recipe, 112);
     expect(both.sequences.slice(6)).toEqual(second.sequences);
-    expect(sceneData(world, tokenizer, config, 4).batch('stage-2', 2, recipe, 112)).not.toEqual(second);
+    expect(await sceneData(world, tokenizer, config, 4).batch('stage-2', 2, recipe, 112)).not.toEqual(second);
+  });
+
+  test('is packed: sequences of one task that hold whole samples, each with its labels and its pictures', async () => {
+    const many = { ...recipe, batch: 24 };
+    const apart = await data.batch('stage-2', 2, many, 112);
+    const packed = await data.batch('stage-2', 2, { ...many, pack: 240 }, 112);
+    requireBatch(packed, config);
+    const { imageStart, imageEnd } = tokenizer.special;
+    const picturesIn = (ids: Int32Array) => ids.filter((id) => id === imageStart).length;
+    // What stands for a picture's rows is its number, which another has in a pack.
+    const seen = ({ ids, labels }: Sequence) => {
+      let inside = false;
+      return [...ids].map((id, i) => {
+        inside = id === imageStart || (inside && id !== imageEnd);
+        return `${inside && id !== imageStart ? 'row' : id}:${labels[i]}`;
+      });
+    };
+    const size = 3 * 112 * 112;
+    const singles = apart.sequences.map((sequence, i) => {
+      const before = apart.sequences.slice(0, i).reduce((sum, { ids }) => sum + picturesIn(ids), 0);
+      const pixels = apart.pixels.subarray(before * size, (before + picturesIn(sequence.ids)) * size);
+      return { task: apart.tasks[i], seen: seen(sequence), pixels };
+    });
+    const order: typeof singles = [];
+    for (const [i, sequence] of packed.sequences.entries()) {
+      expect(sequence.ids.length).toBeLessThanOrEqual(240);
+      for (let left = seen(sequence); left.length > 0; ) {
+        const next = singles.findIndex(
+          ({ task, seen }) => task === packed.tasks[i] && seen.every((each, at) => each === left[at]),
+        );
+        expect(next, `${packed.tasks[i]} ${left.join(' ')}`).not.toBe(-1);
+        const [single] = singles.splice(next, 1);
+        order.push(single);
+        left = left.slice(single.seen.length);
+      }
+    }
+    expect(singles).toEqual([]);
+    expect(packed.sequences.length).toBeLessThan(18);
+    const pixels = Buffer.concat(order.map((single) => Buffer.from(single.pixels.slice().buffer)));
+    expect(pixels.equals(Buffer.from(packed.pixels.buffer))).toBe(true);
   });
 });
 
