@@ -66,6 +66,8 @@ interface Watch {
   readonly kind: 'watch';
   readonly taken: Set<Tensor>;
   readonly made: Set<Tensor>;
+  /** Of the tape around: what a block is given as a weight, and was computed of others, it takes. */
+  readonly flows: ReadonlySet<Tensor>;
 }
 
 let current: Tape | Watch | undefined;
@@ -150,7 +152,7 @@ export function begin(weights: unknown): void {
   if (!current) return;
   const used = tensorsIn(weights);
   if (current.kind === 'watch') {
-    for (const weight of used) current.made.add(weight);
+    for (const weight of used) if (!current.flows.has(weight)) current.made.add(weight);
     return;
   }
   const { trains, flows, steps } = current;
@@ -171,7 +173,7 @@ export function recordBlock<Result>(path: string, weights: unknown, run: () => R
   const trained = tensorsIn(weights).flatMap(({ label }) => (tape.trains(label) ? [label] : []));
   for (const label of trained) tape.uses.set(label, (tape.uses.get(label) ?? 0) + 1);
   if (!tape.recompute) return run();
-  const watch: Watch = { kind: 'watch', taken: new Set(), made: new Set() };
+  const watch: Watch = { kind: 'watch', taken: new Set(), made: new Set(), flows: tape.flows };
   const result = withTape(watch, run);
   // What the block made and took itself is gone by now; what is left came from outside.
   const outside = [...watch.taken].filter(({ internal }) => internal.freedBy === undefined);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { runEval } from '../../src/cli/eval.ts';
+import { runInspect } from '../../src/cli/inspect.ts';
 import { runTrain } from '../../src/cli/train.ts';
 import { ask, load } from '../../src/index.ts';
 import { tinyFolder } from '../train/tiny-folder.ts';
@@ -96,6 +97,28 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   await expect(train('--resume', state)).rejects.toThrow('name the same file');
   await expect(train(conversations, '--resume', state, '--steps', '3')).rejects.toThrow('--steps: a run that goes on');
 
+  // An adapter over it: its own folder, which goes on over the same base alone.
+  const adapted = await train(conversations, '--lora', '2', '--out', at('lora'), ...common, '--steps', '2');
+  expect(adapted.stderr).toMatch(/\d k parameters are trained, [\d.]+ %[\s\S]*--model .*s1 --adapter .*lora$/m);
+  const files = [
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'curves.html',
+    'curves.json',
+    'training.safetensors',
+  ];
+  expect((await readdir(at('lora'))).sort()).toEqual(files);
+  const inspected = await qvlHere(runInspect, at('s1'), '--adapter', at('lora'));
+  expect(inspected.stdout).toMatch(/transformer\.h\.1\.mlp\.w2 +2 +[\d.]+ %/);
+  const bytes = await readFile(join(at('lora'), 'adapter_model.safetensors'));
+  const trained = join(at('lora'), 'training.safetensors');
+  await train(conversations, '--resume', trained, '--model', at('s1'));
+  expect((await readFile(join(at('lora'), 'adapter_model.safetensors'))).equals(bytes)).toBe(true);
+  await expect(train(conversations, '--resume', trained, '--model', at('s0'))).rejects.toThrow('not the model that');
+  await expect(train(conversations, '--resume', state, '--model', at('s1'))).rejects.toThrow(
+    'the state has all weights',
+  );
+
   const evaluated = await qvlHere(
     runEval,
     conversations,
@@ -131,6 +154,14 @@ describe('what cannot be trained is said before anything is done', () => {
     [['--resume', 'gone.safetensors'], 'gone.safetensors: there is no such file'],
     [['--resume', 'golden/tiny/config.json'], 'expected'],
     [['--price', '--out', 'x'], 'it is not for --price'],
+    [['--out', 'x', '--lora', '1025'], '--lora: "1025"'],
+    [['--out', 'x', '--lora', '4', '--stage', '2'], '--lora: stage 2 trains weights'],
+    [['--out', 'x', '--lora', '4', '--lora-alpha', '0'], '--lora-alpha: "0"'],
+    [['--out', 'x', '--lora', '4', '--lora-targets', 'w1,out_proj,w9'], 'ends in "w9"'],
+    [['--out', 'x', '--lora-targets', 'w1'], '--lora-targets: no adapter is trained'],
+    [['--out', 'x', '--model', 'golden/tiny-int4'], 'too few to learn in'],
+    [['--out', 'x', '--pack', '64'], '--pack: only the made samples of stage 2'],
+    [['--out', 'x', '--stage', '2', '--pack', '9999999'], '--pack: "9999999"'],
   ] as const)('%j', async (words, message) => {
     await expect(train(...words)).rejects.toThrow(message);
     expect(await readdir('.')).not.toContain('x');

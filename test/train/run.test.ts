@@ -6,6 +6,7 @@ import { InputError } from '../../src/error.ts';
 import { encodePatches, type Model } from '../../src/model/qwen-vl.ts';
 import type { TrainingData } from '../../src/train/course.ts';
 import { lossAndGradients } from '../../src/train/gradients.ts';
+import { factorShapes, scaledFactors, withWeights } from '../../src/train/lora.ts';
 import { configFor, TRAINED } from '../../src/train/recipes.ts';
 import { type RunOptions, train } from '../../src/train/run.ts';
 import type { RunSettings } from '../../src/train/settings.ts';
@@ -22,6 +23,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 afterAll(closeTinyDevices);
 
+const LORA = { rank: 3, alpha: 6, targets: ['c_attn', 'w2', 'kv_proj'], base: 'none' };
+
 interface Run extends RunOptions {
   readonly threads?: number;
   readonly data?: TrainingData;
@@ -32,11 +35,11 @@ async function run(settings: RunSettings, { threads, data, from, ...options }: R
   const path = join(folder, `state-${Math.random()}.safetensors`);
   const given = data ?? tinyData(await tinyConfig());
   const save = (state: TrainingState) => saveState(path, state);
-  await withTinyModel({ threads, from }, (model) => train(model, settings, given, { from, save, ...options })).catch(
-    (error) => {
-      throw Object.assign(error, { path });
-    },
-  );
+  await withTinyModel({ threads, from, lora: settings.lora }, (model) =>
+    train(model, settings, given, { from, save, ...options }),
+  ).catch((error) => {
+    throw Object.assign(error, { path });
+  });
   return loadState(path);
 }
 
@@ -59,8 +62,9 @@ describe('a run that stopped goes on to the same bytes', () => {
   test.each([
     { phases: ['stage-2'], steps: 4, stops: [2] },
     { phases: ['encoder', 'decoder'], steps: 2, stops: [2, 3] },
-  ] as const)('$phases', async ({ phases, steps, stops }) => {
-    const settings = tinySettings(steps, ...phases);
+    { phases: ['stage-3'], steps: 4, stops: [2], lora: LORA },
+  ] as const)('$phases', async ({ phases, steps, stops, ...more }) => {
+    const settings = { ...tinySettings(steps, ...phases), ...more };
     const whole = await run(settings);
     expect(whole.history).toHaveLength(4);
     for (const stop of stops) {
@@ -90,6 +94,51 @@ test.each([
     expect(same, name).toBe(!TRAINED[phase](name));
     expect(state.tensors.has(`m.${name}`), name).toBe(TRAINED[phase](name));
   }
+});
+
+test('an adapter changes its factors and nothing else, and only they are kept', async () => {
+  const shapes = factorShapes(await tinyConfig(), LORA);
+  await withTinyModel({ lora: LORA }, async (model) => {
+    const weights = async (): Promise<Map<string, string>> => {
+      const reading = Object.entries(model.weights).map(
+        async ([name, each]) => [name, String(await read(each))] as const,
+      );
+      return new Map(await Promise.all(reading));
+    };
+    const before = await weights();
+    let kept: string[] = [];
+    const save = async ({ tensors }: TrainingState) => {
+      kept = [...tensors.keys()];
+    };
+    const data = tinyData(model.config);
+    const settings = { ...tinySettings(2, 'stage-3'), lora: LORA };
+    const batch = await data.batch('stage-3', 9, settings.phases[0].recipe, 56);
+    const lossOf = async (asked: Model, adapt?: (model: Model) => Model): Promise<number> => {
+      const { loss, gradients } = await lossAndGradients(asked, batch, {
+        trains: () => false,
+        ...(adapt && { adapt }),
+      });
+      expect(gradients.size).toBe(0);
+      return loss;
+    };
+    let evaluated: number | undefined;
+    const evaluate = async (asked: Model) => {
+      evaluated = await lossOf(asked);
+      return {};
+    };
+    const untrained = await lossOf(model);
+    // A has no gradient while B is zero.
+    await train(model, settings, data, { save, evaluate });
+    expect(evaluated).toBe(await lossOf(model, (given) => withWeights(given, scaledFactors(given, LORA))));
+    expect(evaluated).not.toBe(untrained);
+    const after = await weights();
+    const changed = [...before.keys()].filter((name) => after.get(name) !== before.get(name));
+    expect(changed).toEqual([...shapes.keys()]);
+    expect(kept).toEqual([
+      ...changed.map((name) => `weight.${name}`),
+      ...changed.flatMap((name) => [`m.${name}`, `v.${name}`]),
+    ]);
+  });
 });
 
 test('the loss of each task is the mean of its tokens, and all of them make the loss', async () => {
@@ -228,5 +277,7 @@ describe('a damaged state', () => {
       '[120, 128], expected [121, 128]',
     );
     expect(() => requireFittingState({ ...state, phase: 1 }, config, path)).toThrow('phase 2');
+    const adapting = (lora: typeof LORA) => ({ ...state, settings: { ...state.settings, lora } });
+    expect(() => requireFittingState(adapting(LORA), config, path)).toThrow('stage-2 trains no adapter');
   });
 });

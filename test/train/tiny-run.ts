@@ -4,6 +4,7 @@ import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
 import type { TrainingData } from '../../src/train/course.ts';
 import { initialWeights } from '../../src/train/initial.ts';
+import { factorShapes, initialFactor, isFactor, type Lora } from '../../src/train/lora.ts';
 import { uniforms } from '../../src/train/noise.ts';
 import { type Phase, RECIPES } from '../../src/train/recipes.ts';
 import type { RunSettings } from '../../src/train/settings.ts';
@@ -69,13 +70,22 @@ export async function closeTinyDevices(): Promise<void> {
   devices.clear();
 }
 
-/** Runs `work` with the tiny model, random or of a state; nothing may be left on its device afterwards. */
+/** Runs `work` with the tiny model, random or of a state, with the factors of an adapter if there is one; nothing may be left on its device afterwards. */
 export async function withTinyModel<Result>(
   {
     threads = 2,
     from,
     config: given,
-  }: { threads?: number | undefined; from?: TrainingState | undefined; config?: Config },
+    lora,
+    weight,
+  }: {
+    threads?: number | undefined;
+    from?: TrainingState | undefined;
+    config?: Config;
+    lora?: Lora | undefined;
+    /** In place of the random ones. */
+    weight?: (name: string) => Float32Array | undefined;
+  },
   work: (model: Model, device: Device) => Promise<Result>,
 ): Promise<Result> {
   const config = given ?? (await tinyConfig());
@@ -83,7 +93,12 @@ export async function withTinyModel<Result>(
   devices.set(threads, opening);
   const device = await opening;
   const initial = initialWeights(config, 3);
-  const model = loadModel(device, config, async (name) => from?.tensors.get(`weight.${name}`)?.data ?? initial(name));
+  const factors = lora && factorShapes(config, lora);
+  const load = async (name: string): Promise<Float32Array> => {
+    const stored = weight?.(name) ?? from?.tensors.get(`weight.${name}`)?.data;
+    return stored ?? (isFactor(name) ? initialFactor(3, name, factors!.get(name)!) : initial(name));
+  };
+  const model = loadModel(device, config, load, { lora: factors });
   const result = await work(model, device).finally(async () => {
     freeModel(model);
     await device.queue.idle();
