@@ -56,6 +56,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --lora RANK, --lora-alpha X, --lora-targets NAMES   train: only an adapter of the model's linear layers, as PEFT saves it, over 4 bits
                       too (default: alpha 16, c_attn,attn.c_proj,w1,w2)
   --scenes N          eval: how many made scenes are asked about where there is no FILE.jsonl (default: 500)
+  --style NAME        eval: the drawings that they show (noto, fluent-emoji-flat, twemoji; openmoji, which is never trained on; default: the first three)
   --price             train: operations, memory and time of each stage for the published model, without a weight
   --task NAME, --show N             data: one task alone, how many (default: 5)
   --from FILE.jsonl   data: a user's own conversations, one a line, in the released fine-tuning format

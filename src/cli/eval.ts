@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { openWorld } from '../data/index.ts';
+import { ALL_STYLES, openWorld, type Style } from '../data/index.ts';
 import { InputError } from '../error.ts';
 import { type EvaluationItem, evaluate } from '../eval/evaluate.ts';
 import { evaluationPage } from '../eval/page.ts';
@@ -7,6 +7,7 @@ import { type AskedStage, EVALUATION_SEEDS, sceneItems } from '../eval/scene-ite
 import { rowsOf, tableLines, worstOf } from '../eval/table.ts';
 import { userItems } from '../eval/user-items.ts';
 import type { System } from '../generate/system.ts';
+import { quote } from '../quote.ts';
 import { openSystemFor } from './ask.ts';
 import { save } from './files.ts';
 import { type Options, SHIPPED_MODEL, wholeNumber } from './options.ts';
@@ -29,8 +30,16 @@ export async function runEval(words: string[], options: Options): Promise<void> 
   const { system, report, close } = await openSystemFor(options);
   try {
     report.stop();
-    const items = given ?? sceneItems(await openWorld(), { ...scenes, ...sightOf(system) });
-    await judge(system, items, file ?? `${scenes.scenes} made scenes of seed ${scenes.seed}`, options, maxNewTokens);
+    const { styles, ...which } = scenes;
+    const items = given ?? sceneItems(await openWorld(styles && { styles }), { ...which, ...sightOf(system) });
+    const drawn = styles ? ` in the style of ${styles.join()}` : '';
+    await judge(
+      system,
+      items,
+      file ?? `${which.scenes} made scenes of seed ${which.seed}${drawn}`,
+      options,
+      maxNewTokens,
+    );
   } finally {
     await close();
   }
@@ -39,14 +48,26 @@ export async function runEval(words: string[], options: Options): Promise<void> 
 const SCENES = 500;
 const MOST_SCENES = 100_000;
 
-/** How many scenes, and which: their seeds are beyond those of training. */
-function scenesOf(options: Options, file: string | undefined): { scenes: number; seed: number } {
-  const idle = (['scenes', 'seed'] as const).find((name) => file !== undefined && options[name] !== undefined);
+/** How many scenes, and which: their seeds are beyond those of training, their drawings those of it unless one set is named. */
+function scenesOf(
+  options: Options,
+  file: string | undefined,
+): { scenes: number; seed: number; styles: [Style] | undefined } {
+  const idle = (['scenes', 'seed', 'style'] as const).find((name) => file !== undefined && options[name] !== undefined);
   if (idle) throw new InputError(`--${idle}`, 'it is for made scenes', 'leave it out, or the file');
   return {
     scenes: wholeNumber(options, 'scenes', MOST_SCENES) ?? SCENES,
     seed: EVALUATION_SEEDS + seedOf(options),
+    styles: styleOf(options),
   };
+}
+
+/** @throws InputError */
+function styleOf({ style }: Options): [Style] | undefined {
+  if (style === undefined) return undefined;
+  const found = ALL_STYLES.find((name) => name === style);
+  if (found) return [found];
+  throw new InputError('--style', `${quote(style)}, expected one of ${ALL_STYLES.join(', ')}`, 'name one of them');
 }
 
 /** A model is asked as its folder says. */

@@ -47,6 +47,7 @@ export const OPTIONS = {
   out: { type: 'string' },
   price: { type: 'boolean' },
   scenes: { type: 'string' },
+  style: { type: 'string' },
   trace: { type: 'string' },
   show: { type: 'string' },
   task: { type: 'string' },
@@ -99,6 +100,7 @@ export interface Options {
   out?: string;
   price?: boolean;
   scenes?: string;
+  style?: string;
   trace?: string;
   show?: string;
   task?: string;
@@ -154,6 +156,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   out: ['train', 'data'],
   price: ['train'],
   scenes: ['eval'],
+  style: ['eval'],
   trace: ['profile'],
   show: ['data'],
   task: ['data'],

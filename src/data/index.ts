@@ -20,6 +20,7 @@ export { MIXTURES, type Mixture, PAPER_STAGE_2, type Stage, sharesOf, type TaskN
 export { packSamples } from './pack.ts';
 export type { Draft, Message, Part, Said, Sample } from './samples/sample.ts';
 export { textOf } from './samples/sample.ts';
+export { ALL_STYLES, type Style } from './world/sprites.ts';
 export { PATCH_CLASSES, type PatchTruth } from './world/truth.ts';
 export { openWorld, type World, type WorldOptions } from './world/world.ts';
 

@@ -134,6 +134,8 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(evaluated.stdout).toMatch(/conversation +Chinese +IoU ≥ 0\.5 +1 [\s\S]*naming +English +exact match +1 /);
   expect(evaluated.stdout).toMatch(/English +relaxed accuracy +1 /);
   const { answers } = JSON.parse(await readFile(at('e.json'), 'utf8'));
+  await expect(qvlHere(runEval, '--style', 'crayon')).rejects.toThrow('--style: "crayon", expected one of noto');
+  await expect(qvlHere(runEval, conversations, '--style', 'noto')).rejects.toThrow('it is for made scenes');
   expect(answers[2]).toMatchObject({ question: 'How many?', answer: number.trim() });
   expect(answers.map(({ references }: { references: string[] }) => references.length)).toEqual([1, 1, 2]);
   expect(await readFile(at('e.html'), 'utf8')).toContain('The worst: naming');

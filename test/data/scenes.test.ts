@@ -5,7 +5,8 @@ import { randomAt } from '../../src/data/random.ts';
 import { distance, lightness, tinted } from '../../src/data/world/colour.ts';
 import { paint } from '../../src/data/world/paint.ts';
 import type { Item, Scene } from '../../src/data/world/scene.ts';
-import { loadSprites, STYLES, UNSEEN_STYLE } from '../../src/data/world/sprites.ts';
+import type { Sprite } from '../../src/data/world/sprite.ts';
+import { ALL_STYLES, loadSprites, STYLES, type Style, UNSEEN_STYLE } from '../../src/data/world/sprites.ts';
 import { THINGS } from '../../src/data/world/things.ts';
 import { patchTruth, slotWords } from '../../src/data/world/truth.ts';
 
@@ -114,7 +115,7 @@ describe('a scene', () => {
 test('every style has a drawing of every thing, unlike the other styles', async () => {
   const { things } = await loadSprites();
   for (const [i, { english }] of THINGS.entries()) {
-    const drawings = ([...STYLES, UNSEEN_STYLE] as const).map((style) => things[style][i].plain);
+    const drawings = ALL_STYLES.map((style) => things[style][i].plain);
     for (const { levels, hull } of drawings) {
       const opaque = levels[0].data.filter((value, at) => at % 4 === 3 && value > 128).length;
       expect(opaque / (levels[0].width * levels[0].height), english).toBeGreaterThan(0.1);
@@ -124,6 +125,27 @@ test('every style has a drawing of every thing, unlike the other styles', async 
     }
     expect(new Set(drawings.map(({ levels }) => levels[0].data.join())).size, english).toBe(4);
   }
+});
+
+test('a world shows the styles that it is asked for, and by itself never the one that is held back', async () => {
+  const { things } = await loadSprites();
+  const styleOf = new Map(
+    ALL_STYLES.flatMap((style) =>
+      things[style].flatMap(({ plain, outlined }) =>
+        [plain, outlined].map((sprite): [Sprite, Style] => [sprite, style]),
+      ),
+    ),
+  );
+  const shown = (among: readonly Scene[]) =>
+    new Set(
+      among.flatMap(({ items }) =>
+        items.flatMap(({ parts }) => parts.flatMap(({ sprite }) => styleOf.get(sprite) ?? [])),
+      ),
+    );
+  expect([...shown(scenes)].sort()).toEqual([...STYLES].sort());
+  const unseen = await openWorld({ styles: [UNSEEN_STYLE] });
+  const others = Array.from({ length: 20 }, (_, i) => unseen.scene(randomAt(1, 'test', i), [1, 5]));
+  expect([...shown(others)]).toEqual([UNSEEN_STYLE]);
 });
 
 test('the outlines that a page draws with are small, and ask for nothing', async () => {

@@ -11,7 +11,8 @@ import { SHAPES, THINGS } from './things.ts';
 /** The drawing sets that are trained on, and the one that never is. */
 export const STYLES = ['noto', 'fluent-emoji-flat', 'twemoji'] as const;
 export const UNSEEN_STYLE = 'openmoji';
-export type Style = (typeof STYLES)[number] | typeof UNSEEN_STYLE;
+export const ALL_STYLES = [...STYLES, UNSEEN_STYLE] as const;
+export type Style = (typeof ALL_STYLES)[number];
 
 export interface Sprites {
   /** Of every style, of every thing in the order of THINGS: as the set draws it, and with dark outlines. */
