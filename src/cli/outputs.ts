@@ -14,6 +14,7 @@ const READ = /(^|[._])(config|index)\.json$|^grad-[^.]+\.json$|\.(safetensors|bi
 
 /** @throws InputError for an output that cannot be written, that is also read, or that two options name */
 export async function checkOutputs(words: readonly string[], options: Options): Promise<void> {
+  if (options.out === '') throw new InputError('--out', 'an empty name', 'name a folder with --out');
   const outputs = OUTPUTS.flatMap((name) => {
     const path = options[name];
     return path === undefined ? [] : [{ option: name === 'output' ? '-o' : `--${name}`, path }];

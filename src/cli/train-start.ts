@@ -29,6 +29,7 @@ import type { RunSettings } from '../train/settings.ts';
 import { loadState, type TrainingState } from '../train/state.ts';
 import { requireFittingState } from '../train/state-fit.ts';
 import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
+import { checkOutput } from './outputs.ts';
 import { adaptedModel, factorsOf, fingerprintOf, loraOf } from './train-lora.ts';
 
 export interface Start {
@@ -50,6 +51,8 @@ export interface Start {
   close(): Promise<void>;
 }
 
+/** The file of a folder that a run goes on from. */
+export const STATE = 'training.safetensors';
 const MOST_STEPS = 10_000_000;
 const MOST_SEQUENCES = 4096;
 /** How often a user's conversations are learned, if nobody says how many steps. */
@@ -76,6 +79,7 @@ export async function newRun(file: string | undefined, options: Options): Promis
     const remedy = 'choose another folder with --out, or go on with --resume';
     throw new InputError(out, 'there is something in it already', remedy);
   }
+  await checkOutput(join(out, STATE), [], '--out');
   const base = options.model ?? SHIPPED_MODEL;
   const files = stage === '0' && options.model === undefined ? SMALL : filesIn(base);
   const { texts, config } = await readTexts(files, stage === '3' ? 'chatml' : 'raw');

@@ -16,9 +16,8 @@ import { bold, dim, say, thousands } from './terminal.ts';
 import { writeFactors } from './train-lora.ts';
 import { printPrice } from './train-price.ts';
 import { reportTraining } from './train-progress.ts';
-import { newRun, resumedRun, type Start } from './train-start.ts';
+import { newRun, resumedRun, STATE, type Start } from './train-start.ts';
 
-const STATE = 'training.safetensors';
 const INTERRUPTED = 130;
 
 /** `qvl train [FILE.jsonl] --out FOLDER`, `qvl train [FILE.jsonl] --resume FOLDER/training.safetensors` */

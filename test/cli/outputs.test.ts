@@ -88,3 +88,7 @@ test('anything else can be written: what is new, what is there and is not read, 
   }
   await checkOutputs([at('in.png')], { json: '/dev/stdout' });
 });
+
+test('a folder for what is written has a name', async () => {
+  await expect(checkOutputs([], { out: '' })).rejects.toThrow('--out: an empty name');
+});

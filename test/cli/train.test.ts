@@ -144,6 +144,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
 describe('what cannot be trained is said before anything is done', () => {
   test.each([
     [[], 'no folder for the trained checkpoint'],
+    [['--out', 'package.json/x'], 'is no folder'],
     [['--out', 'x', '--stage', '4'], '--stage: "4", expected 0, 1, 2 or 3'],
     [['--out', 'x', '--stage', 'constructor'], '--stage: "constructor"'],
     [['--out', '.'], 'there is something in it already'],
