@@ -14,6 +14,9 @@ export interface LossOptions {
   readonly trains?: (weight: string) => boolean;
   /** Whether blocks run again on the way back instead of being kept: see `differentiate`. True by default. */
   readonly recompute?: boolean;
+}
+
+interface Adapting {
   /** Makes what runs of the model, as a part of the pass: a LoRA's factors get their scale there (lora.ts). */
   readonly adapt?: (model: Model) => Model;
 }
@@ -35,7 +38,7 @@ export interface LossAndGradients {
 export async function lossAndGradients(
   model: Model,
   batch: Batch,
-  { adapt = (same) => same, ...options }: LossOptions = {},
+  { adapt = (same) => same, ...options }: LossOptions & Adapting = {},
 ): Promise<LossAndGradients> {
   requireBatch(batch, model.config);
   return gradientsOf(model.device, (hear) => batchLoss(adapt(model), batch, hear), options);
@@ -50,7 +53,7 @@ export async function lossAndGradients(
 export async function gradientsOf(
   device: Device,
   work: (hear: (parts: Tensor) => void) => Tensor,
-  { trains = STAGES['stage-2'], recompute }: Omit<LossOptions, 'adapt'> = {},
+  { trains = STAGES['stage-2'], recompute }: LossOptions = {},
 ): Promise<LossAndGradients> {
   const gradients = new Map<string, Tensor>();
   const take = (weight: string, gradient: Tensor) => void gradients.set(weight, keep(gradient));

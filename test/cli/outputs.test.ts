@@ -77,6 +77,7 @@ test('neither what comes with the project, nor a picture of a conversation', asy
 
 test('an empty name is none', async () => {
   await expect(checkOutputs([], { output: '' })).rejects.toThrow('-o: an empty name');
+  await expect(checkOutputs([], { out: '' })).rejects.toThrow('--out: an empty name');
 });
 
 test('anything else can be written: what is new, what is there and is not read, links that lead nowhere, pipes', async () => {
@@ -87,8 +88,4 @@ test('anything else can be written: what is new, what is there and is not read, 
     }
   }
   await checkOutputs([at('in.png')], { json: '/dev/stdout' });
-});
-
-test('a folder for what is written has a name', async () => {
-  await expect(checkOutputs([], { out: '' })).rejects.toThrow('--out: an empty name');
 });
