@@ -25,7 +25,7 @@ import { factorShapes, type Lora } from '../train/lora.ts';
 import { PHASES, type Phase, RECIPES, type Recipe, TRAINED, withPeak, withSteps } from '../train/recipes.ts';
 import type { RunOptions } from '../train/run.ts';
 import { sceneData } from '../train/scene-data.ts';
-import type { RunSettings } from '../train/settings.ts';
+import { MOST_SEQUENCES, type RunSettings } from '../train/settings.ts';
 import { loadState, type TrainingState } from '../train/state.ts';
 import { requireFittingState } from '../train/state-fit.ts';
 import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
@@ -54,7 +54,6 @@ export interface Start {
 /** The file of a folder that a run goes on from. */
 export const STATE = 'training.safetensors';
 const MOST_STEPS = 10_000_000;
-const MOST_SEQUENCES = 4096;
 /** How often a user's conversations are learned, if nobody says how many steps. */
 const ROUNDS = 3;
 /** The small model that stage 0 makes from nothing, if no other is named. */

@@ -14,12 +14,19 @@ export interface RunSettings {
 }
 
 const MOST = 1e7;
+/** Sequences a step: all of them are made before any is learned. */
+export const MOST_SEQUENCES = 4096;
 const MOST_RANK = 2 ** 16;
 const MOST_TARGETS = 100;
 
 const recipe: Decoder<Recipe> = object({
   ...{ peak: atLeast(0), minimum: atLeast(0), warmup: whole(0, MOST), steps: whole(1, MOST) },
-  ...{ batch: whole(1, MOST), image: oneOf('half', 'full'), layerDecay: number, pack: optional(whole(1, MOST)) },
+  ...{
+    batch: whole(1, MOST_SEQUENCES),
+    image: oneOf('half', 'full'),
+    layerDecay: number,
+    pack: optional(whole(1, MOST)),
+  },
 });
 
 /** Settings as a state file holds them. */

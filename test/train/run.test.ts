@@ -262,6 +262,13 @@ describe('a damaged state', () => {
     }
   });
 
+  test('is refused where it would have a step learn from more than fits', async () => {
+    const { settings, ...state } = await reading(bytes);
+    const phases = settings.phases.map(({ phase, recipe }) => ({ phase, recipe: { ...recipe, batch: 1e7 } }));
+    await saveState(path, { ...state, settings: { ...settings, phases } });
+    await expect(loadState(path)).rejects.toThrow(/recipe\.batch: 10000000, expected a whole number from 1 to 4096/);
+  });
+
   test('of another model, or without its moments, does not fit', async () => {
     const config = await tinyConfig();
     const state = await reading(bytes);
