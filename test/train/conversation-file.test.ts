@@ -50,6 +50,21 @@ test('conversations are learned as the released script masks them, whatever thei
   expect(withPicture.labels.subarray(at, at + 18).every((label) => label < 0)).toBe(true);
 });
 
+test('a picture is decoded once, however often it is learned from', async () => {
+  const other = join(folder, 'set', 'once.png');
+  await copyFile('golden/tiny/pictures/scene-2.png', other);
+  const { data } = await open(said('<img>once.png</img>What?', 'x'), GOOD);
+  const step = (number: number) => data.batch('stage-3', number, { ...RECIPES.small['stage-3'], batch: 2 }, 112);
+  const before = await step(1);
+  await rm(other);
+  const after = await step(2);
+  const pictures = ({ pixels }: typeof before) =>
+    [0, 1].map((i) => Buffer.from(pixels.slice((i * pixels.length) / 2, ((i + 1) * pixels.length) / 2).buffer));
+  expect(pictures(after).map(String).sort()).toEqual(pictures(before).map(String).sort());
+  // At another size it would have to be read again.
+  await expect(data.batch('stage-1', 1, { ...RECIPES.small['stage-1'], batch: 2 }, 56)).rejects.toThrow('once.png');
+});
+
 describe('what is wrong is named with its line', () => {
   test.each([
     ['{', 'it is not JSON'],
