@@ -22,15 +22,16 @@ import { conversationFile } from '../train/conversation-file.ts';
 import type { TrainingData } from '../train/course.ts';
 import { initialWeights } from '../train/initial.ts';
 import { factorShapes, type Lora } from '../train/lora.ts';
-import { PHASES, type Phase, RECIPES, type Recipe, TRAINED, withPeak, withSteps } from '../train/recipes.ts';
+import { PHASES, type Phase, RECIPES, TRAINED } from '../train/recipes.ts';
 import type { RunOptions } from '../train/run.ts';
 import { sceneData } from '../train/scene-data.ts';
-import { MOST_SEQUENCES, type RunSettings } from '../train/settings.ts';
+import type { RunSettings } from '../train/settings.ts';
 import { loadState, type TrainingState } from '../train/state.ts';
 import { requireFittingState } from '../train/state-fit.ts';
-import { type Options, ROOT, SHIPPED_MODEL, wholeNumber } from './options.ts';
+import { type Options, ROOT, SHIPPED_MODEL } from './options.ts';
 import { checkOutput } from './outputs.ts';
 import { adaptedModel, factorsOf, fingerprintOf, loraOf } from './train-lora.ts';
+import { recipeFor } from './train-recipe.ts';
 
 export interface Start {
   /** Where the trained model goes. */
@@ -53,9 +54,6 @@ export interface Start {
 
 /** The file of a folder that a run goes on from. */
 export const STATE = 'training.safetensors';
-const MOST_STEPS = 10_000_000;
-/** How often a user's conversations are learned, if nobody says how many steps. */
-const ROUNDS = 3;
 /** The small model that stage 0 makes from nothing, if no other is named. */
 const SMALL = {
   folder: join(ROOT, 'src', 'train', 'small'),
@@ -222,28 +220,6 @@ async function dataFor(
   }
   if (phase === 'encoder') throw new InputError(file, 'stage 0 learns from made scenes alone', 'leave it out');
   return conversationFile(file, tokenizer, config.max_position_embeddings, seed);
-}
-
-/**
- * What the command line says of a recipe.
- *
- * @param size how many conversations the user has
- * @throws InputError
- */
-function recipeFor(recipe: Recipe, options: Options, config: Config, size: number | undefined): Recipe {
-  const batch = wholeNumber(options, 'batch', MOST_SEQUENCES) ?? recipe.batch;
-  const rounds = size === undefined ? undefined : Math.ceil((ROUNDS * size) / batch);
-  const steps = wholeNumber(options, 'steps', MOST_STEPS) ?? rounds;
-  const rate = options.rate === undefined ? recipe.peak : Number(options.rate);
-  if (!(rate > 0 && rate < 1)) {
-    throw new InputError('--rate', `"${options.rate}", expected a number between 0 and 1`, 'as in: --rate 1e-4');
-  }
-  const pack = wholeNumber(options, 'pack', config.max_position_embeddings);
-  if (pack !== undefined && (options.stage !== '2' || size !== undefined)) {
-    throw new InputError('--pack', 'only the made samples of stage 2 are packed', 'leave it out');
-  }
-  const whole = { ...withPeak(steps === undefined ? recipe : withSteps(recipe, steps), rate), batch };
-  return pack === undefined ? whole : { ...whole, pack };
 }
 
 /** Weights, and of what is trained a gradient and two moments, have to fit. @throws InputError */
