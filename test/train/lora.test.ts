@@ -1,8 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { weightShapes } from '../../src/architecture/weight-shapes.ts';
-import { openCheckpoint } from '../../src/checkpoint/folder.ts';
-import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
-import { openDevice } from '../../src/open-device.ts';
+import type { Model } from '../../src/model/qwen-vl.ts';
 import { lossAndGradients } from '../../src/train/gradients.ts';
 import { initialWeights } from '../../src/train/initial.ts';
 import {
@@ -14,7 +12,6 @@ import {
   withWeights,
 } from '../../src/train/lora.ts';
 import { uniforms } from '../../src/train/noise.ts';
-import { closeDevice } from '../../tensor/device.ts';
 import { freeAll, read } from '../../tensor/tensor.ts';
 import { closeTinyDevices, tinyConfig, tinyData, tinySettings, withTinyModel } from './tiny-run.ts';
 
@@ -98,43 +95,6 @@ test('the gradients of the factors are those of the merged weight: dA = s·Bᵀ�
       const off = Math.hypot(...values.map((value, i) => scale * value - found[i]));
       expect(off / Math.hypot(...values.map((value) => scale * value)), name).toBeLessThan(2e-5);
     }
-  }
-});
-
-test('over a base that stays in 4 bits they are those over the same base in float32', async () => {
-  const checkpoint = await openCheckpoint('golden/tiny-int4');
-  const { device } = await openDevice('simd', 2);
-  try {
-    const { config, load } = checkpoint;
-    const shapes = factorShapes(config, RELEASED_LORA);
-    const factor = (name: string) => {
-      const [rows, columns] = shapes.get(name)!;
-      return Float32Array.from(uniforms(name, rows * columns), (u) => (2 * u - 1) / 32);
-    };
-    const ids = Int32Array.from(uniforms('words', 24), (u) => Math.floor(400 * u));
-    const batch = { sequences: [{ ids, labels: ids }], pixels: new Float32Array(), images: 0 };
-    const gradients = async (compact: boolean) => {
-      const given = async (name: string) => (isFactor(name) ? factor(name) : load(name, compact));
-      const model = loadModel(device, config, given, { lora: shapes });
-      const adapt = (now: Model) => withWeights(now, scaledFactors(now, RELEASED_LORA));
-      const found = await lossAndGradients(model, batch, { trains: isFactor, adapt, recompute: false });
-      const all = new Map<string, ArrayLike<number>>();
-      for (const [name, gradient] of found.gradients) all.set(name, await read(gradient));
-      freeAll(device, [...found.gradients.values()]);
-      freeModel(model);
-      return all;
-    };
-    const [packed, widened] = [await gradients(true), await gradients(false)];
-    expect(await load('transformer.h.0.mlp.w1.weight', true)).toHaveProperty('scales');
-    expect(packed.size).toBe(shapes.size);
-    for (const [name, values] of widened) {
-      const found = packed.get(name)!;
-      const off = Math.hypot(...Array.from(values, (value, i) => value - found[i]));
-      expect(off / Math.hypot(...Array.from(values)), name).toBeLessThan(2e-5);
-    }
-  } finally {
-    await closeDevice(device);
-    await checkpoint.close();
   }
 });
 
