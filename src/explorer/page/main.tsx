@@ -4,7 +4,7 @@ import { App, screen } from './app.tsx';
 import { openModel } from './model.ts';
 import { showSamples } from './samples.ts';
 
+void openModel();
+showSamples();
 render(<App />, document.getElementById('page')!);
 followAddress(screen);
-void showSamples();
-void openModel();

@@ -35,24 +35,36 @@ export const mostThreads = (): number =>
   self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1;
 
 /** Opens the model again: on the device that is chosen now, or another one. What was open stays where that fails. */
-export async function openModel(from: ModelSource = source): Promise<void> {
+export function openModel(from: ModelSource = source): Promise<void> {
+  const work = opens(from).finally(() => {
+    if (settling === work) opening.value = undefined;
+  });
+  settling = work;
+  return work;
+}
+
+let settling: Promise<void> | undefined;
+
+/** Waits until no model is being opened. What is open then is in `opened`. */
+export async function modelSettled(): Promise<void> {
+  for (let waited: typeof settling; waited !== settling; ) {
+    waited = settling;
+    await waited;
+  }
+}
+
+async function opens(from: ModelSource): Promise<void> {
   opening.value = 0;
   refused.value = undefined;
+  const argument = { device: chosenDevice(), threads: chosenThreads(), model: from };
+  const onReport = ({ bytes }: { readonly bytes: number }) => {
+    opening.value = bytes;
+  };
   try {
-    opened.value = await call(
-      'open',
-      { device: chosenDevice(), threads: chosenThreads(), model: from },
-      {
-        onReport({ bytes }) {
-          opening.value = bytes;
-        },
-      },
-    );
+    opened.value = await call('open', argument, { onReport });
     source = from;
   } catch (error) {
     refused.value = (error as Error).message;
-  } finally {
-    opening.value = undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { effect } from '@preact/signals';
-import { failed, pictureOf, pictures, type ShownPicture, samples } from './exchange.ts';
+import { failed, pictureOf, pictures, type ShownPicture, samples, settled } from './exchange.ts';
 
 /** Put here by the build. */
 declare const SAMPLE_FILES: readonly string[];
@@ -21,12 +21,15 @@ function sample(name: string): Promise<ShownPicture> {
   return picture;
 }
 
+let showing: Promise<void> | undefined;
+
 /** Shows the samples that the address names, now and whenever it names others. */
 export function showSamples(): void {
+  settled.pictures = async () => showing;
   effect(() => {
     const names = samples.value.split(',').filter((name) => SAMPLES.includes(name));
     if (names.length === 0) return;
-    Promise.all(names.map(sample)).then(
+    showing = Promise.all(names.map(sample)).then(
       (shown) => {
         pictures.value = shown;
       },
