@@ -82,10 +82,8 @@ export async function* answers(
   const prompts = questions.map((question) => promptOf(system, question, options));
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   requireRoom(sampling.minNewTokens, maxNewTokens, checkpoint.config.max_position_embeddings - longest);
-  const { chat_format, eos_token_id } = checkpoint.generation;
-  const own = chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
-  const ending = new Set([...own, ...eos_token_id]);
-  const stops = [...ending];
+  const stops = stopsOf(system);
+  const ending = new Set(stops);
   const texts = questions.map(() => ({
     stream: createTextStream(tokenizer, { hidden: stops }),
     until: createStopText(options.stop ?? []),
@@ -124,6 +122,13 @@ export async function* answers(
     caller.leave();
     if (!options.sight) sight.free();
   }
+}
+
+/** The tokens that end an answer. */
+export function stopsOf({ tokenizer, checkpoint }: Pick<Answering, 'tokenizer' | 'checkpoint'>): readonly number[] {
+  const { chat_format, eos_token_id } = checkpoint.generation;
+  const own = chat_format === 'raw' ? rawStops(tokenizer) : chatStops(tokenizer);
+  return [...new Set([...own, ...eos_token_id])];
 }
 
 /** What the caller asked for, and what the checkpoint says where the caller is silent. */

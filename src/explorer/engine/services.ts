@@ -2,6 +2,11 @@
 export const services = {
   open: async () => (await import('./open.ts')).open,
   ask: async () => (await import('./ask.ts')).ask,
+  look: async () => (await import('./look.ts')).look,
+  attention: async () => (await import('./look.ts')).attention,
+  encoderAttention: async () => (await import('./look.ts')).encoderAttention,
+  occlude: async () => (await import('./occlude.ts')).occlude,
+  askWithout: async () => (await import('./occlude.ts')).askWithout,
 };
 
 type Services = { readonly [Name in keyof typeof services]: Awaited<ReturnType<(typeof services)[Name]>> };

@@ -1,7 +1,7 @@
-import { effect, type Signal, signal } from '@preact/signals';
+import { batch, effect, type Signal, signal } from '@preact/signals';
 
 /** All state of the page that can be shared is in its address, behind the #: a name and a text for each. */
-const known = new Map<string, { readonly state: Signal<string>; readonly usual: string }>();
+const known = signal<ReadonlyMap<string, { readonly state: Signal<string>; readonly usual: string }>>(new Map());
 
 let values = new URLSearchParams(location.hash.slice(1));
 
@@ -12,19 +12,22 @@ let values = new URLSearchParams(location.hash.slice(1));
  * @param name in the address; each once
  */
 export function inAddress(name: string, usual: string): Signal<string> {
-  const before = known.get(name);
+  const before = known.peek().get(name);
   if (before) return before.state;
   const state = signal(values.get(name) ?? usual);
-  known.set(name, { state, usual });
+  known.value = new Map(known.peek()).set(name, { state, usual });
   return state;
 }
 
-/** Keeps the address and the state the same, from now on. A change of the screen is a step that "back" takes back. */
+/**
+ * Keeps the address and the state the same, from now on. A change of the screen is a step that "back" takes back. What no loaded screen knows
+ * stays in the address: it belongs to one that is still to come.
+ */
 export function followAddress(screen: Signal<string>): void {
   let last = screen.value;
   effect(() => {
-    const next = new URLSearchParams();
-    for (const [name, { state, usual }] of known) if (state.value !== usual) next.set(name, state.value);
+    const next = new URLSearchParams([...values].filter(([name]) => !known.value.has(name)));
+    for (const [name, { state, usual }] of known.value) if (state.value !== usual) next.set(name, state.value);
     if (next.toString() === values.toString()) return;
     values = next;
     const address = next.size > 0 ? `#${next}` : location.pathname + location.search;
@@ -34,7 +37,9 @@ export function followAddress(screen: Signal<string>): void {
   });
   addEventListener('popstate', () => {
     values = new URLSearchParams(location.hash.slice(1));
-    last = values.get('screen') ?? known.get('screen')?.usual ?? last;
-    for (const [name, { state, usual }] of known) state.value = values.get(name) ?? usual;
+    last = values.get('screen') ?? known.peek().get('screen')?.usual ?? last;
+    batch(() => {
+      for (const [name, { state, usual }] of known.peek()) state.value = values.get(name) ?? usual;
+    });
   });
 }

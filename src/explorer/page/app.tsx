@@ -7,6 +7,7 @@ import { AskScreen } from './screens/ask.tsx';
 /** The screens, in their order. All but the first are loaded when they are first shown. */
 const SCREENS: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<FunctionComponent> }>> = {
   ask: { title: 'Ask', load: async () => AskScreen },
+  look: { title: 'Where it looked', load: async () => (await import('./screens/look.tsx')).LookScreen },
 };
 
 export const screen = inAddress('screen', 'ask');
