@@ -1,26 +1,20 @@
 import type { Config } from '../../src/architecture/config.ts';
-import { loadModel, type Model } from '../../src/model/qwen-vl.ts';
+import { loadModel } from '../../src/model/qwen-vl.ts';
 import { compareGolden, type Mode, type TapMeasurement } from '../../src/verify/compare.ts';
+import type { FaultSwitch, Load } from '../../src/verify/faults/fault-switch.ts';
 import type { Golden, GoldenInputs } from '../../src/verify/golden.ts';
 import { closeDevice, createDevice, type Driver } from '../../tensor/device.ts';
 import type { Handle, Op, Run } from '../../tensor/op.ts';
 import type { Sizes } from '../../tensor/signature.ts';
-import type { Listener } from '../../tensor/tap.ts';
-
-/** Gives a weight's elements by its name. */
-export type Load = (name: string) => Promise<Float32Array>;
 
 /** Stands for the kernels of an operation; `op` is the right one. */
 export type Replacement = (op: Op, run: Run, inputs: readonly Handle[], sizes: Sizes) => Handle;
 
-/** How a fault gets into a model whose code stays as it is: each goes in where something is handed to the model. */
+/** How a fault gets into a model: with those that every device takes there are some that reach into GPU.js. */
 export type Switch =
-  | { readonly weights: (load: Load, config: Config) => Load }
-  | { readonly config: (config: Config, inputs: GoldenInputs) => Config }
-  | { readonly inputs: (inputs: GoldenInputs) => GoldenInputs }
+  | FaultSwitch
   | { readonly operations: (config: Config) => Readonly<Record<string, Replacement>> }
-  | { readonly driver: (driver: Driver, config: Config, inputs: GoldenInputs) => Driver }
-  | { readonly activations: (model: Model) => Listener };
+  | { readonly driver: (driver: Driver, config: Config, inputs: GoldenInputs) => Driver };
 
 /** One exhibit. */
 export interface Fault {

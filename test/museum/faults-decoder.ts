@@ -1,9 +1,9 @@
 import { add } from '../../kernels/add.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { divide } from '../../kernels/scale.ts';
+import { hearing } from '../../src/verify/faults/hearing.ts';
+import { changed, renamed } from '../../src/verify/faults/weights.ts';
 import type { Fault, Replacement } from './fault.ts';
-import { hearing } from './hearing.ts';
-import { changed, renamed } from './weights.ts';
 import { centred, epsOutside, maskedByProduct, moreKeys, rounded, rowMean, sigmoidGate } from './wrong-kernels.ts';
 
 /** The decoder's blocks and the scores. */

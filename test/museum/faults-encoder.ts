@@ -3,12 +3,12 @@ import { attentionValues } from '../../kernels/attention-products.ts';
 import { linear } from '../../kernels/linear.ts';
 import { sineCosinePositions } from '../../src/checkpoint/positions.ts';
 import { groupSpan } from '../../src/model/attention.ts';
+import { hearing } from '../../src/verify/faults/hearing.ts';
+import { changed, permuted, transposed } from '../../src/verify/faults/weights.ts';
 import type { Handle, Run } from '../../tensor/op.ts';
 import type { Sizes } from '../../tensor/signature.ts';
 import { tensor } from '../../tensor/tensor.ts';
 import type { Fault, Replacement } from './fault.ts';
-import { hearing } from './hearing.ts';
-import { changed, permuted, transposed } from './weights.ts';
 import { coarseGelu, fewerKeys, firstKeys, quickGelu, scaled, tanhGelu } from './wrong-kernels.ts';
 
 /** The vision encoder's blocks. */
@@ -146,9 +146,10 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     name: 'ln-post-plain',
     says: 'ln_post normalises, but its weight and bias are not applied.',
     how: {
-      weights: (load) => async (name) => {
-        const values = await load(name);
-        return name.includes('ln_post') ? values.map(() => (name.endsWith('.weight') ? 1 : 0)) : values;
+      weights: (load, config) => {
+        const ones = changed(/ln_post\.weight$/, (values) => values.map(() => 1));
+        const zeros = changed(/ln_post\.bias$/, (values) => values.map(() => 0));
+        return zeros.weights(ones.weights(load, config), config);
       },
     },
     enters: 'transformer.visual.ln_post',

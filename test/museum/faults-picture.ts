@@ -1,8 +1,9 @@
 import { add } from '../../kernels/add.ts';
+import { hearing } from '../../src/verify/faults/hearing.ts';
+import { channelsReversed } from '../../src/verify/faults/pictures.ts';
+import { changed, permuted } from '../../src/verify/faults/weights.ts';
 import { roundToBfloat16, widenBfloat16 } from '../../tensor/dtype.ts';
 import type { Fault, Replacement } from './fault.ts';
-import { hearing } from './hearing.ts';
-import { changed, permuted } from './weights.ts';
 import { bicubic, gridTransposed, transposedGrid } from './wrong-kernels.ts';
 
 /** From the pixels to the patches that the encoder begins with. */
@@ -10,9 +11,7 @@ export const PICTURE_FAULTS: readonly Fault[] = [
   {
     name: 'blue-first',
     says: 'The picture is normalised with its channels in the order blue, green, red.',
-    how: {
-      inputs: (inputs) => ({ ...inputs, pixels: channelsReversed(inputs.pixels, inputs.size ** 2) }),
-    },
+    how: { inputs: channelsReversed },
     enters: 'transformer.visual.conv1',
   },
   {
@@ -88,9 +87,6 @@ export const PICTURE_FAULTS: readonly Fault[] = [
     enters: 'transformer.visual.ln_pre',
   },
 ];
-
-const channelsReversed = (pixels: Float32Array, area: number): Float32Array =>
-  permuted(pixels, (i) => i + (2 - 2 * (Math.floor(i / area) % 3)) * area);
 
 const resizing =
   (a: number, antialiased: boolean): Replacement =>

@@ -1,9 +1,10 @@
 import type { Mode, TapMeasurement } from '../../src/verify/compare.ts';
+import type { Load } from '../../src/verify/faults/fault-switch.ts';
 import { judgeRun, type Verdict } from '../../src/verify/report/report.ts';
 import type { Driver } from '../../tensor/device.ts';
 import { gpuJs } from '../../tensor/gpu-js.ts';
 import { CASES, openCase } from '../golden/cases.ts';
-import { examine, type Fault, type GoldenName, type Load, type Patient } from './fault.ts';
+import { examine, type Fault, type GoldenName, type Patient } from './fault.ts';
 import { ANSWER_FAULTS } from './faults-answer.ts';
 import { DECODER_FAULTS } from './faults-decoder.ts';
 import { ADAPTER_FAULTS, ENCODER_FAULTS } from './faults-encoder.ts';

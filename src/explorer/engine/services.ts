@@ -7,6 +7,8 @@ export const services = {
   encoderAttention: async () => (await import('./look.ts')).encoderAttention,
   occlude: async () => (await import('./occlude.ts')).occlude,
   askWithout: async () => (await import('./occlude.ts')).askWithout,
+  breakable: async () => (await import('./broken/break.ts')).breakable,
+  breakIt: async () => (await import('./broken/break.ts')).breakIt,
 };
 
 type Services = { readonly [Name in keyof typeof services]: Awaited<ReturnType<(typeof services)[Name]>> };

@@ -1,5 +1,5 @@
-import type { Listener } from '../../tensor/tap.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
+import type { Listener } from '../../../tensor/tap.ts';
+import type { Tensor } from '../../../tensor/tensor.ts';
 
 /**
  * A listener that puts other activations in place, made of those heard before: of the same block, for what belongs to another
