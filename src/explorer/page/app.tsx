@@ -8,6 +8,7 @@ import { AskScreen } from './screens/ask.tsx';
 const SCREENS: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<FunctionComponent> }>> = {
   ask: { title: 'Ask', load: async () => AskScreen },
   look: { title: 'Where it looked', load: async () => (await import('./screens/look.tsx')).LookScreen },
+  break: { title: 'Break it', load: async () => (await import('./screens/break.tsx')).BreakScreen },
 };
 
 export const screen = inAddress('screen', 'ask');

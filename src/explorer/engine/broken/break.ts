@@ -10,7 +10,7 @@ import type { GoldenInputs } from '../../../verify/golden.ts';
 import { nmse } from '../../../verify/metrics.ts';
 import type { Exchange } from '../engine.ts';
 import { likeliestAnswer, textOf } from '../likeliest.ts';
-import { joined, lastExchange, using } from '../seen.ts';
+import { joined, lastExchange, pictureOf, using } from '../seen.ts';
 import type { Context } from '../service.ts';
 import { logProbabilities } from '../teacher-forcing.ts';
 import { planted } from './plant.ts';
@@ -34,6 +34,8 @@ export interface Side {
   /** What the first token's prediction read, `[layers, H, keys]`; and for each picture the adapter's rows, `[H·Q, L]`. */
   readonly attention: Float32Array;
   readonly adapter: readonly Float32Array[];
+  /** Which of the question's pictures stands at each place. */
+  readonly pictures: readonly number[];
 }
 
 export interface Broken {
@@ -57,12 +59,12 @@ export async function breakIt(
   const faults = thrown.map((each) => faultOf(each, system, exchange));
   return using(engine(), signal, async (caller) => {
     report({ doing: 'the model as it is' });
-    const sound = healthy.get(exchange) ?? (await run(system, { model: system.model, ...exchange }, caller));
+    const sound = healthy.get(exchange) ?? (await run(system, { model: system.model, ...exchange }, exchange, caller));
     healthy.set(exchange, sound);
     report({ doing: 'the broken model' });
     const patient = planted(system, exchange.inputs, faults);
     try {
-      const broken = await run(system, patient, caller);
+      const broken = await run(system, patient, exchange, caller);
       const taps = [...broken.taps].map(([name, values]) => {
         const reference = sound.taps.get(name);
         return { name, nmse: reference && nmse(values, reference) };
@@ -96,6 +98,7 @@ const healthy = new WeakMap<Exchange, Ran>();
 async function run(
   system: System,
   { model, inputs, plant }: { model: Model; inputs: GoldenInputs; plant?: Listener },
+  exchange: Exchange,
   caller: Caller,
 ): Promise<Ran> {
   const hearing = plant ? listening(caller, plant) : caller;
@@ -103,7 +106,11 @@ async function run(
   const features = taps.get('transformer.visual') ?? new Float32Array(0);
   const logs = await logProbabilities(model, inputs, features, hearing);
   const tokens = await likeliestAnswer({ ...system, model }, inputs.ids, features, hearing);
-  return { side: { text: textOf(system, tokens), logProbabilities: logs, ...readings(model, inputs, taps) }, taps };
+  const side = {
+    ...{ text: textOf(system, tokens), logProbabilities: logs, pictures: placesOf(exchange, inputs) },
+    ...readings(model, inputs, taps),
+  };
+  return { side, taps };
 }
 
 /** A caller to all of whose work somebody listens. */
@@ -132,6 +139,16 @@ async function activations(
   const names = [...heard.keys()];
   const values = await Promise.all(heard.values());
   return new Map(names.map((name, i) => [name, Float32Array.from(values[i])]));
+}
+
+/** Which picture of an exchange stands at each place of other inputs; one that was changed, at its own. */
+function placesOf(exchange: Exchange, inputs: GoldenInputs): number[] {
+  const places = Array.from({ length: inputs.images }, (_, place) => place);
+  return places.map((place) => {
+    const there = pictureOf({ inputs }, place);
+    const found = places.find((picture) => pictureOf(exchange, picture).every((value, at) => value === there[at]));
+    return found ?? place;
+  });
 }
 
 /** What the prediction of the first token read, of all activations. */

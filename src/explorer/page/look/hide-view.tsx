@@ -31,7 +31,7 @@ export function HideView({ looking, picture }: { looking: Looking; picture: numb
   const result = came.value?.about === about ? came.value : undefined;
   return (
     <section class="hide" aria-label="Hide patches of your choice" aria-busy={asking.value !== undefined}>
-      <h3>Hide patches of your choice</h3>
+      <h2>Hide patches of your choice</h2>
       <BoxChooser
         picture={looking.addresses[picture]}
         grid={grid}

@@ -19,26 +19,31 @@ export interface Looking extends Looked {
 export const looking = signal<Looking | string | undefined>(undefined);
 
 let number = 0;
+/** The exchange that is looked into, or about to be. */
+let wanted: PageExchange | undefined;
 
 /** Looks into the last exchange, or into the answer to what the address asks. */
 export async function lookAgain(): Promise<void> {
   const exchange = await ensureAsked();
-  const before = looking.value;
-  if (typeof before === 'object' && before.exchange === exchange) return;
+  if (exchange !== undefined && exchange === wanted) return;
+  wanted = exchange;
   looking.value = undefined;
   if (!exchange?.model) {
     looking.value = failed.value ?? refused.value ?? 'Ask something about a picture first.';
     return;
   }
+  const { model } = exchange;
   try {
     const looked = await call('look', null);
+    if (wanted !== exchange) return;
     const addresses = exchange.pictures.slice(exchange.pictures.length - looked.pictures.length);
     looking.value = {
       ...looked,
-      ...{ number: number++, exchange, model: exchange.model },
-      addresses: addresses.map(({ address }) => address),
+      ...{ number: number++, exchange, model, addresses: addresses.map(({ address }) => address) },
     };
   } catch (error) {
+    if (wanted !== exchange) return;
+    wanted = undefined;
     looking.value = (error as Error).message;
   }
 }

@@ -26,8 +26,9 @@ export const hidden = inAddress('hidden', '');
 export function numbersIn(text: string, count: number): number[] {
   const found = new Set<number>();
   for (const part of text.split(',').slice(0, count)) {
-    const [first, last = first] = part.split('-').map((end) => numberIn(end, count));
-    if (first === undefined || last === undefined) continue;
+    const ends = part.split('-').map((end) => numberIn(end, count));
+    const [first, last] = [ends[0], ends[ends.length - 1]];
+    if (first === undefined || last === undefined || ends.length > 2) continue;
     for (let at = first; at <= last; at++) found.add(at);
   }
   return [...found].sort((a, b) => a - b);
