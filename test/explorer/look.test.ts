@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
 import { violations } from './axe.ts';
 import { describeExplorer } from './harness.ts';
-import { coloursOf, expectNear, numberOf, tableOf } from './reading.ts';
+import { coloursOf, drawn, expectNear, numberOf, tableOf } from './reading.ts';
 import { ANSWER, logProbability, openReference, type Reference } from './reference.ts';
 
 const [LAYERS, HEADS, Q, GRID] = [4, 4, 16, 8];
@@ -22,7 +22,7 @@ const map = (page: Page, name: string | RegExp) => page.getByRole('figure', { na
 
 /** Waits until what is shown is what was chosen. */
 async function settled(page: Page): Promise<void> {
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))); // it is drawn
+  await drawn(page);
   await page.locator('.view[aria-busy=false]').waitFor();
 }
 
@@ -119,7 +119,7 @@ describeExplorer('the page: where it looked', (explorer) => {
     await looking(page);
     expectNear(await tableOf(shown), further);
     await page.getByRole('button', { name: 'The', exact: true }).click();
-    expect(page.url()).toContain('token=0&against=9&layer=3&head=2&block=1&block-head=3');
+    await page.waitForURL(/token=0&against=9&layer=3&head=2&block=1&block-head=3$/);
   });
 
   test("shows what the adapter's rows and single patches read, by pointer and keyboard", async () => {
@@ -202,7 +202,7 @@ describeExplorer('the page: where it looked', (explorer) => {
     for (const key of ['ArrowRight', 'ArrowDown']) for (let i = 0; i < 3; i++) await page.keyboard.press(key);
     await page.keyboard.up('Shift');
     await page.getByText('16 hidden').waitFor();
-    expect(new URL(page.url()).hash).toContain('hidden=0-3%2C8-11%2C16-19%2C24-27');
+    await page.waitForURL(/hidden=0-3%2C8-11%2C16-19%2C24-27$/);
     await page.getByRole('button', { name: 'Ask without these 16 patches' }).press('Enter');
     const came = page.locator('.without dd');
     await came.first().waitFor();

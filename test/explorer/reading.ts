@@ -1,4 +1,4 @@
-import type { Locator } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 /** A number as the page writes it. */
@@ -42,3 +42,7 @@ export function expectNear(found: readonly number[], expected: ArrayLike<number>
   expect(largest).toBeGreaterThan(0);
   expect(Math.max(...apart)).toBeLessThan(share * largest);
 }
+
+/** Waits until the page is drawn as its state now is. */
+export const drawn = (page: Page): Promise<unknown> =>
+  page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
