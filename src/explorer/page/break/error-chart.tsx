@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Broken } from '../../engine/broken/break.ts';
 import { shown } from '../parts/scales.ts';
+import { Scrolls } from '../parts/scrolls.tsx';
 
 /** Decades of the scale. What is beyond lies on its edge; what is exactly equal, below it. */
 const LOW = -14;
@@ -46,8 +47,7 @@ export function ErrorChart({ taps }: Pick<Broken, 'taps'>) {
       <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>as a table</summary>
         {open && (
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-          <section class="scrolls" tabIndex={0} aria-label="Errors, table">
+          <Scrolls label="Errors, table">
             <table>
               <thead>
                 <tr>
@@ -64,7 +64,7 @@ export function ErrorChart({ taps }: Pick<Broken, 'taps'>) {
                 ))}
               </tbody>
             </table>
-          </section>
+          </Scrolls>
         )}
       </details>
     </figure>

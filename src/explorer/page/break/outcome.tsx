@@ -4,6 +4,7 @@ import { meanOr, readBy, sum, through } from '../look/maps.ts';
 import { visible } from '../look/tokens.tsx';
 import { PatchMap } from '../parts/patch-map.tsx';
 import { sequential, shown } from '../parts/scales.ts';
+import { Scrolls } from '../parts/scrolls.tsx';
 import { ErrorChart, firstOff } from './error-chart.tsx';
 import { predicted } from './state.ts';
 
@@ -15,7 +16,7 @@ export function Outcome({ looking, result }: { looking: Looking; result: Broken 
   const same = sound.text === broken.text;
   return (
     <section class="outcome" aria-label="What came of it">
-      <div class="scrolls">
+      <Scrolls label="Before and after">
         <table>
           <thead>
             <tr>
@@ -46,7 +47,7 @@ export function Outcome({ looking, result }: { looking: Looking; result: Broken 
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
       <Verdict same={same} />
       <p>
         {first ? (

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import './patch-map.css';
 import { Legend } from './legend.tsx';
 import { drawCells, type Scale, shown } from './scales.ts';
+import { Scrolls } from './scrolls.tsx';
 
 export interface PatchMapProps {
   /** What it shows. */
@@ -43,7 +44,8 @@ export function PatchMap({
   useLayoutEffect(() => drawCells(canvas.current!, values, columns, scale), [values, columns, scale]);
   const read = at ?? chosen;
   return (
-    <figure class="patch-map" aria-label={name}>
+    <figure class="patch-map">
+      <figcaption>{name}</figcaption>
       <div
         class="cells"
         role="application"
@@ -99,8 +101,7 @@ function CellTable({ name, values, columns }: Pick<PatchMapProps, 'name' | 'valu
     <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>as a table</summary>
       {open && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <section class="scrolls" tabIndex={0} aria-label={`${name}, table`}>
+        <Scrolls label={`${name}, table`}>
           <table>
             <caption>{name}</caption>
             <thead>
@@ -124,7 +125,7 @@ function CellTable({ name, values, columns }: Pick<PatchMapProps, 'name' | 'valu
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrolls>
       )}
     </details>
   );
