@@ -1,4 +1,5 @@
-import type { Broken, Side } from '../../engine/broken/break.ts';
+import type { Broken } from '../../engine/broken/break.ts';
+import type { Side } from '../../engine/broken/side.ts';
 import type { Looking } from '../look/looking.ts';
 import { meanOr, readBy, sum, through } from '../look/maps.ts';
 import { visible } from '../look/tokens.tsx';
