@@ -60,7 +60,7 @@ const throughAdapter = (weights: readonly number[], adapter: Float32Array): numb
 
 describeExplorer('the page: where it looked', (explorer) => {
   test("reads in the prompt what PyTorch's decoder read, and by which rows of the picture", async () => {
-    const page = await looking(await explorer.open('device=simd&screen=look&view=prompt'));
+    const page = await looking(await explorer.open('device=simd&screen=look&view=prompt', { colorScheme: 'dark' }));
     const { golden } = reference;
     const T = golden.inputs.ids.length;
     const taps = await Promise.all(
@@ -158,7 +158,9 @@ describeExplorer('the page: where it looked', (explorer) => {
   });
 
   test('hides tiles and patches, and measures what that changes as Node does', async () => {
-    const page = await looking(await explorer.open('device=simd&screen=look&view=occlusion&tiles=2&token=3'));
+    const page = await looking(
+      await explorer.open('device=simd&screen=look&view=occlusion&tiles=2&token=3', { colorScheme: 'dark' }),
+    );
     const { golden } = reference;
     /** The log-probabilities of two tokens of the answer, with some patches in the mean colour. */
     const without = async (hidden: (row: number, column: number) => boolean) => {

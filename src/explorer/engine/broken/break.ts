@@ -66,7 +66,7 @@ function faultOf({ name, block = 0, head = 0 }: Thrown, { model }: System, { inp
   const found = SWITCHES.find((each) => each.name === name);
   if (!found) throw new InputError('switch', 'there is none of this name', 'choose one of the list');
   if (inputs.images < (found.pictures ?? 0)) {
-    throw new InputError(found.title, `the question has ${inputs.images} pictures`, `ask about ${found.pictures}`);
+    throw new InputError(found.title, `the question has ${inputs.images} of them`, `ask about ${found.pictures}`);
   }
   return found.how({ block, head }, model.config);
 }

@@ -1,4 +1,4 @@
-import { Choice } from '../parts/choice.tsx';
+import { Choice, numberIn } from '../parts/choice.tsx';
 import { PatchMap } from '../parts/patch-map.tsx';
 import { diverging, sequential, shown } from '../parts/scales.ts';
 import { adapterHeads, adapterRows, chosenPicture, held, subtracted, useEncoderRows, useReadings } from './attended.ts';
@@ -16,7 +16,9 @@ export function PictureView({ looking }: { looking: Looking }) {
       <div class="choices">
         <Choice label="Adapter head" state={adapterHead} count={adapterHeads(looking)} none="mean" />
         <Choice label="Encoder block" state={block} count={vision.layers} none="left out" />
-        {block.value && <Choice label="Encoder head" state={blockHead} count={vision.heads} none="mean" />}
+        {numberIn(block.value, vision.layers) !== undefined && (
+          <Choice label="Encoder head" state={blockHead} count={vision.heads} none="mean" />
+        )}
       </div>
       {values && (
         <>

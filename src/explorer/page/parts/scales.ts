@@ -58,7 +58,10 @@ export function drawCells(canvas: HTMLCanvasElement, values: ArrayLike<number>, 
   const rows = values.length / columns;
   Object.assign(canvas, { width: columns, height: rows });
   const image = new ImageData(columns, rows);
-  for (let at = 0; at < values.length; at++) image.data.set([...colourOf(values[at], scale), 255], 4 * at);
+  for (let at = 0; at < values.length; at++) {
+    image.data.set(colourOf(values[at], scale), 4 * at);
+    image.data[4 * at + 3] = 255;
+  }
   canvas.getContext('2d')?.putImageData(image, 0, 0);
 }
 
