@@ -1,6 +1,6 @@
 import type { Breakable, Thrown } from '../../engine/broken/break.ts';
-import type { Opened } from '../../engine/open.ts';
 import { inAddress } from '../address.ts';
+import type { Looking } from '../look/looking.ts';
 import { numberIn } from '../parts/choice.tsx';
 
 /** Which switches are thrown: `rotary,decoder-head.1.2`. */
@@ -8,16 +8,20 @@ export const off = inAddress('off', '');
 /** What was predicted: `same`, `other`, or nothing. */
 export const predicted = inAddress('predicted', '');
 
-/** What the address says is thrown; what it names and there is not is left out. */
-export function thrownIn(text: string, switches: readonly Breakable[], model: Opened): Thrown[] {
-  return text.split(',').flatMap((part): Thrown[] => {
+/** What the address says is thrown, each switch once; what it names and there is not, or not for this question, is left out. */
+export function thrownIn(text: string, switches: readonly Breakable[], { model, pictures }: Looking): Thrown[] {
+  const thrown = new Map<string, Thrown>();
+  for (const part of text.split(',')) {
     const [name, block = '', head = ''] = part.split('.');
     const found = switches.find((each) => each.name === name);
-    if (!found) return [];
-    if (!found.of) return [{ name }];
-    const { layers, heads } = model[found.of];
-    return [{ name, block: numberIn(block, layers) ?? 0, head: numberIn(head, heads) ?? 0 }];
-  });
+    if (!found || pictures.length < (found.pictures ?? 0)) continue;
+    const place = found.of && {
+      block: numberIn(block, model[found.of].layers) ?? 0,
+      head: numberIn(head, model[found.of].heads) ?? 0,
+    };
+    thrown.set(name, { name, ...place });
+  }
+  return [...thrown.values()];
 }
 
 /** The way back. */

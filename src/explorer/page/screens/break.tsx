@@ -28,7 +28,7 @@ export function BreakScreen() {
   const about = looking.value;
   if (about === undefined || !switches.value) return <p role="status">looking again …</p>;
   if (typeof about === 'string') return <p role="alert">{about}</p>;
-  const thrown = thrownIn(off.value, switches.value, about.model);
+  const thrown = thrownIn(off.value, switches.value, about);
   const known = breaking.value;
   const mine = known?.looking === about && known.off === textOf(thrown) ? known : undefined;
   return (
