@@ -15,13 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-const context = <Report>(more: Partial<Context<Report>> = {}): Context<Report> => ({
-  engine: () => engine,
-  replace: async () => undefined,
-  report: () => undefined,
-  signal: new AbortController().signal,
-  ...more,
-});
+/** As much of a context as these services need. */
+const context = <Report>(more: Partial<Context<Report>> = {}) =>
+  ({
+    engine: () => engine,
+    report: () => undefined,
+    signal: new AbortController().signal,
+    ...more,
+  }) as Context<Report>;
 
 test('before anything was asked there is nothing to look into', async () => {
   for (const service of [
