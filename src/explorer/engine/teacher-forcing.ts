@@ -7,9 +7,6 @@ import { imageRows, type PlacedImages } from '../../model/placed-images.ts';
 import { createCache, decode, freeCache, logits, type Model } from '../../model/qwen-vl.ts';
 import type { GoldenInputs } from '../../verify/golden.ts';
 
-/** What a model is given: a prompt, and an answer that it does not choose itself. */
-export type Given = Pick<GoldenInputs, 'ids' | 'tokens'>;
-
 /** Features of pictures on their way to a device, at the places that prompts have for them; `[B·Q, C]`, none without a picture. */
 export function placed(
   { device, config }: Model,
@@ -28,13 +25,14 @@ export function placed(
  * The log-probability of every token of an answer after those before it. The answer is given, not chosen: what changes is how likely the
  * model finds it. As in an answer the prompt is fed at once, for dynamic NTK is chosen by its length, and the rest goes over the cache.
  *
+ * @param inputs the prompt, and the answer, at least a token
  * @param features `[S·B·Q, C]` of the pictures of S copies of the prompt, which may have seen different ones
  * @param sequences S
  * @returns `[S, n]` in nats, never above 0
  */
 export async function logProbabilities(
   model: Model,
-  { ids, tokens }: Given,
+  { ids, tokens }: Pick<GoldenInputs, 'ids' | 'tokens'>,
   features: Float32Array,
   caller: Caller,
   sequences = 1,

@@ -42,7 +42,7 @@ export function PatchMap({
   const rows = values.length / columns;
   const words = cell ?? ((index: number) => rowAndColumn(index, columns));
   useLayoutEffect(() => drawCells(canvas.current!, values, columns, scale), [values, columns, scale]);
-  const read = at ?? chosen;
+  const read = [at, chosen].find((index) => index !== undefined && index < values.length); // there may be fewer now
   return (
     <figure class="patch-map">
       <figcaption>{name}</figcaption>
@@ -57,7 +57,11 @@ export function PatchMap({
         onPointerMove={(event) => setAt(cellUnder(event, columns, rows))}
         onPointerLeave={() => setAt(undefined)}
         onBlur={() => setAt(undefined)}
-        onClick={(event) => onChoose?.(cellUnder(event, columns, rows))}
+        onClick={(event) => {
+          const touched = cellUnder(event, columns, rows);
+          setAt(touched); // a finger has left already
+          onChoose?.(touched);
+        }}
         onKeyDown={(event) => {
           const from = read ?? 0;
           if (event.key === 'Enter' && onChoose) onChoose(from);
