@@ -1,7 +1,7 @@
 import { track } from './owner.ts';
 import { keep, scope } from './scope.ts';
 import { under } from './tap.ts';
-import { createTape, endTape, forget, type Recorded, type Rerun, type Tape, withTape } from './tape.ts';
+import { createTape, endTape, forget, type Recorded, type Rerun, type Tape, type Way, withTape } from './tape.ts';
 import { elements, free, type Tensor, tensor } from './tensor.ts';
 
 export interface GradientOptions {
@@ -82,17 +82,31 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
   /** Gradients with which the way through a block begins: they belong to the way around it. */
   const lent = new Set<Tensor>();
 
-  function add(gradients: Gradients, to: Tensor, gradient: Tensor): void {
+  function add(gradients: Gradients, to: Tensor, way: Way): void {
     const before = gradients.get(to);
-    gradients.set(to, before ? sum(before, gradient) : gradient);
+    gradients.delete(to);
+    if (before && way.onto && isSpent(gradients, before)) {
+      gradients.set(to, way.onto(before));
+      return;
+    }
+    gradients.set(to, before ? sum(before, way()) : way());
     if (before) drop(gradients, before);
   }
 
-  /** Frees a gradient that has been passed on, unless it is also that of another tensor, or somebody hears it: the next takes its place. */
+  const flow = (gradients: Gradients, to: Tensor, gradient: Tensor | undefined): void => {
+    if (gradient) add(gradients, to, () => gradient);
+  };
+
+  /** Whether a gradient that has been passed on is not also that of another tensor, and nobody hears it. */
+  function isSpent(gradients: Gradients, gradient: Tensor): boolean {
+    if (hear || lent.has(gradient)) return false;
+    for (const other of gradients.values()) if (other === gradient) return false;
+    return true;
+  }
+
+  /** Frees a gradient that is spent: the next takes its place. */
   function drop(gradients: Gradients, gradient: Tensor): void {
-    if (hear || lent.has(gradient)) return;
-    for (const other of gradients.values()) if (other === gradient) return;
-    free(gradient);
+    if (isSpent(gradients, gradient)) free(gradient);
   }
 
   /** The gradient of a tensor that nothing more will flow into. */
@@ -124,7 +138,7 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
     under(path ? `${path}.grad` : 'grad', () => {
       for (const [i, way] of op.gradient!(dy, recorded).entries()) {
         const input = inputs[i];
-        if (input && way && tape.flows.has(input)) add(gradients, input, way());
+        if (input && way && tape.flows.has(input)) add(gradients, input, way);
       }
     });
     gradients.delete(output);
@@ -145,14 +159,14 @@ function wayBack({ trains, take, sum, hear }: GradientOptions, uses: Map<string,
         requireSame(path, inner, taken);
         const within: Gradients = new Map();
         for (const dy of dys) if (dy) lent.add(dy);
-        for (const [i, output] of again.entries()) if (dys[i]) add(within, output, dys[i]);
+        for (const [i, output] of again.entries()) flow(within, output, dys[i]);
         walk(inner, within);
         return taken.map((tensor) => complete(inner, within, tensor));
       } finally {
         endTape(inner);
       }
     });
-    for (const [i, tensor] of taken.entries()) if (flown[i]) add(gradients, tensor, flown[i]);
+    for (const [i, tensor] of taken.entries()) flow(gradients, tensor, flown[i]);
     for (const output of outputs) gradients.delete(output);
     for (const dy of dys) if (dy && lent.delete(dy)) drop(gradients, dy);
     if (!hear) for (const output of outputs) forget(tape, output);

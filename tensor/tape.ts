@@ -19,8 +19,18 @@ export interface Differentiable {
    * The gradient of the loss with respect to each input, from `dy`, that with respect to the output. Each is a function, since
    * only what is wanted is computed; undefined where an input has none.
    */
-  gradient?(dy: Tensor, recorded: Recorded): readonly ((() => Tensor) | undefined)[];
+  gradient?(dy: Tensor, recorded: Recorded): readonly (Way | undefined)[];
 }
+
+/** Makes the gradient of an input. */
+export interface Way {
+  (): Tensor;
+  /** Adds it to what has flowed there before, which is consumed: for one that is 0 nearly everywhere. */
+  readonly onto?: (before: Tensor) => Tensor;
+}
+
+export const way = (alone: () => Tensor, onto: (before: Tensor) => Tensor): Way =>
+  Object.assign(() => alone(), { onto });
 
 /** A block that ran without being recorded. Backwards it runs again, recorded, so that only what it took is kept meanwhile. */
 export interface Rerun {

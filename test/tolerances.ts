@@ -44,6 +44,7 @@ export const tolerances = {
   splice: { cpu: exact, webasm: exact, shader: exact },
   zeros: { cpu: exact, webasm: exact, shader: exact },
   placeColumns: { cpu: exact, webasm: exact, shader: exact },
+  addColumns: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },
 
   // Halves and ones are added exactly but for the last bits; rows are summed without blocks.
   multiplyAddRoof: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },

@@ -1,8 +1,8 @@
 import { foldRows, sum as sumOf } from '../../kernels/add.ts';
-import { placeColumns } from '../../kernels/columns.ts';
+import { addColumns, placeColumns } from '../../kernels/columns.ts';
 import { biasGradient, weightGradient } from '../../kernels/linear.ts';
 import { sumRows } from '../../kernels/sum-rows.ts';
-import { between, type Case, draw, exactly, size, small, sum } from './case.ts';
+import { between, type Case, draw, exactly, type Sizes, size, small, sum } from './case.ts';
 
 const weightGradientCase: Case = {
   op: 'weightGradient',
@@ -99,25 +99,52 @@ const sumRowsCase: Case = {
   },
 };
 
+/** Runs of columns, and where each column of x stands among them. */
+function placedColumns({ N, start, width, gap, groups, seed }: Sizes) {
+  const source = draw(seed);
+  const stride = width + gap;
+  const C = start + groups * stride - gap + source.integer(0, 9);
+  const [x, onto] = [source.floats([N, groups * width]), source.floats([N, C])];
+  const placed = (row: number, column: number): number => {
+    const group = Math.floor((column - start) / stride);
+    const within = column - start - group * stride;
+    return group >= 0 && group < groups && within < width ? x.at(row, group * width + within) : 0;
+  };
+  return { x, onto, C, where: { start, width, stride, groups }, placed };
+}
+
+const COLUMN_SIZES: Case['sizes'] = {
+  ...{ N: small, start: between(0, 40), width: between(1, 40), gap: between(0, 40), groups: between(1, 4) },
+};
+
 const placeColumnsCase: Case = {
   op: 'placeColumns',
-  sizes: { N: small, start: between(0, 40), width: between(1, 40), gap: between(0, 40), groups: between(1, 4) },
+  sizes: COLUMN_SIZES,
   attributes: ({ groups, width }) => [{ start: 1, stride: width + 1, C: groups * (width + 1) + 2 }],
-  example({ N, start, width, gap, groups, seed }) {
-    const source = draw(seed);
-    const stride = width + gap;
-    const C = start + groups * stride - gap + source.integer(0, 9);
-    const x = source.floats([N, groups * width]);
+  example(sizes) {
+    const { x, C, where, placed } = placedColumns(sizes);
     return {
       inputs: { x },
-      run: ({ x }) => placeColumns(x, C, { start, width, stride, groups }),
-      shape: [N, C],
-      element(row, column) {
-        const group = Math.floor((column - start) / stride);
-        const within = column - start - group * stride;
-        const picked = group >= 0 && group < groups && within < width;
-        return exactly(picked ? x.at(row, group * width + within) : 0);
-      },
+      run: ({ x }) => placeColumns(x, C, where),
+      shape: [sizes.N, C],
+      element: (row, column) => exactly(placed(row, column)),
+    };
+  },
+};
+
+const addColumnsCase: Case = {
+  op: 'addColumns',
+  sizes: COLUMN_SIZES,
+  attributes: ({ C, groups, width }) => [
+    { start: Math.max(0, C - groups * width), stride: width, C: Math.max(C, groups * width) },
+  ],
+  example(sizes) {
+    const { x, onto, C, where, placed } = placedColumns(sizes);
+    return {
+      inputs: { onto, x },
+      run: ({ onto, x }) => addColumns(onto, x, where),
+      shape: [sizes.N, C],
+      element: (row, column) => exactly(onto.at(row, column) + placed(row, column)),
     };
   },
 };
@@ -130,4 +157,5 @@ export const rowGradientCases = [
   sumCase,
   sumRowsCase,
   placeColumnsCase,
+  addColumnsCase,
 ] as const;

@@ -21,3 +21,6 @@ export const cases: readonly Case[] = [
   ...functionGradientCases,
   ...optimiserCases,
 ];
+
+/** Operations that consume their first input. */
+export const CONSUMING: readonly string[] = ['append', 'addColumns'];

@@ -117,6 +117,7 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   splice: { elements: ({ T, D }, { source }) => D * sum(Array.from({ length: T }, (_, i) => +(source.at(0, i) >= 0))) },
   // In place it is not: the rest of the cache is copied.
   append: { elements: ({ M, N, D }) => 2 * M * D - N * D },
+  addColumns: { elements: ({ N, C, groups, width }) => 2 * N * (C - groups * width) },
   // Four sums are joined; and each turn reads everything anew: that is what it is for.
   memoryRoof: { operations: ({ N }) => 3 * N, elements: ({ N, R, D, turns }) => N * R * D * (1 - turns) },
 };

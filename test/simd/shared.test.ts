@@ -9,6 +9,7 @@ import { scope } from '../../tensor/scope.ts';
 import { simd } from '../../tensor/simd/driver.ts';
 import { read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { draw } from '../kernels/case.ts';
+import { CONSUMING } from '../kernels/cases.ts';
 import { launchUse, operations, type Use, usesOf } from './uses.ts';
 
 /** Multiples of a panel's 8 rows and not, squares (so that a tensor can stand at both sides of a product) and not. */
@@ -65,7 +66,7 @@ const result = (...given: Parameters<typeof use>): Promise<HostData> => read(use
 function othersOf(device: Device, how: Use | 'read'): (Tensor | undefined)[] {
   return how === 'read' ? [] : how.others.map((other) => other && tensor(device, other.data, other.shape));
 }
-const lasts = (how: Use | 'read') => how === 'read' || how.op.name !== 'append';
+const lasts = (how: Use | 'read') => how === 'read' || !CONSUMING.includes(how.op.name);
 
 const nameOf = (how: Use | 'read') => (how === 'read' ? how : how.name);
 

@@ -6,7 +6,7 @@ import { scope } from '../../tensor/scope.ts';
 import type { Sizes } from '../../tensor/signature.ts';
 import { free, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type Case, draw, sizesOf } from '../kernels/case.ts';
-import { cases } from '../kernels/cases.ts';
+import { CONSUMING, cases } from '../kernels/cases.ts';
 
 /** One way to use a tensor: an operation, at which of its inputs the tensor stands, and what stands at the others. */
 export interface Use {
@@ -32,7 +32,7 @@ const INTEGERS: Readonly<Record<string, (sizes: Sizes) => readonly number[]>> = 
 };
 
 /** Letters that the tensor's shape leaves open. */
-const OPEN: Sizes = { G: 2, C: 5, R: 11 };
+const OPEN: Sizes = { G: 2, C: 5, R: 11, groups: 2, width: 2 };
 const OPEN_OTHERWISE = 6;
 
 /** An operation that has a case, as all have (kernels.test.ts). */
@@ -85,7 +85,7 @@ export function usesOf({ op, attributes }: Operation, shape: readonly number[]):
       });
       const where = at.map((index) => inputs[index].name).join(' and ');
       const name = `${op.name}(${where}) ${JSON.stringify(given)}`;
-      return { name, op, sizes, others, consumes: op.name === 'append' && at.includes(0) };
+      return { name, op, sizes, others, consumes: CONSUMING.includes(op.name) && at.includes(0) };
     });
   });
 }
