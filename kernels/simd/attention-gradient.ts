@@ -110,6 +110,7 @@ const addKeys = func(
             depth: count,
             columns: i32.sub(d, column),
             add: 1,
+            bias: 0,
           }),
         ),
       );

@@ -100,6 +100,7 @@ const mix = func(
           depth,
           columns: i32.sub(d, column),
           add: key,
+          bias: 0,
         });
       code.if(
         four,

@@ -70,7 +70,7 @@ export function multiplyInt4(host: Host, weight: Stored, start: number, given: G
     }
     return;
   }
-  const { units, ...cut } = unitsOf(M, N);
+  const { units, ...cut } = unitsOf(M, N, K);
   const rest = { scratch: host.temporary(SCRATCH * units), residual: 0, activation: ACTIVATION.none };
   host.run(int4Rows[step === 1 ? 1 : 8], { ...places, ...given, ...rest, ...cut }, units, 2 * M * N * K);
 }

@@ -40,7 +40,7 @@ const weightGradient: Recipe = {
   run(host, [a, b], { N, M, K, R, start }, y) {
     const [x, w] = [a, b].map((matrix) => panels(host, { ...matrix, weight: false }, 'panels of columns'));
     if (M < R) host.run(zeros, { y: y.at }, R * K);
-    const { units, ...cut } = unitsOf(M, K);
+    const { units, ...cut } = unitsOf(M, K, N);
     const rest = { scratch: 0, bias: 0, residual: 0, activation: ACTIVATION.none };
     host.run(
       transposedProduct,
@@ -95,7 +95,7 @@ interface Product {
 
 /** `y[M, N] = x[M, K] · wᵀ + bias`. */
 function multiply(host: Host, { x, w, type, bias, y, M, N, K }: Product): void {
-  const { unitRows, unitPanels, units } = unitsOf(M, N);
+  const { unitRows, unitPanels, units } = unitsOf(M, N, K);
   const many = M >= WORTH_WIDENING && type !== 'float32';
   const kernel = !many ? type : type === 'bfloat16' ? 'widened' : 'widened_float16';
   const scratch = many ? host.temporary(SCRATCH * units) : 0;

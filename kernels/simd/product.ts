@@ -113,13 +113,21 @@ export const transposedProduct = func('product_transposed', PRODUCT_PARAMETERS, 
 /** About so many units, so that threads that take one after another are done at the same time. */
 const UNITS = 32;
 
+/** A unit of fewer rows brings panels to the first-level cache for too little. */
+const FEWEST_ROWS = 32;
+
+/** So many weights stay in a second-level cache beside the rows of a unit: 1 MB of it. */
+const CACHED_WEIGHTS = 2 ** 18;
+
 /**
- * How a product of M rows is cut into units. A thread reads all K of its rows and of its panels: of many rows each unit has one block,
- * which stays in the second-level cache while the unit's panels pass; few rows are not cut.
+ * How a product of M rows and N columns, sums of K terms, is cut into units. A thread reads all K of its rows and of its panels: of many
+ * rows each unit has one block, which stays in the second-level cache while the unit's panels pass; few rows are not cut. Where all
+ * weights stay there too, a unit has fewer rows and all panels: so a row is read by one thread, and its results are written by one.
  */
-export function unitsOf(M: number, N: number): { unitRows: number; unitPanels: number; units: number } {
+export function unitsOf(M: number, N: number, K: number): { unitRows: number; unitPanels: number; units: number } {
   const panels = Math.ceil(N / PANEL);
-  const rowParts = Math.ceil(M / ROW_BLOCK);
+  const wholeRows = M >= FEWEST_ROWS * UNITS && N * K <= CACHED_WEIGHTS;
+  const rowParts = Math.max(Math.ceil(M / ROW_BLOCK), wholeRows ? UNITS : 1);
   const unitRows = TILE_ROWS * Math.ceil(M / rowParts / TILE_ROWS);
   const unitPanels = Math.ceil(panels / Math.min(panels, Math.ceil(UNITS / rowParts)));
   return { unitRows, unitPanels, units: Math.ceil(M / unitRows) * Math.ceil(panels / unitPanels) };
@@ -169,10 +177,12 @@ export function emitProduct(
         const panels = code.let(smaller(i32.sub(panelEnd, panel), wide));
         const column = code.let(i32.mul(panel, PANEL));
         const columns = code.let(smaller(i32.sub(N, column), i32.mul(panels, PANEL)));
+        const ownBias = code.let(select(bias, at(bias, column), i32.const(0)));
         code.for(0, K, K_BLOCK, (k) => {
           const depth = code.let(smaller(i32.sub(K, k), K_BLOCK));
           const weights = code.let(weightsOf(panel, k, depth, unit));
-          // The first block of k writes, the others add.
+          // The first block of k writes, the others add; the last adds the bias too.
+          const added = code.let(select(i32.lt_u(i32.add(k, depth), K), i32.const(0), ownBias));
           const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
             code.call(compute, {
               x: xAt(row, k),
@@ -186,6 +196,7 @@ export function emitProduct(
               depth,
               columns,
               add: k,
+              bias: added,
             });
           const [full, ...partial] = tiles;
           code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
@@ -194,20 +205,19 @@ export function emitProduct(
             code.if(fits, () => run(shape, lastFull));
           }
         });
-        code.if(i32.or(i32.or(bias, residual), activation), () =>
-          code.call(finish, { y, bias, residual, N, activation, column, columns, first, last }),
+        code.if(i32.or(residual, activation), () =>
+          code.call(finish, { y, residual, N, activation, column, columns, first, last }),
         );
       });
     });
   });
 }
 
-/** Bias, activation and residual of one panel's results, while they are cached. */
+/** Activation and residual of one panel's results, while they are cached. */
 const finish = func(
   'finish',
   {
     y: 'i32',
-    bias: 'i32',
     residual: 'i32',
     N: 'i32',
     activation: 'i32',
@@ -216,12 +226,11 @@ const finish = func(
     first: 'i32',
     last: 'i32',
   },
-  (code, { y, bias, residual, N, activation, column, columns, first, last }) => {
+  (code, { y, residual, N, activation, column, columns, first, last }) => {
     code.for(first, last, 1, (row) => {
       const offset = code.let(words(i32.add(i32.mul(row, N), column)));
       forLanes(code, 0, columns, ({ load, store }) => {
         const value = code.let(load(i32.add(y, offset)));
-        code.if(bias, () => code.set(value, f32x4.add(value, load(at(bias, column)))));
         code.if(i32.eq(activation, ACTIVATION.gelu), () => code.set(value, emitGelu(code, value)));
         code.if(residual, () => code.set(value, f32x4.add(value, load(i32.add(residual, offset)))));
         store(i32.add(y, offset), value);

@@ -1,4 +1,4 @@
-import { type Code, type Func, func, type Label } from '../../tensor/wasm/code.ts';
+import { type Code, type Func, func, type Label, type LocalsOf } from '../../tensor/wasm/code.ts';
 import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD } from './address.ts';
@@ -34,6 +34,7 @@ const parameters = {
   depth: 'i32',
   columns: 'i32',
   add: 'i32',
+  bias: 'i32',
 } as const;
 
 /** Terms that one sum takes before it is added to its total, as in the kernels of GPU.js. */
@@ -73,7 +74,7 @@ const SUM_BLOCK = 32;
  *
  * Parameters: `x` the first row at this block's first k, `xRow` bytes between rows, `xStep` from one k to the next where that is no word; `w` the first panel there, `wPanel`
  * bytes between panels, `wStep` from one k to the next; `y` the first result, `yRow` bytes between rows; `depth` ≥ 1
- * steps of k; `columns` that exist; `add` whether y is added to or written.
+ * steps of k; `columns` that exist; `add` whether y is added to or written; `bias` what is added to every row, or 0.
  */
 export const tile = (
   type: WeightType,
@@ -119,33 +120,31 @@ export const tile = (
 
     code.if(
       i32.lt_u(p.columns, panels * PANEL),
-      () => writeSome(code, y, totals, p.columns, p.add),
-      () => writeAll(code, y, totals, p.add),
+      () => writeSome(code, p, y, totals),
+      () => writeAll(code, p, y, totals),
     );
   });
 
-function writeAll(code: Code, y: Local<'i32'>[], sums: Local<'v128'>[][], add: Local<'i32'>): void {
+type Given = LocalsOf<typeof parameters>;
+
+function writeAll(code: Code, { add, bias }: Given, y: Local<'i32'>[], sums: Local<'v128'>[][]): void {
   for (const [row, address] of y.entries()) {
     for (const [i, sum] of sums[row].entries()) {
       code.if(add, () => code.set(sum, f32x4.add(v128.load(address, 16 * i), sum)));
+      code.if(bias, () => code.set(sum, f32x4.add(sum, v128.load(bias, 16 * i))));
       code.run(v128.store(address, sum, 16 * i));
     }
   }
 }
 
 /** At the right edge the panels are wider than the result. */
-function writeSome(
-  code: Code,
-  y: Local<'i32'>[],
-  sums: Local<'v128'>[][],
-  columns: Local<'i32'>,
-  add: Local<'i32'>,
-): void {
+function writeSome(code: Code, { columns, add, bias }: Given, y: Local<'i32'>[], sums: Local<'v128'>[][]): void {
   for (const [row, address] of y.entries()) {
     for (let column = 0; column < 4 * sums[row].length; column++) {
       code.if(i32.lt_u(column, columns), () => {
         const sum = code.let(f32x4.extract_lane(sums[row][Math.floor(column / 4)], column % 4));
         code.if(add, () => code.set(sum, f32.add(f32.load(address, column * WORD), sum)));
+        code.if(bias, () => code.set(sum, f32.add(sum, f32.load(bias, column * WORD))));
         code.run(f32.store(address, sum, column * WORD));
       });
     }

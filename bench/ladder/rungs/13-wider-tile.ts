@@ -19,7 +19,7 @@ export const overTiles =
           for (let m = 0; m < M; m += height) {
             const compute = tiles[Math.min(height, M - m) - 1];
             const y = atY + 4 * (m * N + n);
-            compute(atX + 4 * m * K, 4 * K, 4, atW + 4 * n * K, 0, 4 * PANEL, y, 4 * N, K, N - n, 0);
+            compute(atX + 4 * m * K, 4 * K, 4, atW + 4 * n * K, 0, 4 * PANEL, y, 4 * N, K, N - n, 0, 0);
           }
         }
       },
