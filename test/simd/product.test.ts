@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pack, unpack } from '../../kernels/simd/pack.ts';
-import { ACTIVATION, K_BLOCK, product, SCRATCH } from '../../kernels/simd/product.ts';
+import { ACTIVATION, K_BLOCK, product, SCRATCH, unitsOf } from '../../kernels/simd/product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weight-types.ts';
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
@@ -213,5 +213,28 @@ test.each(
       memory.clear();
     }),
     { numRuns: 40 },
+  );
+});
+
+test('units cover every row and panel once; of many rows under few weights each has all panels', () => {
+  const sizes = fc.integer({ min: 1, max: 5000 });
+  fc.assert(
+    fc.property(sizes, sizes, sizes, (M, N, K) => {
+      const { unitRows, unitPanels, units } = unitsOf(M, N, K);
+      const across = Math.ceil(Math.ceil(N / PANEL) / unitPanels);
+      const down = units / across;
+      expect(unitRows % 4).toBe(0);
+      expect([down * unitRows >= M, (down - 1) * unitRows < M, Number.isInteger(down)]).toEqual([true, true, true]);
+      if (M >= 1024 && N * K <= 2 ** 18) expect(across).toBe(1);
+    }),
+    {
+      numRuns: 300,
+      examples: [
+        [1920, 768, 256],
+        [2048, 192, 768],
+        [1024, 8192, 1664],
+        [1, 9, 9],
+      ],
+    },
   );
 });
