@@ -3,8 +3,8 @@ import { parseSignature } from '../tensor/signature.ts';
 import { free, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * Writes rows into a cache of fixed capacity, one segment for each sequence that the cache holds. The one exception to
- * immutability: the old cache is consumed, so that a device may write in place; touching it afterwards is a use-after-free
+ * Writes rows into a cache of fixed capacity, one segment for each sequence that the cache holds. With `addColumns` an
+ * exception to immutability: the old cache is consumed, so that a device may write in place; touching it afterwards is a use-after-free
  * error.
  *
  * @param cache `[M, D]`
