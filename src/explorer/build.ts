@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
@@ -27,7 +27,7 @@ export async function buildPage(folder: string): Promise<void> {
     configFile: false,
     logLevel: 'error',
     base: './', // any folder of any host
-    define: { SAMPLE_FILES: JSON.stringify(samples) },
+    define: { SAMPLE_FILES: JSON.stringify(samples), RECORDED_ANSWERS: JSON.stringify(await recordedAnswers()) },
     worker: { format: 'es', rolldownOptions: { output: { minify: MINIFY } } },
     build: {
       outDir: folder,
@@ -40,6 +40,23 @@ export async function buildPage(folder: string): Promise<void> {
   });
   await mkdir(join(folder, 'pictures'));
   for (const file of samples) await copyFile(join(SHIPPED.pictures, file), join(folder, 'pictures', file));
+}
+
+/** The original's answers about one or more pictures, without what was said before. */
+async function recordedAnswers() {
+  const golden = JSON.parse(await readFile(join(SHIPPED.model, 'answers.json'), 'utf8')) as {
+    readonly pictures: readonly string[];
+    readonly history: readonly unknown[];
+    readonly query: string;
+    readonly text: string;
+  }[]; // a file of ours
+  return golden
+    .filter(({ history }) => history.length === 0)
+    .map(({ pictures, query, text }) => ({
+      pictures,
+      question: query.replace(/^(Picture \d+: <img><\/img>\n)+/, ''),
+      answer: text,
+    }));
 }
 
 /** The files of a model folder that the page reads, with their sizes. */

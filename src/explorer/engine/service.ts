@@ -4,6 +4,8 @@ import type { Engine } from './engine.ts';
 export interface Context<Report> {
   /** The model. @throws InputError while there is none */
   engine(): Engine;
+  /** The side of the pictures that the model sees; undefined while there is none. */
+  side(): number | undefined;
   /** Puts another in its place, whose predecessor is closed. */
   replace(engine: Engine): Promise<void>;
   /** Tells the page how far it is. */

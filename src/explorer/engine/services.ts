@@ -9,6 +9,8 @@ export const services = {
   askWithout: async () => (await import('./occlude.ts')).askWithout,
   breakable: async () => (await import('./broken/break.ts')).breakable,
   breakIt: async () => (await import('./broken/break.ts')).breakIt,
+  see: async () => (await import('./see.ts')).see,
+  missing: async () => (await import('./missing.ts')).missing,
 };
 
 type Services = { readonly [Name in keyof typeof services]: Awaited<ReturnType<(typeof services)[Name]>> };
@@ -22,8 +24,9 @@ export type ToEngine =
   | { readonly call: number; readonly service: ServiceName; readonly argument: unknown }
   | { readonly call: number; readonly abort: true };
 
-/** From the engine to the page: reports, then a result or an error. */
+/** From the engine to the page: first a lock that it holds as long as it lives; of a call reports, then a result or an error. */
 export type FromEngine =
+  | { readonly lock: string }
   | { readonly call: number; readonly report: unknown }
   | { readonly call: number; readonly result: unknown }
   | { readonly call: number; readonly error: { readonly name: string; readonly message: string } };

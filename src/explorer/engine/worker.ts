@@ -9,6 +9,13 @@ const running = new Map<number, AbortController>();
 /** Services use the device in turn: a pass that is listened to must not be mixed with another. */
 let turn: Promise<unknown> = Promise.resolve();
 
+/** A thread that ends, however it does, lets go of its locks: so the page learns of it. Pages that are not secure have none. */
+const lock = `engine ${performance.timeOrigin} ${Math.random()}`;
+void navigator.locks?.request(lock, () => {
+  send({ lock });
+  return new Promise(() => undefined);
+});
+
 const send = (message: FromEngine) => self.postMessage(message);
 
 self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
@@ -21,10 +28,11 @@ self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
       if (!engine) throw new InputError('model', 'none is open', 'choose another device or model');
       return engine;
     },
+    side: () => engine?.system.model.config.visual.image_size,
     async replace(next) {
       const before = engine;
       engine = next;
-      await before?.close();
+      await before?.close().catch(() => undefined); // a device that was lost says so once more
     },
     report: (report) => send({ call, report }),
     signal: control.signal,

@@ -3,12 +3,20 @@ import type { ArgumentOf, FromEngine, ReportOf, ResultOf, ServiceName, ToEngine 
 /** An error of the engine, in a sentence that the page can show. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
+
+  /** @param kind what the error was called in the engine */
+  constructor(
+    message: string,
+    readonly kind = 'EngineError',
+  ) {
+    super(message);
+  }
 }
 
 interface Call {
   report(news: unknown): void;
   resolve(result: unknown): void;
-  reject(error: Error): void;
+  reject(error: EngineError): void;
 }
 
 let worker: Worker | undefined;
@@ -20,20 +28,35 @@ function started(): Worker {
   if (worker) return worker;
   const made = new Worker(new URL('../engine/worker.ts', import.meta.url), { type: 'module', name: 'engine' });
   made.onmessage = ({ data }: MessageEvent<FromEngine>) => {
+    if ('lock' in data) {
+      void navigator.locks.request(data.lock, () => {
+        if (worker === made) stopEngine(STOPPED);
+      });
+      return;
+    }
     const call = calls.get(data.call);
     if (!call) return;
     if ('report' in data) return call.report(data.report);
     calls.delete(data.call);
-    if ('error' in data) call.reject(new EngineError(data.error.message));
+    if ('error' in data) call.reject(errorOf(data.error));
     else call.resolve(data.result);
   };
   made.onerror = (event) => {
     event.preventDefault();
-    stopEngine(`the engine's thread has stopped${event.message ? `: ${event.message}` : ''}; open the model again`);
+    if (worker === made) stopEngine(event.message ? `${STOPPED} (${event.message})` : STOPPED);
   };
   worker = made;
   return made;
 }
+
+const STOPPED = "the engine's thread has stopped: open the model again";
+
+/** Told of what the engine cannot go on after: a device that was lost, memory that ran out. */
+const broken = new Set<(why: string) => void>();
+export const onEngineBroken = (listener: (why: string) => void): void => void broken.add(listener);
+
+const errorOf = ({ name, message }: { readonly name: string; readonly message: string }): EngineError =>
+  new EngineError(name === 'RangeError' ? `the memory does not suffice (${message})` : message, name);
 
 /** Ends the engine's thread with all that it was doing. @param why what its callers are told */
 export function stopEngine(why: string): void {
@@ -82,6 +105,10 @@ export function call<Name extends ServiceName>(
       },
       reject(error) {
         done();
+        // A model that does not open leaves the last one as it was.
+        if (service !== 'open' && (error.kind === 'DeviceError' || error.kind === 'RangeError')) {
+          for (const listener of broken) listener(error.message);
+        }
         reject(error);
       },
     });

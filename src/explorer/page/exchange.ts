@@ -1,60 +1,44 @@
 import { signal } from '@preact/signals';
-import type { RawPixels } from '../../input/picture/picture-source.ts';
-import type { Answered, PagedPicture } from '../engine/ask.ts';
+import type { Answered } from '../engine/ask.ts';
 import type { Opened } from '../engine/open.ts';
 import { inAddress } from './address.ts';
 import { call } from './engine.ts';
 import { modelSettled, opened } from './model.ts';
+import { listed, pictures, picturesSettled } from './pictures/list.ts';
+import type { ShownPicture } from './pictures/shown.ts';
+import { chosenOptions } from './sampling.ts';
+import { addTurn, earlier, talk, turns } from './talk.ts';
 
-/** A picture in the page: what the engine gets, and what is seen. */
-export interface ShownPicture extends PagedPicture {
-  /** For an `img`. */
-  readonly address: string;
-}
+export type { ShownPicture } from './pictures/shown.ts';
 
-/** What is asked about now. */
-export const pictures = signal<readonly ShownPicture[]>([]);
+/** What is asked. */
 export const question = inAddress('question', 'What is in the picture?');
-/** Names of sample pictures that are shown, in their order: others cannot be in an address. */
-export const samples = inAddress('picture', 'scene-1.png');
 
-/** The exchange that the other screens look into. */
-export interface PageExchange {
+/** What is asked, after what was said before. */
+export interface Asked {
   readonly pictures: readonly ShownPicture[];
   readonly question: string;
-  readonly answered: Answered;
-  /** The model that answered: another one knows nothing of it. */
+  /** As the address has it. */
+  readonly talk: string;
+  /** The model that is asked: another one knows nothing of it. */
   readonly model: Opened | undefined;
 }
 
+/** The exchange that the other screens look into. */
+export interface PageExchange extends Asked {
+  readonly answered: Answered;
+}
+
 export const last = signal<PageExchange | undefined>(undefined);
+
 /** The answer so far, while one runs. */
 export const running = signal<
-  { readonly part: string; readonly text: string; readonly stop: AbortController } | undefined
+  (Asked & { readonly part: string; readonly text: string; readonly stop: AbortController }) | undefined
 >(undefined);
+/** One that was stopped, as far as it came. */
+export const stopped = signal<(Asked & { readonly text: string }) | undefined>(undefined);
 /** Why the last question has no answer. */
 export const failed = signal<string | undefined>(undefined);
-
-let keys = 0;
-
-/** A picture from the bytes of a file. */
-export const pictureOf = (name: string, bytes: Uint8Array<ArrayBuffer>): ShownPicture => ({
-  key: `picture ${keys++}`,
-  name,
-  source: bytes,
-  address: URL.createObjectURL(new Blob([bytes])),
-});
-
-/** A picture from pixels, as a canvas has them. */
-export const pictureFrom = (name: string, pixels: RawPixels, address: string): ShownPicture => ({
-  key: `picture ${keys++}`,
-  name,
-  source: pixels,
-  address,
-});
-
-/** Waits until the pictures that the address names are shown: who shows them puts it here. */
-export const settled = { pictures: async (): Promise<void> => undefined };
 
 let asking: Promise<PageExchange | undefined> | undefined;
 
@@ -65,7 +49,7 @@ let asking: Promise<PageExchange | undefined> | undefined;
 export function ensureAsked(): Promise<PageExchange | undefined> {
   asking ??= (async () => {
     await modelSettled();
-    await settled.pictures();
+    await picturesSettled();
     if (!opened.value) return undefined;
     if (last.value?.model !== opened.value) await ask();
     return last.value?.model === opened.value ? last.value : undefined;
@@ -77,30 +61,62 @@ export function ensureAsked(): Promise<PageExchange | undefined> {
 
 /** Asks about the pictures. One that runs already is stopped. */
 export async function ask(): Promise<void> {
+  await picturesSettled();
   running.value?.stop.abort();
   const stop = new AbortController();
-  const about = { pictures: pictures.value, question: question.value, model: opened.value };
-  failed.value = undefined;
-  running.value = { part: 'vision encoder', text: '', stop };
+  const asked = { pictures: pictures.value, question: question.value, talk: talk.value, model: opened.value };
+  stopped.value = undefined;
+  failed.value = unready();
+  if (failed.value) return;
+  running.value = { ...asked, part: 'vision encoder', text: '', stop };
   try {
     const answered = await call(
       'ask',
-      { pictures: about.pictures.map(({ key, name, source }) => ({ key, name, source })), question: about.question },
+      {
+        pictures: asked.pictures.map(({ key, name, source }) => ({ key, name, source })),
+        ...{ question: asked.question, history: turns.value, options: chosenOptions() },
+      },
       {
         signal: stop.signal,
         onReport(news) {
-          if (running.value?.stop !== stop) return;
-          running.value =
-            'part' in news
-              ? { ...running.value, part: news.part }
-              : { ...running.value, text: running.value.text + news.text };
+          const now = running.value;
+          if (now?.stop !== stop) return;
+          running.value = 'part' in news ? { ...now, part: news.part } : { ...now, text: now.text + news.text };
         },
       },
     );
-    last.value = { ...about, answered };
+    last.value = { ...asked, answered };
   } catch (error) {
     if (!stop.signal.aborted) failed.value = (error as Error).message;
   } finally {
     if (running.value?.stop === stop) running.value = undefined;
   }
+}
+
+/** What must be done before the question can be asked; undefined when all is there. */
+export function unready(): string | undefined {
+  if (pictures.value.length < listed.value.length) return 'a picture is not here: add it again, or remove it';
+  if (pictures.value.length < earlier.value) return 'pictures of the conversation are missing: begin a new one';
+  if (pictures.value.length === 0) return 'add a picture';
+  return question.value.trim() ? undefined : 'type a question';
+}
+
+/** Gives up the answer that runs; what there is of it stays to be read. */
+export function stopAsking(): void {
+  const now = running.value;
+  if (!now) return;
+  stopped.value = now;
+  running.value = undefined;
+  now.stop.abort();
+}
+
+/** Makes the last exchange part of what was said before; the next question goes on from there. */
+export function goOn({ question: asked, answered, pictures: shown }: PageExchange): void {
+  addTurn({ pictures: shown.length - earlier.value, question: asked, answer: answered.text });
+  question.value = '';
+}
+
+/** Forgets what was said before; its pictures stay. */
+export function newTalk(): void {
+  talk.value = '';
 }

@@ -1,10 +1,14 @@
 import { render } from 'preact';
 import { followAddress } from './address.ts';
 import { App, screen } from './app.tsx';
+import { followDrops } from './drops.ts';
 import { openModel } from './model.ts';
-import { showSamples } from './samples.ts';
+import { showPictures } from './pictures/list.ts';
 
 void openModel();
-showSamples();
+showPictures();
 render(<App />, document.getElementById('page')!);
 followAddress(screen);
+followDrops(() => {
+  screen.value = 'ask';
+});

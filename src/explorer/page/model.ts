@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { DeviceName } from '../../open-device.ts';
 import type { ModelSource, Opened } from '../engine/open.ts';
 import { inAddress } from './address.ts';
-import { call, onEngineStopped } from './engine.ts';
+import { call, onEngineBroken, onEngineStopped, stopEngine } from './engine.ts';
 
 /** The devices that a page can choose, fastest first. */
 export const PAGE_DEVICES = [
@@ -28,19 +28,28 @@ export const refused = signal<string | undefined>(undefined);
 
 /** The model that the page comes with. */
 export const SHIPPED: ModelSource = { address: new URL('model', document.baseURI).href };
-let source: ModelSource = SHIPPED;
+/** The one that is open, or was last. */
+export const source = signal<ModelSource>(SHIPPED);
+/** Whether the engine cannot go on with the model that is open: a device was lost, or memory ran out. */
+let broken = false;
 
 /** A page shares memory between threads only where its server isolates it from others. */
 export const mostThreads = (): number =>
   self.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1;
 
 /** Opens the model again: on the device that is chosen now, or another one. What was open stays where that fails. */
-export function openModel(from: ModelSource = source): Promise<void> {
+export function openModel(from: ModelSource = source.value): Promise<void> {
   const work = opens(from).finally(() => {
     if (settling === work) opening.value = undefined;
   });
   settling = work;
   return work;
+}
+
+/** After a fault: anew, with what the engine held given back, or, where it is well, as before. */
+export async function openAgain(): Promise<void> {
+  if (broken) stopEngine('the model is opened again');
+  await openModel();
 }
 
 let settling: Promise<void> | undefined;
@@ -62,7 +71,7 @@ async function opens(from: ModelSource): Promise<void> {
   };
   try {
     opened.value = await call('open', argument, { onReport });
-    source = from;
+    source.value = from;
   } catch (error) {
     refused.value = (error as Error).message;
   }
@@ -79,5 +88,11 @@ function chosenThreads(): number {
 
 onEngineStopped((why) => {
   opened.value = undefined;
+  refused.value = why;
+  broken = false;
+});
+
+onEngineBroken((why) => {
+  broken = true;
   refused.value = why;
 });

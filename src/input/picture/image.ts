@@ -32,7 +32,7 @@
  */
 import { ImageError } from '../../error.ts';
 import { decodeGif, sizeOfGif } from './decode-gif.ts';
-import { decodeJpeg, sizeOfJpeg } from './decode-jpeg.ts';
+import { readFrame } from './decode-jpeg-segments.ts';
 import { decodePng, sizeOfPng } from './decode-png.ts';
 import { decodeWebp, sizeOfWebp } from './decode-webp.ts';
 import type { Picture, Size } from './picture.ts';
@@ -61,9 +61,12 @@ interface Format {
   decode(bytes: Uint8Array<ArrayBuffer>): Uint8Array | Promise<Uint8Array>;
 }
 
+/** The largest of the decoders, which a page fetches with its first JPEG. */
+const decodeJpeg: Format['decode'] = async (bytes) => (await import('./decode-jpeg.ts')).decodeJpeg(bytes);
+
 const formats: Format[] = [
   { name: 'PNG', begins: (start) => start.startsWith('\x89PNG\r\n\x1a\n'), sizeOf: sizeOfPng, decode: decodePng },
-  { name: 'JPEG', begins: (start) => start.startsWith('\xff\xd8\xff'), sizeOf: sizeOfJpeg, decode: decodeJpeg },
+  { name: 'JPEG', begins: (start) => start.startsWith('\xff\xd8\xff'), sizeOf: readFrame, decode: decodeJpeg },
   { name: 'WebP', begins: (start) => /^RIFF....WEBP/s.test(start), sizeOf: sizeOfWebp, decode: decodeWebp },
   { name: 'GIF', begins: (start) => /^GIF8[79]a/.test(start), sizeOf: sizeOfGif, decode: decodeGif },
 ];

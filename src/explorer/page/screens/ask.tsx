@@ -1,54 +1,29 @@
-import { ask, failed, last, pictures, question, running, samples } from '../exchange.ts';
-import { opened } from '../model.ts';
-import { SAMPLES } from '../samples.ts';
+import './ask.css';
+import { useEffect } from 'preact/hooks';
+import { stopAsking } from '../exchange.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Conversation } from '../parts/conversation.tsx';
+import { PictureAdder } from '../parts/picture-adder.tsx';
+import { PictureList } from '../parts/picture-list.tsx';
+import { Examples, Question } from '../parts/question.tsx';
+import { SamplingSettings } from '../parts/sampling-settings.tsx';
 
-/** Pictures, a question, an answer. */
+/** Pictures, a question, an answer. One that runs is stopped when this is left. */
 export function AskScreen() {
+  useEffect(() => stopAsking, []);
   return (
-    <form
-      class="ask"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void ask();
-      }}
-    >
-      <fieldset>
-        <legend>Pictures</legend>
-        {SAMPLES.map((name) => (
-          <button
-            key={name}
-            type="button"
-            onClick={() => {
-              samples.value = name;
-            }}
-          >
-            {name}
-          </button>
-        ))}
-        {pictures.value.map(({ key, name, address }) => (
-          <img key={key} src={address} alt={name} width={224} />
-        ))}
-      </fieldset>
-      <label>
-        Question{' '}
-        <input
-          value={question.value}
-          onInput={({ currentTarget }) => {
-            question.value = currentTarget.value;
-          }}
-        />
-      </label>
-      {running.value ? (
-        <button type="button" onClick={() => running.value?.stop.abort()}>
-          Stop
-        </button>
-      ) : (
-        <button type="submit" disabled={!opened.value || pictures.value.length === 0 || !question.value}>
-          Ask
-        </button>
-      )}
-      <output aria-live="polite">{running.value ? running.value.text : last.value?.answered.text}</output>
-      {failed.value && <p role="alert">{failed.value}</p>}
-    </form>
+    <div class="ask">
+      <div>
+        <PictureList />
+        <PictureAdder />
+      </div>
+      <div>
+        <Conversation />
+        <Question />
+        <Answer />
+        <Examples />
+        <SamplingSettings />
+      </div>
+    </div>
   );
 }

@@ -1,0 +1,76 @@
+import { ImageError } from '../../error.ts';
+import { maximumFileBytes } from '../../input/picture/image.ts';
+import type { Picture } from '../../input/picture/picture.ts';
+import { openPicture, type RawPixels } from '../../input/picture/picture-source.ts';
+import { resize } from '../../input/picture/resize.ts';
+import { shorten, visible } from '../../quote.ts';
+import type { Context } from './service.ts';
+
+/** A picture of somebody's own, as little of it as is needed. */
+export interface Seen {
+  /** Fit to be shown: what would turn writing or hide in it is spelled out. */
+  readonly name: string;
+  /** Of what the model sees, and of the form that it is shown in: 32 hexadecimal digits of SHA-256. */
+  readonly hash: string;
+  /** What the model sees. */
+  readonly pixels: RawPixels;
+  /** A PNG to look at: what was decoded, in its own form, its longer side at most `VIEW`. */
+  readonly view: Blob;
+}
+
+/** The side of the published model's pictures. */
+const VIEW = 448;
+
+/**
+ * Reads a picture and shrinks it to what the model sees, and to what is enough to look at. Neither shows what the model does not
+ * see: a rotation in EXIF is ignored, and alpha dropped.
+ *
+ * @throws ImageError
+ */
+export async function see(
+  { name, source }: { readonly name: string; readonly source: Blob | RawPixels },
+  context: Context<never>,
+): Promise<Seen> {
+  const shown = visible(shorten(name, 80));
+  const picture = await openPicture(source instanceof Blob ? await bytesOf(source, shown) : source, { name: shown });
+  const pixels = resize(picture, context.side() ?? VIEW);
+  const view = await viewOf(picture);
+  return { name: shown, hash: await hashOf(pixels, picture), pixels: { ...pixels, channels: 3 }, view };
+}
+
+/** @throws ImageError */
+async function bytesOf(file: Blob, name: string): Promise<Uint8Array> {
+  if (file.size > maximumFileBytes) {
+    const found = `${Math.ceil(file.size / 2 ** 20)} MB, more than ${maximumFileBytes / 2 ** 20} MB`;
+    throw new ImageError(name, found, 'make the picture smaller');
+  }
+  const bytes = await file.arrayBuffer().catch((cause: unknown) => {
+    throw new ImageError(name, 'it cannot be read', 'give a picture that is still there', { cause });
+  });
+  return new Uint8Array(bytes);
+}
+
+async function viewOf(picture: Picture): Promise<Blob> {
+  const { data } = resize(picture, VIEW);
+  const square = new ImageData(VIEW, VIEW);
+  for (let i = 0; i < VIEW * VIEW; i++) {
+    for (let channel = 0; channel < 3; channel++) square.data[4 * i + channel] = data[3 * i + channel];
+    square.data[4 * i + 3] = 255;
+  }
+  const longer = Math.max(picture.width, picture.height);
+  const side = (own: number) => Math.max(1, Math.round((own * Math.min(VIEW, longer)) / longer));
+  const canvas = new OffscreenCanvas(side(picture.width), side(picture.height));
+  const whole = new OffscreenCanvas(VIEW, VIEW);
+  whole.getContext('2d')!.putImageData(square, 0, 0);
+  canvas.getContext('2d')!.drawImage(whole, 0, 0, canvas.width, canvas.height);
+  return canvas.convertToBlob();
+}
+
+async function hashOf({ data }: Picture, { width, height }: Picture): Promise<string> {
+  const form = new TextEncoder().encode(` ${width} ${height}`);
+  const all = new Uint8Array(data.length + form.length);
+  all.set(data);
+  all.set(form, data.length);
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
+  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

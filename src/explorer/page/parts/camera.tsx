@@ -1,0 +1,72 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { addOwn } from '../pictures/list.ts';
+
+/** Why there is no camera. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  NotAllowedError:
+    'the camera is refused: allow it for this page in the browser’s settings, or add a picture otherwise',
+  NotFoundError: 'there is no camera: add a picture otherwise',
+  NotReadableError: 'the camera is used by another program: end that, and try again',
+};
+
+/** Shows what the camera sees, and takes a picture of it. The camera is off as soon as this is left. */
+export function Camera({ onClose }: { onClose(): void }) {
+  const video = useRef<HTMLVideoElement>(null);
+  const refused = useSignal<string | undefined>(undefined);
+  const ready = useSignal(false);
+  useEffect(() => {
+    let stream: MediaStream | undefined;
+    let left = false;
+    const off = () => {
+      for (const track of stream?.getTracks() ?? []) track.stop();
+    };
+    (async () => {
+      if (!navigator.mediaDevices) throw new Error('a page that is not secure (https, or this machine) has no camera');
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+      if (left) return off();
+      video.current!.srcObject = stream;
+    })().catch((error: Error) => {
+      refused.value = REFUSALS[error.name] ?? error.message;
+    });
+    return () => {
+      left = true;
+      off();
+    };
+  }, []);
+  const take = () => {
+    const { videoWidth: width, videoHeight: height } = video.current!;
+    const canvas = document.createElement('canvas');
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext('2d', { willReadFrequently: true })!;
+    context.drawImage(video.current!, 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
+    void addOwn([{ name: 'camera', source: { width, height, data, channels: 4 } }]);
+    onClose();
+  };
+  return (
+    <section class="camera" aria-label="Camera">
+      {refused.value ? (
+        <p role="alert">{refused.value}</p>
+      ) : (
+        <video
+          ref={video}
+          autoplay
+          muted
+          playsInline
+          onLoadedData={() => {
+            ready.value = true;
+          }}
+        />
+      )}
+      <div class="row">
+        <button type="button" disabled={!ready.value} onClick={take}>
+          Take the picture
+        </button>
+        <button type="button" onClick={onClose}>
+          Close the camera
+        </button>
+      </div>
+    </section>
+  );
+}

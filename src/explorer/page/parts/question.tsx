@@ -1,0 +1,60 @@
+import { ask, question, running, stopAsking, unready } from '../exchange.ts';
+import { opened } from '../model.ts';
+import { EXAMPLES, languageOf } from '../recorded.ts';
+
+/** Questions to begin with. */
+export function Examples() {
+  return (
+    <fieldset class="examples">
+      <legend class="note">Questions that the small model was taught</legend>
+      {EXAMPLES.map((example) => (
+        <button
+          key={example}
+          type="button"
+          lang={languageOf(example)}
+          onClick={() => {
+            question.value = example;
+          }}
+        >
+          {example}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+/** The question, and what it takes to ask it. */
+export function Question() {
+  const missing = unready() ?? (opened.value ? undefined : 'the model is not there yet');
+  return (
+    <form
+      class="question"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void ask();
+      }}
+    >
+      <label>
+        Question{' '}
+        <input
+          value={question.value}
+          lang={languageOf(question.value)}
+          maxLength={2000}
+          onInput={({ currentTarget }) => {
+            question.value = currentTarget.value;
+          }}
+        />
+      </label>
+      {running.value ? (
+        <button type="button" onClick={stopAsking}>
+          Stop
+        </button>
+      ) : (
+        <button type="submit" disabled={missing !== undefined}>
+          Ask
+        </button>
+      )}
+      {missing && <span class="note">{missing}</span>}
+    </form>
+  );
+}

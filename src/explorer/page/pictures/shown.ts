@@ -1,0 +1,7 @@
+import type { PagedPicture } from '../../engine/ask.ts';
+
+/** A picture in the page: what the engine gets, and what is seen. Its key is its name in the address. */
+export interface ShownPicture extends PagedPicture {
+  /** For an `img`: in the form of the picture, which the model sees as a square. */
+  readonly address: string;
+}
