@@ -1,13 +1,155 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+import { SHIPPED } from '../../src/explorer/build.ts';
+import { answered, asks } from './asks.ts';
+import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
 
+interface Golden {
+  readonly name: string;
+  readonly pictures: readonly string[];
+  readonly text: string;
+}
+const golden = JSON.parse(await readFile(join(SHIPPED.model, 'answers.json'), 'utf8')) as readonly Golden[];
+const answerOf = (name: string): string => golden.find((one) => one.name === name)!.text;
+
+/** Tab until something has the focus; how often is bounded, so that what cannot be reached is a failure. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  const target = page
+    .getByRole('main')
+    .getByLabel(name, { exact: true })
+    .or(page.getByRole('button', { name, exact: true }));
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press('Tab');
+    if (await target.evaluateAll((found) => found.includes(document.activeElement as HTMLElement))) return;
+  }
+  expect.fail(`"${name}" cannot be reached by Tab`);
+}
+
 describeExplorer('the page: ask', (explorer) => {
-  test('answers about a sample, on the device that it says', async () => {
+  test('shows the recorded answer of the original until the model is there, then its own, with where it ran and what it took', async () => {
     const page = await explorer.open('device=simd');
+    await page.getByText('recorded: the original’s answer').waitFor();
+    expect(await page.locator('output').textContent()).toBe(answerOf('describe'));
     expect(await opened(page)).toMatch(/^runs on WebAssembly SIMD.*2 threads$/);
+    await expect.poll(() => page.locator('output').textContent()).toBe('');
+    await asks(page);
+    await answered(page, answerOf('describe'));
+    const cost = await page.getByText('ran on').textContent();
+    expect(cost).toMatch(
+      /^ran on WebAssembly SIMD.*2 threads · 48 tokens of the question · 12 of the answer · the first after 0\.\d+ s/,
+    );
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('draws the boxes of an answer where it says, names them, and marks its language', async () => {
+    const page = await explorer.open('device=simd&picture=scene-2.png');
+    await opened(page);
+    await page.getByRole('button', { name: '框出图中红色的正方形的位置' }).click();
+    expect(await page.getByLabel('Question').getAttribute('lang')).toBe('zh');
+    await asks(page);
+    await answered(page, answerOf('locate-zh'));
+    expect(await page.locator('output').getAttribute('lang')).toBe('zh');
+    const boxes = page.getByRole('region', { name: 'Boxes' });
+    expect(await boxes.getByRole('listitem').textContent()).toContain('红色的正方形: (620, 339) – (915, 629)');
+    const picture = (await boxes.locator('img').boundingBox())!;
+    const drawn = (await boxes.locator('polygon').last().boundingBox())!;
+    const thousandths = [drawn.x - picture.x, drawn.y - picture.y, drawn.width, drawn.height].map(
+      (length, i) => (length * 1000) / (i % 2 === 0 ? picture.width : picture.height),
+    );
+    for (const [i, expected] of [620, 339, 915 - 620, 629 - 339].entries()) {
+      expect(Math.abs(thousandths[i] - expected)).toBeLessThan(8); // the width of the line
+    }
+  });
+
+  test('goes on with a conversation, all of which is in the address', async () => {
+    const page = await explorer.open('device=simd&picture=scene-8.png&question=How+many+shapes+are+there%3F');
+    await opened(page);
+    await asks(page);
+    await answered(page, '2');
+    await page.getByRole('button', { name: 'Go on asking' }).click();
+    await page.keyboard.type('Where is the yellow circle?'); // the focus is there
+    await asks(page);
+    await answered(page, answerOf('conversation'));
+    await page.reload();
+    await opened(page);
+    const talk = page.getByRole('region', { name: 'Conversation' });
+    expect(await talk.locator('dd').allTextContents()).toEqual(['2']);
+    await asks(page);
+    await answered(page, answerOf('conversation'));
+    await page.getByRole('button', { name: 'New conversation' }).click();
+    await expect.poll(() => talk.count()).toBe(0);
+    await expect.poll(() => page.url()).not.toContain('talk');
+  });
+
+  test('orders several pictures, samples as it is told, and has both in the address', async () => {
+    const page = await explorer.open('device=simd&picture=scene-2.png');
+    await opened(page);
+    await page.getByRole('checkbox', { name: /^add to the picture/ }).check();
     await page.getByRole('button', { name: 'scene-1.png' }).click();
-    await page.getByLabel('Question').fill('What is in the picture?');
-    await page.getByRole('button', { name: 'Ask', exact: true }).and(page.locator('[type=submit]')).click();
-    await page.getByText('The picture shows an orange square and a purple star.').waitFor();
+    await page.getByLabel('Question').fill('Which picture has the red square?');
+    await asks(page);
+    await answered(page, 'Picture 1.');
+    await page.getByRole('button', { name: 'Picture 2 before picture 1' }).click();
+    await asks(page);
+    await answered(page, 'Picture 2.');
+    await page.getByText('Sampling').click();
+    await page.getByLabel('Temperature').fill('1.5');
+    await page.getByLabel('Seed').fill('7');
+    await page.getByLabel('Most tokens').fill('3');
+    await asks(page);
+    const text = page.locator('output');
+    await page.getByText('· 3 of the answer').waitFor();
+    const drawn = await text.textContent();
+    expect(await violations(page)).toEqual([]);
+    await page.reload();
+    await opened(page);
+    await expect.poll(() => page.locator('.pictures bdi').allTextContents()).toEqual(['scene-1.png', 'scene-2.png']);
+    await asks(page);
+    await page.getByText('· 3 of the answer').waitFor();
+    expect(await text.textContent()).toBe(drawn);
+    await page.goto(page.url().replace('temperature=1.5', 'temperature=hot'));
+    await asks(page);
+    await page.getByRole('alert').filter({ hasText: 'temperature' }).waitFor();
+    await page.getByRole('button', { name: 'Remove picture 2' }).click();
+    await expect.poll(() => page.locator('.pictures bdi').allTextContents()).toEqual(['scene-1.png']);
+  });
+
+  test('is stopped, keeps what there was of the answer, and answers again', async () => {
+    const endless = 'temperature=9&top-p=1&max-new-tokens=1800';
+    const page = await explorer.open(`device=simd&threads=1&${endless}`);
+    await opened(page);
+    await asks(page);
+    await expect.poll(async () => (await page.locator('output').textContent())!.length).toBeGreaterThan(20);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText('stopped;').waitFor();
+    const so_far = await page.locator('output').textContent();
+    await page.getByText('Sampling').click();
+    await page.getByLabel('Temperature').fill('0');
+    expect(await page.locator('output').textContent()).toBe(so_far);
+    await asks(page);
+    await answered(page, answerOf('describe'));
+    await page.getByLabel('Temperature').fill('9');
+    await asks(page);
+    await page.getByRole('button', { name: 'Stop' }).waitFor();
+    await page.close(); // while it answers
+  });
+
+  test('is used by keyboard alone', async () => {
+    const page = await explorer.open('device=simd');
+    await opened(page);
+    await tabTo(page, 'scene-7.png');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Question');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('Describe the picture.');
+    await page.keyboard.press('Enter');
+    await answered(page, answerOf('small'));
+    await tabTo(page, 'Go on asking');
+    await page.keyboard.press('Enter');
+    await page.getByRole('region', { name: 'Conversation' }).getByText(answerOf('small')).waitFor();
+    await tabTo(page, 'New conversation');
   });
 });

@@ -10,7 +10,7 @@ import type { Context } from './service.ts';
 export interface Seen {
   /** Fit to be shown: what would turn writing or hide in it is spelled out. */
   readonly name: string;
-  /** Of what the model sees, and of the form that it is shown in: 32 hexadecimal digits of SHA-256. */
+  /** Of all the rest: 32 hexadecimal digits of SHA-256. */
   readonly hash: string;
   /** What the model sees. */
   readonly pixels: RawPixels;
@@ -28,14 +28,20 @@ const VIEW = 448;
  * @throws ImageError
  */
 export async function see(
-  { name, source }: { readonly name: string; readonly source: Blob | RawPixels },
+  { name, source }: { readonly name: string; readonly source: Blob | ImageBitmap },
   context: Context<never>,
 ): Promise<Seen> {
   const shown = visible(shorten(name, 80));
-  const picture = await openPicture(source instanceof Blob ? await bytesOf(source, shown) : source, { name: shown });
+  const given = source instanceof Blob ? await bytesOf(source, shown) : pixelsOf(source);
+  const picture = await openPicture(given, { name: shown });
   const pixels = resize(picture, context.side() ?? VIEW);
   const view = await viewOf(picture);
-  return { name: shown, hash: await hashOf(pixels, picture), pixels: { ...pixels, channels: 3 }, view };
+  return {
+    name: shown,
+    hash: await hashOf(pixels, `${picture.width} ${picture.height} ${shown}`),
+    pixels: { ...pixels, channels: 3 },
+    view,
+  };
 }
 
 /** @throws ImageError */
@@ -48,6 +54,15 @@ async function bytesOf(file: Blob, name: string): Promise<Uint8Array> {
     throw new ImageError(name, 'it cannot be read', 'give a picture that is still there', { cause });
   });
   return new Uint8Array(bytes);
+}
+
+/** A camera's picture; here, where nobody waits for it, and not in the page. */
+function pixelsOf(bitmap: ImageBitmap): RawPixels {
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return { width, height, data: context.getImageData(0, 0, width, height).data, channels: 4 };
 }
 
 async function viewOf(picture: Picture): Promise<Blob> {
@@ -66,11 +81,11 @@ async function viewOf(picture: Picture): Promise<Blob> {
   return canvas.convertToBlob();
 }
 
-async function hashOf({ data }: Picture, { width, height }: Picture): Promise<string> {
-  const form = new TextEncoder().encode(` ${width} ${height}`);
-  const all = new Uint8Array(data.length + form.length);
+async function hashOf({ data }: Picture, about: string): Promise<string> {
+  const words = new TextEncoder().encode(about);
+  const all = new Uint8Array(data.length + words.length);
   all.set(data);
-  all.set(form, data.length);
+  all.set(words, data.length);
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
   return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

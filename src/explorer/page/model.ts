@@ -21,8 +21,8 @@ export const threads = inAddress('threads', '');
 
 /** The model as it is open now; undefined while none is. */
 export const opened = signal<Opened | undefined>(undefined);
-/** Bytes fetched so far, while one is being opened. */
-export const opening = signal<number | undefined>(undefined);
+/** Bytes fetched so far, while one is being opened: as it is from the beginning. */
+export const opening = signal<number | undefined>(0);
 /** Why the last one did not open. */
 export const refused = signal<string | undefined>(undefined);
 
@@ -39,6 +39,7 @@ export const mostThreads = (): number =>
 
 /** Opens the model again: on the device that is chosen now, or another one. What was open stays where that fails. */
 export function openModel(from: ModelSource = source.value): Promise<void> {
+  begin();
   const work = opens(from).finally(() => {
     if (settling === work) opening.value = undefined;
   });
@@ -52,10 +53,16 @@ export async function openAgain(): Promise<void> {
   await openModel();
 }
 
+let begin: () => void;
+/** The first is opened as soon as the page knows that it stays. */
+const begun = new Promise<void>((resolve) => {
+  begin = resolve;
+});
 let settling: Promise<void> | undefined;
 
 /** Waits until no model is being opened. What is open then is in `opened`. */
 export async function modelSettled(): Promise<void> {
+  await begun;
   for (let waited: typeof settling; waited !== settling; ) {
     waited = settling;
     await waited;

@@ -1,5 +1,6 @@
 import './board.css';
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { THINGS } from '../../../data/world/things.ts';
 import { BoardItemButton } from './item.tsx';
 import { type BoardItem, boardName, MOST_ITEMS, parseBoard, placed } from './items.ts';
@@ -17,14 +18,18 @@ export function Board({ name, onChange }: { readonly name: string; onChange(name
   const index = Math.min(chosen.value, items.length - 1);
   const change = (next: readonly BoardItem[]) => onChange(boardName(next));
   const put = (at: number, item: BoardItem) => change(items.with(at, placed(item)));
+  const ground = useRef<HTMLDivElement>(null);
+  /** Keys go on with the one before, or with the whole board. */
   const remove = (at: number) => {
     chosen.value = Math.max(0, at - 1);
+    const others = ground.current!.querySelectorAll<HTMLElement>('.item');
+    (others[at - 1] ?? others[at + 1] ?? ground.current!).focus();
     change(items.toSpliced(at, 1));
   };
   const resize = (by: number) => put(index, { ...items[index], size: items[index].size + by });
   return (
     <section class="board" aria-label="Board">
-      <div class="ground">
+      <div class="ground" ref={ground} tabIndex={-1}>
         {items.map((item, i) => (
           <BoardItemButton
             key={`${i} ${item.kind}`}

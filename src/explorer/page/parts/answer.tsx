@@ -4,6 +4,7 @@ import { pictures } from '../pictures/list.ts';
 import { languageOf, recordedAnswer } from '../recorded.ts';
 import { talk, turns } from '../talk.ts';
 import { lazy } from './lazy.tsx';
+import { focusQuestion } from './question.tsx';
 
 const Boxes = lazy(async () => (await import('./boxes.tsx')).Boxes);
 
@@ -68,7 +69,13 @@ function Cost() {
         ran on {ran} · {promptTokens} tokens of the question · {tokens.length} of the answer · the first after{' '}
         {(milliseconds.first / 1000).toFixed(2)} s{tokens.length > 1 && ` · ${rate.toFixed(0)} a second`}
       </p>
-      <button type="button" onClick={() => goOn(exchange)}>
+      <button
+        type="button"
+        onClick={() => {
+          goOn(exchange);
+          focusQuestion();
+        }}
+      >
         Go on asking
       </button>
     </>

@@ -34,15 +34,14 @@ export function Camera({ onClose }: { onClose(): void }) {
       off();
     };
   }, []);
-  const take = () => {
-    const { videoWidth: width, videoHeight: height } = video.current!;
-    const canvas = document.createElement('canvas');
-    Object.assign(canvas, { width, height });
-    const context = canvas.getContext('2d', { willReadFrequently: true })!;
-    context.drawImage(video.current!, 0, 0);
-    const { data } = context.getImageData(0, 0, width, height);
-    void addOwn([{ name: 'camera', source: { width, height, data, channels: 4 } }]);
-    onClose();
+  const take = async () => {
+    try {
+      const source = await createImageBitmap(video.current!);
+      onClose();
+      await addOwn([{ name: 'camera', source }]);
+    } catch (error) {
+      refused.value = `the camera gave no picture (${(error as Error).message}): try again`;
+    }
   };
   return (
     <section class="camera" aria-label="Camera">
@@ -60,7 +59,7 @@ export function Camera({ onClose }: { onClose(): void }) {
         />
       )}
       <div class="row">
-        <button type="button" disabled={!ready.value} onClick={take}>
+        <button type="button" disabled={!ready.value} onClick={() => void take()}>
           Take the picture
         </button>
         <button type="button" onClick={onClose}>

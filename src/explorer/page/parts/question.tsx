@@ -2,6 +2,10 @@ import { ask, question, running, stopAsking, unready } from '../exchange.ts';
 import { opened } from '../model.ts';
 import { EXAMPLES, languageOf } from '../recorded.ts';
 
+const QUESTION = 'question';
+/** To where the next question is typed. */
+export const focusQuestion = (): void => document.getElementById(QUESTION)?.focus();
+
 /** Questions to begin with. */
 export function Examples() {
   return (
@@ -37,6 +41,7 @@ export function Question() {
       <label>
         Question{' '}
         <input
+          id={QUESTION}
           value={question.value}
           lang={languageOf(question.value)}
           maxLength={2000}
