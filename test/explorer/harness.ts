@@ -26,8 +26,14 @@ const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-s
 /**
  * Tests of the built page with real clicks in Chromium: skipped, in one line that says so, where there is none, except on a
  * continuous-integration machine, where they fail. After each test, any error in the console and any request that failed is a failure.
+ *
+ * @param flags more of the browser's
  */
-export function describeExplorer(name: string, tests: (explorer: Explorer) => void): void {
+export function describeExplorer(
+  name: string,
+  tests: (explorer: Explorer) => void,
+  flags: readonly string[] = [],
+): void {
   const executablePath = findChromium();
   if (!executablePath) {
     const message = `${name} skipped: no Chromium found; install one or set CHROMIUM to its path`;
@@ -43,7 +49,7 @@ export function describeExplorer(name: string, tests: (explorer: Explorer) => vo
       folder = await mkdtemp(join(tmpdir(), 'explorer-test-'));
       await buildPage(folder);
       server = await servePage(folder, SHIPPED.model, 0);
-      browser = await chromium.launch({ executablePath: executablePath!, args: [...FLAGS, ...CAMERA] });
+      browser = await chromium.launch({ executablePath: executablePath!, args: [...FLAGS, ...CAMERA, ...flags] });
     });
     afterAll(async () => {
       await browser?.close();

@@ -49,7 +49,7 @@ function started(): Worker {
   return made;
 }
 
-const STOPPED = "the engine's thread has stopped: open the model again";
+const STOPPED = 'the engine’s thread has stopped: open the model again';
 
 /** Told of what the engine cannot go on after: a device that was lost, memory that ran out. */
 const broken = new Set<(why: string) => void>();

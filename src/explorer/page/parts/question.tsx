@@ -50,16 +50,22 @@ export function Question() {
           }}
         />
       </label>
-      {running.value ? (
-        <button type="button" onClick={stopAsking}>
-          Stop
-        </button>
-      ) : (
+      <div class="row">
         <button type="submit" disabled={missing !== undefined}>
           Ask
         </button>
-      )}
-      {missing && <span class="note">{missing}</span>}
+        <button
+          type="button"
+          disabled={!running.value}
+          onClick={() => {
+            stopAsking();
+            focusQuestion();
+          }}
+        >
+          Stop
+        </button>
+        {missing && <span class="note">{missing}</span>}
+      </div>
     </form>
   );
 }
