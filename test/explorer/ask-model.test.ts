@@ -12,7 +12,7 @@ const ANSWER = 'The picture shows an orange square and a purple star.';
 
 /** Ends the engine's thread from within, which tells nobody. */
 async function killEngine(page: Page): Promise<void> {
-  const engine = page.workers().find((worker) => worker.url().includes('/assets/worker'))!;
+  const engine = page.workers().findLast((worker) => worker.url().includes('/assets/worker'))!;
   await engine.evaluate(() => void setTimeout(() => self.close()));
 }
 
