@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { listModel, SHIPPED } from '../../src/explorer/build.ts';
-import { answered, asks } from './asks.ts';
+import { answered, asks, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
 
 const ANSWER = 'The picture shows an orange square and a purple star.';
 
+/** The engine's thread. */
+const engineOf = (page: Page) => page.workers().findLast((worker) => worker.url().includes('/assets/worker'))!;
+
 /** Ends the engine's thread from within, which tells nobody. */
-async function killEngine(page: Page): Promise<void> {
-  const engine = page.workers().findLast((worker) => worker.url().includes('/assets/worker'))!;
-  await engine.evaluate(() => void setTimeout(() => self.close()));
-}
+const killEngine = (page: Page): Promise<void> => engineOf(page).evaluate(() => void setTimeout(() => self.close()));
 
 /** Gives a folder with copies of those files to the page's chooser. */
 async function chooseFolder(page: Page, from: string, files: Iterable<string>): Promise<void> {
@@ -45,34 +45,71 @@ describeExplorer('the page: model and engine', (explorer) => {
   });
 
   test('opens again after its thread has ended, with pictures and question still there', async () => {
-    const page = await explorer.open('device=simd&picture=scene-7.png&question=Describe+the+picture.');
+    const page = await explorer.open(`device=simd&${LONG}`);
+    const ended = page.getByRole('alert').filter({ hasText: 'the engine’s thread has stopped' });
     await opened(page);
     await killEngine(page);
-    await page.getByRole('alert').filter({ hasText: 'the engine’s thread has stopped' }).waitFor();
+    await ended.waitFor();
     expect(await page.getByRole('status').filter({ hasText: 'no model' }).count()).toBe(1);
     await page.getByRole('button', { name: 'Open again' }).click();
     await opened(page);
     await asks(page);
-    await answered(page, 'The picture shows a green star.');
-    await page.getByLabel('Repetition penalty').evaluate((field) => field.closest('details')!.setAttribute('open', ''));
-    await page.getByLabel('Repetition penalty').fill('100');
-    await page.getByLabel('Temperature').fill('3');
-    await asks(page);
     await page.locator('output[aria-busy=true]').waitFor();
     await killEngine(page); // while it answers
-    await page.getByRole('alert').filter({ hasText: 'the engine’s thread has stopped' }).first().waitFor();
+    await ended.first().waitFor();
     expect(await page.getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Open again' }).click();
+    await opened(page);
+    expect(await page.locator('.pictures bdi').allTextContents()).toEqual(['scene-1.png']);
+    await page.getByText('Sampling').click();
+    await page.getByLabel('Temperature').fill('0');
+    await page.getByLabel('Repetition penalty').fill('1');
+    await asks(page);
+    await answered(page, ANSWER);
   });
 
-  test('says which device is not here, and takes another', async () => {
+  test('says which devices are not here, and why, and takes another', async () => {
     const page = await explorer.open('device=no-such-device');
     await opened(page);
+    await engineOf(page).evaluate(() => {
+      Object.defineProperty(navigator, 'gpu', { value: undefined });
+      OffscreenCanvas.prototype.getContext = () => null;
+    });
+    await page.getByRole('combobox', { name: 'Device' }).focus();
     await page.getByLabel('Threads').selectOption('1');
-    expect(await opened(page)).toMatch(/1 thread$/);
+    const status = page.getByRole('status');
+    await status.filter({ hasText: /runs on .* 1 thread$/ }).waitFor();
+    await page.getByText('No webgpu: this browser has no WebGPU (navigator.gpu is missing).').waitFor();
+    await page.getByText('No webgl2: this browser gives a thread no WebGL2.').waitFor();
+    expect(await page.getByRole('option').allTextContents()).toContain('webgpu (not here)');
+    await page.getByRole('combobox', { name: 'Device' }).selectOption('webgl2');
+    await page.getByRole('alert').filter({ hasText: 'webgl2' }).waitFor();
+    await status.filter({ hasText: /runs on .* 1 thread$/ }).waitFor(); // the last one is still there
     await page.getByRole('combobox', { name: 'Device' }).selectOption('webasm');
-    await page.getByRole('status').filter({ hasText: 'webasm' }).waitFor();
+    await status.filter({ hasText: 'webasm' }).waitFor();
     await asks(page);
     await answered(page, ANSWER);
     expect(await page.getByText('ran on').textContent()).toMatch(/^ran on .*webasm/);
+  });
+
+  test('says that a GPU device was lost, and opens again', async () => {
+    const page = await explorer.open('device=simd');
+    await opened(page);
+    await engineOf(page).evaluate(() => {
+      const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...how) {
+        const device = await request.apply(this, how);
+        setTimeout(() => device.destroy(), 1500);
+        return device;
+      };
+    });
+    await page.getByRole('combobox', { name: 'Device' }).selectOption('webgpu');
+    await page.getByRole('status').filter({ hasText: 'webgpu' }).waitFor();
+    await asks(page);
+    await page.getByRole('alert').filter({ hasText: 'the device was lost' }).first().waitFor();
+    await page.getByRole('combobox', { name: 'Device' }).selectOption('simd');
+    await page.getByRole('status').filter({ hasText: 'SIMD' }).waitFor();
+    await asks(page);
+    await answered(page, ANSWER);
   });
 });

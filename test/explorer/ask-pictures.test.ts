@@ -88,6 +88,14 @@ describeExplorer(
       await drops(page, 'large.jpg', large);
       await said.filter({ hasText: /^large\.jpg: 60000 × 60000 pixels, more than 100 megapixels/ }).waitFor();
       await shows(page, ['scene-7.png']); // what was there still is
+      const browser = await page.context().newCDPSession(page);
+      await browser.send('Storage.overrideQuotaForOrigin', {
+        origin: new URL(explorer.address).origin,
+        quotaSize: 1000,
+      });
+      await drops(page, 'kept.png', await sample('scene-7.png'));
+      await said.filter({ hasText: /^kept\.png is not kept in this browser \(its storage is full\)/ }).waitFor();
+      await shows(page, ['kept.png']);
       await asks(page);
       await answered(page, 'The picture shows a green star.');
     });

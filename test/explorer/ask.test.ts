@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { SHIPPED } from '../../src/explorer/build.ts';
-import { answered, asks } from './asks.ts';
+import { answered, asks, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
 
@@ -124,8 +124,7 @@ describeExplorer('the page: ask', (explorer) => {
   });
 
   test('is stopped, keeps what there was of the answer, and answers again', async () => {
-    const long = 'repetition-penalty=100&temperature=3&top-p=1&max-new-tokens=1800'; // 790 tokens
-    const page = await explorer.open(`device=simd&threads=1&${long}`);
+    const page = await explorer.open(`device=simd&threads=1&${LONG}`);
     await opened(page);
     await asks(page);
     await expect.poll(async () => (await page.locator('output').textContent())!.length).toBeGreaterThan(20);

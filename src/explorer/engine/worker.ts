@@ -18,6 +18,16 @@ void navigator.locks?.request(lock, () => {
 
 const send = (message: FromEngine) => self.postMessage(message);
 
+/** What is to be known of an error: where an operation failed because of the device or the memory, that. */
+function told(error: unknown): { readonly name: string; readonly message: string } {
+  const chain: Error[] = [];
+  for (let next = error; next instanceof Error; next = next.cause) chain.push(next);
+  const root = chain.find(({ name }) => name === 'DeviceError' || name === 'RangeError');
+  const { name, message } = root ?? chain[0] ?? new Error(String(error));
+  // An operation says only which one it was.
+  return { name, message: name === 'Error' ? chain.map((each) => each.message).join(': ') : message };
+}
+
 self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
   if ('abort' in data) return running.get(data.call)?.abort();
   const { call, service, argument } = data;
@@ -45,8 +55,7 @@ self.addEventListener('message', ({ data }: MessageEvent<ToEngine>) => {
       const result = await serve(argument, context);
       send({ call, result });
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
-      send({ call, error: { name, message } });
+      send({ call, error: told(error) });
     } finally {
       running.delete(call);
     }

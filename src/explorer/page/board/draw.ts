@@ -10,8 +10,16 @@ export const GROUND = '#fdf6ee';
 
 const drawings: Readonly<Record<string, string>> = noto.drawings;
 
+const addresses = new Map<string, string>();
+
 /** A drawing or a shape, as the address of an `img`: what is in an image cannot become part of the page. */
 export function drawingAddress(kind: string): string {
+  const address = addresses.get(kind) ?? addressFor(kind);
+  addresses.set(kind, address);
+  return address;
+}
+
+function addressFor(kind: string): string {
   const side = Object.hasOwn(drawings, kind) ? noto.side : 1;
   const body = Object.hasOwn(drawings, kind) ? drawings[kind] : shape(kind);
   const box = `viewBox="0 0 ${side} ${side}" width="${SIDE}" height="${SIDE}"`;

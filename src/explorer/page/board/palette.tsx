@@ -15,7 +15,7 @@ export function Palette({ full, onTake }: { readonly full: boolean; onTake(kind:
       disabled={full}
       onClick={() => onTake(kind)}
     >
-      <img src={drawingAddress(kind)} alt="" width={28} height={28} />
+      <img src={drawingAddress(kind)} alt="" width={28} height={28} decoding="async" />
     </button>
   );
   return (
