@@ -1,10 +1,10 @@
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { listModel, SHIPPED } from '../../src/explorer/build.ts';
-import { answered, asks, LONG } from './asks.ts';
+import { answered, asks, drags, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
 
@@ -16,32 +16,35 @@ const engineOf = (page: Page) => page.workers().findLast((worker) => worker.url(
 /** Ends the engine's thread from within, which tells nobody. */
 const killEngine = (page: Page): Promise<void> => engineOf(page).evaluate(() => void setTimeout(() => self.close()));
 
-/** Gives a folder with copies of those files to the page's chooser. */
-async function chooseFolder(page: Page, from: string, files: Iterable<string>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'chosen-'));
-  for (const file of files) await copyFile(join(from, file), join(folder, file));
-  await page.getByLabel('Folder').setInputFiles(folder);
-  await page.getByRole('status').filter({ hasText: 'opening' }).waitFor({ state: 'hidden' });
-  await rm(folder, { recursive: true });
-}
+/** A folder with the files of the model, and no others. */
+const folder = await mkdtemp(join(tmpdir(), 'model-'));
+for (const file of (await listModel(SHIPPED.model)).keys())
+  await copyFile(join(SHIPPED.model, file), join(folder, file));
+afterAll(() => rm(folder, { recursive: true }));
 
 describeExplorer('the page: model and engine', (explorer) => {
-  test('opens a folder that is chosen, and says why another is no model while the last one stays', async () => {
+  test('opens a folder that is dropped or chosen, and says why another is no model while the last one stays', async () => {
     const page = await explorer.open('device=simd');
+    const refused = page.getByRole('alert').filter({ hasText: 'config.json: there is no such file' });
+    const named = page.locator('summary bdi').filter({ hasText: 'model-' });
     await opened(page);
-    await page.getByText('Model:').click();
-    await chooseFolder(page, SHIPPED.pictures, (await readdir(SHIPPED.pictures)).slice(0, 2));
-    await page.getByRole('alert').filter({ hasText: 'config.json' }).waitFor();
+    await drags(page, SHIPPED.pictures);
+    await refused.waitFor();
     expect(await opened(page)).toContain('SIMD');
     await asks(page);
     await answered(page, ANSWER);
-    await chooseFolder(page, SHIPPED.model, (await listModel(SHIPPED.model)).keys());
-    await page.locator('summary bdi').filter({ hasText: 'chosen-' }).waitFor();
+    await drags(page, folder);
+    await named.waitFor();
+    await page.getByText('Model:').click();
     expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'The one that comes along' }).click();
+    await named.waitFor({ state: 'detached' });
+    await page.getByLabel('Folder').setInputFiles(SHIPPED.pictures);
+    await refused.waitFor();
+    await page.getByLabel('Folder').setInputFiles(folder);
+    await named.waitFor();
     await asks(page);
     await answered(page, ANSWER);
-    await page.getByRole('button', { name: 'The one that comes along' }).click();
-    await page.locator('summary', { hasText: 'the one that comes along' }).waitFor();
   });
 
   test('opens again after its thread has ended, with pictures and question still there', async () => {

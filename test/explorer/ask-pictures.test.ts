@@ -1,21 +1,27 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { SHIPPED } from '../../src/explorer/build.ts';
-import { answered, asks, drops } from './asks.ts';
+import { answered, asks, drags } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
 
 const sample = (name: string): Promise<Buffer> => readFile(join(SHIPPED.pictures, name));
 
+const folder = mkdtempSync(join(tmpdir(), 'pictures-'));
 /** What the camera shows: a film of one picture. */
-const folder = mkdtempSync(join(tmpdir(), 'camera-'));
 const film = join(folder, 'scene-3.mjpeg');
 copyFileSync(join(SHIPPED.pictures, 'scene-3.jpg'), film);
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Drags a file of those bytes into the page. */
+async function drops(page: Page, name: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(join(folder, name), bytes);
+  await drags(page, join(folder, name));
+}
 
 /** Waits until the pictures of the question are those. */
 const shows = (page: Page, names: readonly string[]): Promise<unknown> =>

@@ -144,6 +144,26 @@ describeExplorer('the page: ask', (explorer) => {
     await page.close(); // while it answers
   });
 
+  test('shows what is sound of an address, and says what is not', async () => {
+    const board =
+      'board_red-square.300.300.250_no-such.1.2.3_red-square.1_cat-face.-5.1.1_bird.99999.1.1_fish.9999.0.1';
+    const page = await explorer.open(`device=simd&picture=${board}&threads=-7&talk=[[1,"<b>?</b>"]]`);
+    await opened(page);
+    const items = page.locator('.board .item');
+    await items.first().waitFor();
+    expect(await items.evaluateAll((all) => all.map((item) => item.getAttribute('aria-label')))).toEqual([
+      'red square, middle at 300, 300, size 250',
+      'fish, middle at 999, 0, size 60',
+    ]);
+    expect(await page.getByRole('region', { name: 'Conversation' }).count()).toBe(0);
+    await page.goto(`${explorer.address}#device=simd&talk=[[9,"<b>?</b>","<i>!</i>"]]`);
+    await page.getByText('<b>?</b>').waitFor();
+    await page.getByText('pictures of the conversation are missing: begin a new one').waitFor();
+    await page.getByRole('button', { name: 'New conversation' }).click();
+    await asks(page);
+    await answered(page, answerOf('describe'));
+  });
+
   test('is used by keyboard alone', async () => {
     const page = await explorer.open('device=simd');
     await opened(page);

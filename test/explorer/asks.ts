@@ -15,15 +15,12 @@ export async function answered(page: Page, text: string): Promise<void> {
   await page.getByText('ran on').waitFor();
 }
 
-/** Drops a file into the page. */
-export async function drops(page: Page, name: string, bytes: Uint8Array): Promise<void> {
-  const dropped = await page.evaluateHandle(
-    ([fileName, content]) => {
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([new Uint8Array(content)], fileName));
-      return transfer;
-    },
-    [name, [...bytes]] as const,
-  );
-  await page.dispatchEvent('main', 'drop', { dataTransfer: dropped });
+/** Drags a file or a folder of the machine into the page, as a hand does. */
+export async function drags(page: Page, path: string): Promise<void> {
+  const browser = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await browser.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data });
+  }
+  await browser.detach();
 }

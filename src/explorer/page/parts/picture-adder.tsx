@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { dragging } from '../drops.ts';
-import { add, adding, addOwn, listed, looking, refusals } from '../pictures/list.ts';
+import { add, adding, addOwn, forgetOwn, listed, looking, refusals, someOwn } from '../pictures/list.ts';
 import { addressOf, SAMPLES } from '../pictures/sample.ts';
 import { lazy } from './lazy.tsx';
 
@@ -64,6 +64,14 @@ export function PictureAdder() {
             camera.value = false;
           }}
         />
+      )}
+      {someOwn.value && (
+        <p class="note">
+          Your own pictures stay in this browser.{' '}
+          <button type="button" onClick={() => void forgetOwn()}>
+            Forget them
+          </button>
+        </p>
       )}
       <p role="status" class="note">
         {looking.value > 0 && 'reading the picture …'}

@@ -21,6 +21,11 @@ export const listed = signal<readonly Listed[]>([]);
 /** Those that are here. */
 export const pictures = computed(() => listed.value.flatMap((each) => ('picture' in each ? [each.picture] : [])));
 
+/** Whether a picture is somebody's own, by its name. */
+const isOwn = (name: string): boolean => name.startsWith('own_');
+/** Whether any is. */
+export const someOwn = computed(() => names.value.some(isOwn));
+
 /** Whether pictures that are added leave those of the question where they are. */
 export const adding = signal(false);
 /** What was wrong with pictures that were added last. */
@@ -72,6 +77,15 @@ function setNames(next: readonly string[]): void {
   inOrder.value = next.join(',');
 }
 
+/** Forgets the pictures that are kept in this browser; those that are shown go with the page. */
+export async function forgetOwn(): Promise<void> {
+  const { forget } = await import('./keep.ts');
+  refusals.value = await forget().then(
+    () => ['forgotten: your own pictures are gone when the page is closed'],
+    (error: Error) => [`not forgotten: ${error.message}`],
+  );
+}
+
 /** Adds pictures of somebody's own: files, or pixels of a camera. What cannot be read is said in `refusals`. */
 export async function addOwn(sources: readonly ArgumentOf<'see'>[]): Promise<void> {
   refusals.value = [];
@@ -108,7 +122,7 @@ const pictureOf = (name: string): Promise<ShownPicture> => remember(name, known.
 
 async function made(name: string): Promise<ShownPicture> {
   if (SAMPLES.includes(name)) return sample(name);
-  if (name.startsWith('own_')) return (await import('./own.ts')).keptPicture(name);
+  if (isOwn(name)) return (await import('./own.ts')).keptPicture(name);
   if (name.startsWith('board_')) return (await import('../board/draw.ts')).boardPicture(name);
   throw new Error('the address names a picture that this page does not have: remove it');
 }
