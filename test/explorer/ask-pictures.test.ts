@@ -110,9 +110,13 @@ describeExplorer(
       const page = await explorer.open('device=simd', { permissions: ['camera'] });
       await opened(page);
       await page.getByRole('button', { name: 'Camera' }).click();
+      const film = await page.locator('video').evaluateHandle(async (video: HTMLVideoElement) => {
+        while (!video.srcObject) await new Promise(requestAnimationFrame);
+        return video.srcObject as MediaStream;
+      });
       await page.getByRole('button', { name: 'Take the picture' }).click();
       await shows(page, ['camera']);
-      await expect.poll(() => page.locator('video').count()).toBe(0);
+      expect(await film.evaluate((stream) => stream.getTracks().map((track) => track.readyState))).toEqual(['ended']);
       await page.getByRole('button', { name: 'Generate the caption in English with grounding:' }).click();
       await asks(page);
       const answer = page.locator('output:not([aria-busy=true])', { hasText: '<ref>orange triangle</ref>' });
