@@ -110,6 +110,8 @@ describeExplorer('the page: model and engine', (explorer) => {
     await page.getByRole('status').filter({ hasText: 'webgpu' }).waitFor();
     await asks(page);
     await page.getByRole('alert').filter({ hasText: 'the device was lost' }).first().waitFor();
+    expect(await page.locator('[type=submit]').isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Open again' }).count()).toBe(1);
     await page.getByRole('combobox', { name: 'Device' }).selectOption('simd');
     await page.getByRole('status').filter({ hasText: 'SIMD' }).waitFor();
     await asks(page);

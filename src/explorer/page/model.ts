@@ -31,7 +31,7 @@ export const SHIPPED: ModelSource = { address: new URL('model', document.baseURI
 /** The one that is open, or was last. */
 export const source = signal<ModelSource>(SHIPPED);
 /** Whether the engine cannot go on with the model that is open: a device was lost, or memory ran out. */
-let broken = false;
+export const broken = signal(false);
 
 /** A page shares memory between threads only where its server isolates it from others. */
 export const mostThreads = (): number =>
@@ -49,7 +49,7 @@ export function openModel(from: ModelSource = source.value): Promise<void> {
 
 /** After a fault: anew, with what the engine held given back, or, where it is well, as before. */
 export async function openAgain(): Promise<void> {
-  if (broken) stopEngine('the model is opened again');
+  if (broken.value) stopEngine('the model is opened again');
   await openModel();
 }
 
@@ -79,6 +79,7 @@ async function opens(from: ModelSource): Promise<void> {
   try {
     opened.value = await call('open', argument, { onReport });
     source.value = from;
+    broken.value = false;
   } catch (error) {
     refused.value = (error as Error).message;
   }
@@ -96,10 +97,10 @@ function chosenThreads(): number {
 onEngineStopped((why) => {
   opened.value = undefined;
   refused.value = why;
-  broken = false;
+  broken.value = false;
 });
 
 onEngineBroken((why) => {
-  broken = true;
+  broken.value = true;
   refused.value = why;
 });

@@ -35,11 +35,7 @@ export function Answer() {
   const now = shown();
   return (
     <section class="answer" aria-label="Answer">
-      {now && now.asked.question !== question.value && (
-        <p class="note">
-          to <q lang={languageOf(now.asked.question)}>{now.asked.question}</q>
-        </p>
-      )}
+      {now && <To {...now.asked} />}
       <output aria-live="polite" aria-busy={now?.state === 'running'} lang={languageOf(now?.text ?? '')}>
         {now?.text}
       </output>
@@ -54,6 +50,23 @@ export function Answer() {
       )}
       {failed.value && <p role="alert">{failed.value}</p>}
     </section>
+  );
+}
+
+/** What an answer answers, where that is not what stands in the page now. */
+function To({ question: asked, pictures: about }: Pick<Asked, 'question' | 'pictures'>) {
+  const same = String(about.map(({ key }) => key)) === String(pictures.value.map(({ key }) => key));
+  if (same && asked === question.value) return null;
+  return (
+    <p class="note">
+      to <q lang={languageOf(asked)}>{asked}</q>, about{' '}
+      {about.map(({ key, name }, i) => (
+        <span key={key}>
+          {i > 0 && ', '}
+          <bdi>{name}</bdi>
+        </span>
+      ))}
+    </p>
   );
 }
 

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import type { Missing } from '../../engine/missing.ts';
 import { call } from '../engine.ts';
 import {
+  broken,
   device,
   mostThreads,
   openAgain,
@@ -79,9 +80,9 @@ export function DeviceChooser() {
       <p role="status" class="badge">
         {opening.value !== undefined
           ? `opening the model … ${megabytes(opening.value)}`
-          : opened.value
-            ? `runs on ${opened.value.ran}`
-            : 'no model'}
+          : broken.value || !opened.value
+            ? 'no model'
+            : `runs on ${opened.value.ran}`}
       </p>
       {refused.value && (
         <p role="alert">

@@ -1,5 +1,5 @@
 import { ask, question, running, stopAsking, unready } from '../exchange.ts';
-import { opened } from '../model.ts';
+import { broken, opened } from '../model.ts';
 import { EXAMPLES, languageOf } from '../recorded.ts';
 
 const QUESTION = 'question';
@@ -29,7 +29,7 @@ export function Examples() {
 
 /** The question, and what it takes to ask it. */
 export function Question() {
-  const missing = unready() ?? (opened.value ? undefined : 'the model is not there yet');
+  const missing = unready() ?? (opened.value && !broken.value ? undefined : 'the model is not there');
   return (
     <form
       class="question"
