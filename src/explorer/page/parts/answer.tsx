@@ -53,10 +53,13 @@ export function Answer() {
   );
 }
 
+/** Whether those are the pictures that stand in the page now. */
+const areShown = (about: Asked['pictures']): boolean =>
+  String(about.map(({ key }) => key)) === String(pictures.value.map(({ key }) => key));
+
 /** What an answer answers, where that is not what stands in the page now. */
 function To({ question: asked, pictures: about }: Pick<Asked, 'question' | 'pictures'>) {
-  const same = String(about.map(({ key }) => key)) === String(pictures.value.map(({ key }) => key));
-  if (same && asked === question.value) return null;
+  if (areShown(about) && asked === question.value) return null;
   return (
     <p class="note">
       to <q lang={languageOf(asked)}>{asked}</q>, about{' '}
@@ -82,15 +85,17 @@ function Cost() {
         ran on {ran} · {promptTokens} tokens of the question · {tokens.length} of the answer · the first after{' '}
         {(milliseconds.first / 1000).toFixed(2)} s{tokens.length > 1 && ` · ${rate.toFixed(0)} a second`}
       </p>
-      <button
-        type="button"
-        onClick={() => {
-          goOn(exchange);
-          focusQuestion();
-        }}
-      >
-        Go on asking
-      </button>
+      {areShown(exchange.pictures) && (
+        <button
+          type="button"
+          onClick={() => {
+            goOn(exchange);
+            focusQuestion();
+          }}
+        >
+          Go on asking
+        </button>
+      )}
     </>
   );
 }
