@@ -5,7 +5,6 @@ import { type Checkpoint, checkpointFrom } from './checkpoint.ts';
 import { type FileSource, type Folder, pathIn, readWhole } from './files.ts';
 import { noWeights, refuseAdapter } from './folder-kind.ts';
 import { PUBLISHED_GENERATION, parseGenerationConfig, unsupportedSettings } from './generation.ts';
-import { unpackGptq } from './gptq.ts';
 import { parseQuantisation, type Quantisation } from './quantisation.ts';
 import { openShards, openWeights } from './shards.ts';
 
@@ -48,6 +47,7 @@ export async function openCheckpointIn(folder: Folder): Promise<Checkpoint> {
       : await openWeights(folder, weights, open);
     const parts = { path, config, generation, notes, tensors, close };
     if (!quantisation) return checkpointFrom(parts);
+    const { unpackGptq } = await import('./gptq.ts'); // which a page fetches with its first such model
     const unpacked = await unpackGptq(path, config, tensors, quantisation);
     return checkpointFrom({ ...parts, ...unpacked, notes: [...unpacked.notes, ...notes] });
   } catch (error) {

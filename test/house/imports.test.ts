@@ -40,7 +40,7 @@ const graph = new Map(
     .flatMap((folder) =>
       (readdirSync(join(root, folder), { recursive: true }) as string[]).map((file) => join(folder, file)),
     )
-    .filter((file) => /\.(tsx?|css)$/.test(file))
+    .filter((file) => /\.(tsx?|css|json)$/.test(file))
     .map((file) => [file, importsOf(file, readFileSync(join(root, file), 'utf8'))]),
 );
 

@@ -39,7 +39,6 @@ export const mostThreads = (): number =>
 
 /** Opens the model again: on the device that is chosen now, or another one. What was open stays where that fails. */
 export function openModel(from: ModelSource = source.value): Promise<void> {
-  begin();
   const work = opens(from).finally(() => {
     if (settling === work) opening.value = undefined;
   });
@@ -53,16 +52,10 @@ export async function openAgain(): Promise<void> {
   await openModel();
 }
 
-let begin: () => void;
-/** The first is opened as soon as the page knows that it stays. */
-const begun = new Promise<void>((resolve) => {
-  begin = resolve;
-});
 let settling: Promise<void> | undefined;
 
 /** Waits until no model is being opened. What is open then is in `opened`. */
 export async function modelSettled(): Promise<void> {
-  await begun;
   for (let waited: typeof settling; waited !== settling; ) {
     waited = settling;
     await waited;

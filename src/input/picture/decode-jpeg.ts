@@ -4,9 +4,15 @@ import { withPlainHeader } from './decode-jpeg-header.ts';
 import { type JpegFrame, readFrame, segmentsOf } from './decode-jpeg-segments.ts';
 import { selectComponents } from './decode-jpeg-select.ts';
 import { runLibjpeg } from './decode-wasm.ts';
+import type { Size } from './picture.ts';
 
 /** A progressive picture has about ten scans. Each walks all blocks anew, so thousands would be a way to hang. */
 const maximumScans = 100;
+
+/** Width and height of the frame header. @throws Error on a header that is cut or broken, or a rare kind of JPEG. */
+export function sizeOfJpeg(bytes: Uint8Array): Size {
+  return readFrame(bytes);
+}
 
 /**
  * @returns RGB bytes [height, width, 3]. Like libjpeg, and so PIL, it passes over faults inside the compressed data.

@@ -1,4 +1,5 @@
 /** WebP (RFC 9649), lossy and lossless, to RGB: a still picture, or the first frame of an animation on its canvas. */
+import { runLibwebp } from './decode-wasm.ts';
 import type { Size } from './picture.ts';
 
 /** The canvas as the first chunk declares it. @throws Error on a file that is cut, or that libwebp would refuse to take apart. */
@@ -13,7 +14,6 @@ export function sizeOfWebp(bytes: Uint8Array): Size {
  */
 export async function decodeWebp(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const { canvas, frame, animated } = takeApart(bytes);
-  const { runLibwebp } = await import('./decode-wasm.ts'); // which a page fetches with its first WebP or JPEG
   if (!animated) return runLibwebp(bytes, canvas);
   const pixels = await runLibwebp(stillOf(bytes, frame), frame);
   if (frame.width === canvas.width && frame.height === canvas.height) return pixels;

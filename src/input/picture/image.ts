@@ -31,10 +31,6 @@
  * Chromium decodes to the same bytes as Node, because it runs the same code: its own decoders would blend, turn and convert.
  */
 import { ImageError } from '../../error.ts';
-import { decodeGif, sizeOfGif } from './decode-gif.ts';
-import { readFrame } from './decode-jpeg-segments.ts';
-import { decodePng, sizeOfPng } from './decode-png.ts';
-import { decodeWebp, sizeOfWebp } from './decode-webp.ts';
 import type { Picture, Size } from './picture.ts';
 
 export interface PictureLimits {
@@ -57,18 +53,48 @@ interface Format {
   name: string;
   /** Whether a file that begins so is of this format. */
   begins(start: string): boolean;
+  /** Its decoder, loaded with the first picture of its kind: a page fetches no other. */
+  load(): Promise<Decoder>;
+}
+
+interface Decoder {
   sizeOf(bytes: Uint8Array): Size;
   decode(bytes: Uint8Array<ArrayBuffer>): Uint8Array | Promise<Uint8Array>;
 }
 
-/** The largest of the decoders, which a page fetches with its first JPEG. */
-const decodeJpeg: Format['decode'] = async (bytes) => (await import('./decode-jpeg.ts')).decodeJpeg(bytes);
-
 const formats: Format[] = [
-  { name: 'PNG', begins: (start) => start.startsWith('\x89PNG\r\n\x1a\n'), sizeOf: sizeOfPng, decode: decodePng },
-  { name: 'JPEG', begins: (start) => start.startsWith('\xff\xd8\xff'), sizeOf: readFrame, decode: decodeJpeg },
-  { name: 'WebP', begins: (start) => /^RIFF....WEBP/s.test(start), sizeOf: sizeOfWebp, decode: decodeWebp },
-  { name: 'GIF', begins: (start) => /^GIF8[79]a/.test(start), sizeOf: sizeOfGif, decode: decodeGif },
+  {
+    name: 'PNG',
+    begins: (start) => start.startsWith('\x89PNG\r\n\x1a\n'),
+    async load() {
+      const { sizeOfPng, decodePng } = await import('./decode-png.ts');
+      return { sizeOf: sizeOfPng, decode: decodePng };
+    },
+  },
+  {
+    name: 'JPEG',
+    begins: (start) => start.startsWith('\xff\xd8\xff'),
+    async load() {
+      const { sizeOfJpeg, decodeJpeg } = await import('./decode-jpeg.ts');
+      return { sizeOf: sizeOfJpeg, decode: decodeJpeg };
+    },
+  },
+  {
+    name: 'WebP',
+    begins: (start) => /^RIFF....WEBP/s.test(start),
+    async load() {
+      const { sizeOfWebp, decodeWebp } = await import('./decode-webp.ts');
+      return { sizeOf: sizeOfWebp, decode: decodeWebp };
+    },
+  },
+  {
+    name: 'GIF',
+    begins: (start) => /^GIF8[79]a/.test(start),
+    async load() {
+      const { sizeOfGif, decodeGif } = await import('./decode-gif.ts');
+      return { sizeOf: sizeOfGif, decode: decodeGif };
+    },
+  },
 ];
 
 const remedy = 'give another picture, or save it again as PNG or JPEG';
@@ -92,11 +118,16 @@ function refusal(format: Format, name: string, cause: unknown): ImageError {
  * The size that a picture file declares; nothing is decoded or allocated.
  * @throws ImageError on a broken header, and on a size beyond the limits
  */
-export function sizeOfPicture(bytes: Uint8Array, name: string, limits: PictureLimits = defaultLimits): Size {
+export async function sizeOfPicture(
+  bytes: Uint8Array,
+  name: string,
+  limits: PictureLimits = defaultLimits,
+): Promise<Size> {
   const format = formatOf(bytes, name);
+  const { sizeOf } = await format.load();
   let size: Size;
   try {
-    size = format.sizeOf(bytes);
+    size = sizeOf(bytes);
   } catch (cause) {
     throw refusal(format, name, cause);
   }
@@ -115,12 +146,13 @@ export async function decodePicture(
   name: string,
   limits: PictureLimits = defaultLimits,
 ): Promise<Picture> {
-  const size = sizeOfPicture(bytes, name, limits);
+  const size = await sizeOfPicture(bytes, name, limits);
   const format = formatOf(bytes, name);
+  const { decode } = await format.load();
   try {
     // Web interfaces take no shared memory.
     const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
-    return { ...size, data: await format.decode(own) };
+    return { ...size, data: await decode(own) };
   } catch (cause) {
     throw refusal(format, name, cause);
   }

@@ -2,7 +2,6 @@
 
 import { inNode } from '../../../tensor/node.ts';
 import { ImageError } from '../../error.ts';
-import { decodeDataUrl } from './data-url.ts';
 import {
   checkSize,
   decodePicture,
@@ -58,7 +57,7 @@ export async function openPictures(
   for (const source of sources) {
     signal?.throwIfAborted();
     const { bytes, pixels, name } = await contentsOf(source);
-    const { width, height } = bytes ? sizeOfPicture(bytes, name) : pixels;
+    const { width, height } = bytes ? await sizeOfPicture(bytes, name) : pixels;
     total += width * height;
     if (total > maximumTotalPixels) {
       const found = `more than ${maximumTotalPixels / 1e6} megapixels with the pictures before it`;
@@ -86,6 +85,7 @@ async function contentsOf(source: PictureSource, name?: string): Promise<Content
     return { bytes: await readPictureFile(path), name: path };
   }
   if (typeof dataUrl === 'string') {
+    const { decodeDataUrl } = await import('./data-url.ts');
     return { bytes: decodeDataUrl(dataUrl, name ?? 'data URL'), name: name ?? 'data URL' };
   }
   if (ArrayBuffer.isView(data)) return { pixels: source as RawPixels, name: name ?? 'pixels' };
