@@ -144,6 +144,20 @@ describeExplorer('the page: ask', (explorer) => {
     await page.close(); // while it answers
   });
 
+  test('is stopped when its screen is left', async () => {
+    const page = await explorer.open(`device=simd&${LONG}`);
+    await opened(page);
+    await asks(page);
+    await page.locator('output[aria-busy=true]').waitFor();
+    await page.getByRole('button', { name: 'Break it' }).click();
+    await page.getByRole('main', { name: 'Break it' }).waitFor();
+    await page.goBack();
+    await page.getByText('stopped;').waitFor();
+    await page.goto(`${explorer.address}#device=simd`);
+    await asks(page);
+    await answered(page, answerOf('describe'));
+  });
+
   test('shows what is sound of an address, and says what is not', async () => {
     const board =
       'board_red-square.300.300.250_no-such.1.2.3_red-square.1_cat-face.-5.1.1_bird.99999.1.1_fish.9999.0.1';
