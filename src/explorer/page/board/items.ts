@@ -1,4 +1,5 @@
 import { COLOURS, SHAPES, THINGS } from '../../../data/world/things.ts';
+import { BOARD } from '../pictures/shown.ts';
 
 /** Something on a board. */
 export interface BoardItem {
@@ -10,7 +11,6 @@ export interface BoardItem {
   readonly size: number;
 }
 
-export const BOARD = 'board_';
 export const MOST_ITEMS = 24;
 export const [SMALLEST, LARGEST] = [60, 1000];
 

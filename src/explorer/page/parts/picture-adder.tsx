@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { dragging } from '../drops.ts';
 import { add, adding, addOwn, forgetOwn, listed, looking, refusals, someOwn } from '../pictures/list.ts';
 import { addressOf, SAMPLES } from '../pictures/sample.ts';
+import { BOARD } from '../pictures/shown.ts';
 import { lazy } from './lazy.tsx';
 
 const Camera = lazy(async () => (await import('./camera.tsx')).Camera);
@@ -43,7 +44,7 @@ export function PictureAdder() {
         >
           Camera
         </button>
-        <button type="button" onClick={() => add(['board_red-square.300.350.300'])}>
+        <button type="button" onClick={() => add([`${BOARD}red-square.300.350.300`])}>
           Board
         </button>
         <label>

@@ -1,4 +1,5 @@
 import { listed, nameOf, remove, replaceSoon, swap } from '../pictures/list.ts';
+import { BOARD } from '../pictures/shown.ts';
 import { earlier } from '../talk.ts';
 import { lazy } from './lazy.tsx';
 
@@ -11,7 +12,7 @@ export function PictureList() {
   return (
     <ol class="pictures">
       {all.map((each, i) => (
-        <li key={`${i} ${each.name.startsWith('board_') ? 'board' : each.name}`}>
+        <li key={`${i} ${each.name.startsWith(BOARD) ? 'board' : each.name}`}>
           <div class="row">
             <strong>Picture {i + 1}</strong>
             {'picture' in each && <bdi class="note name">{each.picture.name}</bdi>}
@@ -32,7 +33,7 @@ export function PictureList() {
           </div>
           {'fault' in each ? (
             <p role="alert">{each.fault}</p>
-          ) : each.name.startsWith('board_') && i >= fixed ? (
+          ) : each.name.startsWith(BOARD) && i >= fixed ? (
             <Board name={nameOf(i)} onChange={(name: string) => replaceSoon(i, name)} />
           ) : (
             <img src={each.picture.address} alt={each.picture.name} />

@@ -3,7 +3,7 @@ import type { ArgumentOf } from '../../engine/services.ts';
 import { inAddress } from '../address.ts';
 import { earlier } from '../talk.ts';
 import { SAMPLES, sample } from './sample.ts';
-import type { ShownPicture } from './shown.ts';
+import { BOARD, OWN, type ShownPicture } from './shown.ts';
 
 /** How many pictures a question may have. */
 export const MOST = 16;
@@ -22,7 +22,7 @@ export const listed = signal<readonly Listed[]>([]);
 export const pictures = computed(() => listed.value.flatMap((each) => ('picture' in each ? [each.picture] : [])));
 
 /** Whether a picture is somebody's own, by its name. */
-const isOwn = (name: string): boolean => name.startsWith('own_');
+const isOwn = (name: string): boolean => name.startsWith(OWN);
 /** Whether any is. */
 export const someOwn = computed(() => names.value.some(isOwn));
 
@@ -123,7 +123,7 @@ const pictureOf = (name: string): Promise<ShownPicture> => remember(name, known.
 async function made(name: string): Promise<ShownPicture> {
   if (SAMPLES.includes(name)) return sample(name);
   if (isOwn(name)) return (await import('./own.ts')).keptPicture(name);
-  if (name.startsWith('board_')) return (await import('../board/draw.ts')).boardPicture(name);
+  if (name.startsWith(BOARD)) return (await import('../board/draw.ts')).boardPicture(name);
   throw new Error('the address names a picture that this page does not have: remove it');
 }
 

@@ -3,9 +3,7 @@ import type { Seen } from '../../engine/see.ts';
 import type { ArgumentOf } from '../../engine/services.ts';
 import { call } from '../engine.ts';
 import { keep, kept } from './keep.ts';
-import type { ShownPicture } from './shown.ts';
-
-export const OWN = 'own_';
+import { OWN, type ShownPicture } from './shown.ts';
 
 /**
  * Has the engine look at a picture, and keeps it.
