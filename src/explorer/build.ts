@@ -1,34 +1,49 @@
-import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
-import { LISTING } from './engine/page-folders.ts';
-
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The model that the page comes with, and pictures to ask it about. */
-export const SHIPPED = { model: join(ROOT, 'golden/tiny'), pictures: join(ROOT, 'golden/tiny/pictures') };
-
-/** What of a model folder the page reads. */
-const MODEL_FILES = /^(config|generation_config|quantize_config)\.json$|\.(bin|safetensors|index\.json|tiktoken)$/;
+import type { Plugin } from 'vite';
+import { ROOT, SHIPPED } from './beside.ts';
+import { HEADERS } from './headers.ts';
 
 /** Kernels are JavaScript that GPU.js reads: nothing may be rewritten, and short names would be those that GPU.js makes up itself. */
 const MINIFY = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const;
 
+/** Where kernels are, or what they are made of. */
+const KERNELS = /\/(kernels\/[^/]+|profile\/roof-kernels|tensor\/gpu-js[^/]*)\.ts$|\/node_modules\//;
+
+/** Scripts of the engine without a kernel in them get short names. */
+const shortNames: Plugin = {
+  name: 'short-names',
+  async generateBundle(_, bundle) {
+    const { minify } = await import('vite');
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== 'chunk' || chunk.moduleIds.some((id) => KERNELS.test(id))) continue;
+      const options = { ...MINIFY, module: true, mangle: { toplevel: true } };
+      chunk.code = (await minify(chunk.fileName, chunk.code, options)).code;
+    }
+  },
+};
+
 /**
- * Builds the page's scripts and styles into a folder, with the sample pictures: all that it needs but the model.
+ * Builds the page into a folder, with the sample pictures and its service worker: all that it needs but what lies beside it.
  *
  * @param folder is emptied first
  */
 export async function buildPage(folder: string): Promise<void> {
+  const { build } = await import('vite'); // half a second that only a build takes
+  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   const samples = await readdir(SHIPPED.pictures).then((files) => files.filter((file) => !file.endsWith('.json')));
   await build({
     root: join(ROOT, 'src/explorer/page'),
     configFile: false,
     logLevel: 'error',
     base: './', // any folder of any host
-    define: { SAMPLE_FILES: JSON.stringify(samples), RECORDED_ANSWERS: JSON.stringify(await recordedAnswers()) },
-    worker: { format: 'es', rolldownOptions: { output: { minify: MINIFY } } },
+    define: {
+      SAMPLE_FILES: JSON.stringify(samples),
+      PROJECT: JSON.stringify(`qwen-vl-ts ${version}`),
+      RECORDED_ANSWERS: JSON.stringify(await recordedAnswers()),
+    },
+    worker: { format: 'es', plugins: () => [shortNames], rolldownOptions: { output: { minify: MINIFY } } },
     build: {
       outDir: folder,
       emptyOutDir: true,
@@ -40,6 +55,7 @@ export async function buildPage(folder: string): Promise<void> {
   });
   await mkdir(join(folder, 'pictures'));
   for (const file of samples) await copyFile(join(SHIPPED.pictures, file), join(folder, 'pictures', file));
+  await writeServiceWorker(folder);
 }
 
 /** The original's answers about one or more pictures, without what was said before. */
@@ -59,17 +75,22 @@ async function recordedAnswers() {
     }));
 }
 
-/** The files of a model folder that the page reads, with their sizes. */
-export async function listModel(folder: string): Promise<ReadonlyMap<string, number>> {
-  const files = (await readdir(folder)).filter((file) => MODEL_FILES.test(file));
-  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(join(folder, file))).size] as const)));
-}
-
-/** Puts a model beside the page, with the list that the page reads it by. */
-export async function copyModel(model: string, page: string): Promise<void> {
-  const files = await listModel(model);
-  const folder = join(page, 'model');
-  await mkdir(folder);
-  for (const file of files.keys()) await copyFile(join(model, file), join(folder, file));
-  await writeFile(join(folder, LISTING), JSON.stringify(Object.fromEntries(files)));
+/** The service worker, which has no bundle: its text, with the list of the files that are there now, each with its hash. */
+async function writeServiceWorker(folder: string): Promise<void> {
+  const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+  const hashed = names.map(async (name) => {
+    const hash = createHash('sha256').update(await readFile(join(folder, name)));
+    return [name, `sha256-${hash.digest('base64')}`] as const;
+  });
+  const files = JSON.stringify(Object.fromEntries(await Promise.all(hashed)));
+  const source = await readFile(join(ROOT, 'src/explorer/page/service-worker.ts'), 'utf8');
+  const { transformWithOxc } = await import('vite');
+  const { code } = await transformWithOxc(source, 'service-worker.ts');
+  const version = createHash('sha256').update(files).update(code).digest('hex').slice(0, 16);
+  const given = { VERSION: version, HEADERS, FILES: JSON.parse(files) };
+  const constants = Object.entries(given).map(([name, value]) => `const ${name} = ${JSON.stringify(value)};\n`);
+  await writeFile(join(folder, 'service-worker.js'), constants.join('') + code);
 }

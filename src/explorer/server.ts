@@ -3,8 +3,10 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
-import { listModel } from './build.ts';
+import { pipeline } from 'node:stream/promises';
+import { type Beside, besidePage, listingOf } from './beside.ts';
 import { LISTING } from './engine/page-folders.ts';
+import { HEADERS as ISOLATED } from './headers.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -17,14 +19,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.webp': 'image/webp',
 };
 
-/** Isolation lets the page share memory between threads; the rest keeps it to what comes from here. */
-const HEADERS = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'X-Content-Type-Options': 'nosniff',
-  'Cache-Control': 'no-cache',
-};
+/** What is kept is asked for again, by its tag: a build or a model may have changed behind the same address. */
+const HEADERS = { ...ISOLATED, 'Cache-Control': 'no-cache' };
 
 export interface PageServer {
   readonly address: string;
@@ -32,22 +28,26 @@ export interface PageServer {
 }
 
 /**
- * Serves a page on this machine, and to nobody else.
+ * Serves a page on this machine, and to nobody else: neither to other machines, nor to pages of other sites whose name was made to
+ * lead here.
  *
  * @param page the folder of the built page
- * @param model a model folder, served beside it as `model/`; nothing else of it is served than what `listModel` names
+ * @param model a model folder, served beside it as `model/`; nothing else of it is served than what `besidePage` names
  * @param port 0 for any that is free
  */
 export async function servePage(page: string, model: string, port: number): Promise<PageServer> {
-  const files = await listModel(model);
+  const beside = await besidePage(model);
+  let hosts: readonly string[] = [];
   const server = createServer((request, response) => {
-    answer(request, response, { page, model, files }).catch(() => refuse(response, 500));
+    if (!hosts.includes(request.headers.host ?? '')) return refuse(response, 421);
+    answer(request, response, { page, beside }).catch(() => refuse(response, 500));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
   const { port: bound } = server.address() as AddressInfo;
+  hosts = [`127.0.0.1:${bound}`, `localhost:${bound}`];
   return {
     address: `http://127.0.0.1:${bound}/`,
     close: () =>
@@ -60,26 +60,21 @@ export async function servePage(page: string, model: string, port: number): Prom
 
 interface Served {
   readonly page: string;
-  readonly model: string;
-  readonly files: ReadonlyMap<string, number>;
+  readonly beside: Beside;
 }
 
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { page, model, files }: Served,
-): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, { page, beside }: Served): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405);
   const path = pathOf(request.url ?? '/');
   if (path === undefined) return refuse(response, 404);
-  if (path === `model/${LISTING}`) {
-    response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES['.json'] });
-    response.end(JSON.stringify(Object.fromEntries(files)));
-    return;
-  }
-  const name = path.startsWith('model/') ? path.slice('model/'.length) : undefined;
-  if (name !== undefined && !files.has(name)) return refuse(response, 404);
-  await sendFile(request, response, name === undefined ? join(page, path) : join(model, name));
+  const [, folder, name] = /^([^/]+)\/(.*)$/.exec(path) ?? [];
+  const files = beside.get(folder);
+  if (!files) return sendFile(request, response, join(page, path));
+  const file = files.get(name);
+  if (file) return sendFile(request, response, file.path);
+  if (name !== LISTING) return refuse(response, 404);
+  response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES['.json'] });
+  response.end(listingOf(files));
 }
 
 /** The path below the page's folder that an address means; undefined where it leaves it. */
@@ -97,16 +92,21 @@ function pathOf(url: string): string | undefined {
 async function sendFile(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
   const about = await stat(path).catch(() => undefined);
   if (!about?.isFile()) return refuse(response, 404);
-  const type = { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream', 'Accept-Ranges': 'bytes' };
+  const tag = `"${about.size.toString(36)}-${about.mtimeMs.toString(36)}"`;
+  const type = {
+    'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
+    'Accept-Ranges': 'bytes',
+    ETag: tag,
+  };
+  if (request.headers['if-none-match'] === tag) return void response.writeHead(304, { ...HEADERS, ETag: tag }).end();
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
   const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]), about.size - 1)] : [0, about.size - 1];
   if (range && start > end) return refuse(response, 416);
   const part = range ? { 'Content-Range': `bytes ${start}-${end}/${about.size}` } : {};
   response.writeHead(range ? 206 : 200, { ...HEADERS, ...type, ...part, 'Content-Length': end - start + 1 });
   if (request.method === 'HEAD' || about.size === 0) return void response.end();
-  createReadStream(path, { start, end })
-    .on('error', () => response.destroy())
-    .pipe(response);
+  // Whoever goes away before the end is no error; a file that cannot be read to its end ends the connection.
+  await pipeline(createReadStream(path, { start, end }), response).catch(() => response.destroy());
 }
 
 function refuse(response: ServerResponse, status: number): void {

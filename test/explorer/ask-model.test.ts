@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
-import { SHIPPED } from '../../src/explorer/build.ts';
+import { SHIPPED } from '../../src/explorer/beside.ts';
 import { answered, asks, drags, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';

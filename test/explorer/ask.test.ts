@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { SHIPPED } from '../../src/explorer/build.ts';
+import { SHIPPED } from '../../src/explorer/beside.ts';
 import { answered, asks, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { buildPage, SHIPPED } from '../../src/explorer/build.ts';
+import { SHIPPED } from '../../src/explorer/beside.ts';
+import { builtPage } from '../../src/explorer/built.ts';
 import { type PageServer, servePage } from '../../src/explorer/server.ts';
 import { FLAGS, findChromium } from '../browser/chromium.ts';
 
@@ -13,9 +11,10 @@ export interface Explorer {
    * Opens the page.
    *
    * @param hash its state, as the address has it behind the #
-   * @param options of a window of its own: its width, a camera …
+   * @param address of another host
+   * @param options of a window of its own: its width, a camera, a service worker …
    */
-  open(hash?: string, options?: BrowserContextOptions): Promise<Page>;
+  open(hash?: string, options?: BrowserContextOptions, address?: string): Promise<Page>;
   /** Where it is served. */
   readonly address: string;
 }
@@ -41,20 +40,16 @@ export function describeExplorer(
     else console.warn(message);
   }
   describe.skipIf(!executablePath)(name, () => {
-    let folder: string;
     let server: PageServer;
     let browser: Browser;
     const problems: string[] = [];
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'explorer-test-'));
-      await buildPage(folder);
-      server = await servePage(folder, SHIPPED.model, 0);
+      server = await servePage(await builtPage(), SHIPPED.model, 0);
       browser = await chromium.launch({ executablePath: executablePath!, args: [...FLAGS, ...CAMERA, ...flags] });
     });
     afterAll(async () => {
       await browser?.close();
       await server?.close();
-      await rm(folder, { recursive: true, force: true });
     });
     afterEach(async () => {
       for (const context of browser.contexts()) await context.close();
@@ -64,15 +59,15 @@ export function describeExplorer(
       get address() {
         return server.address;
       },
-      async open(hash = '', options = {}) {
-        const context = await browser.newContext(options);
+      async open(hash = '', options = {}, address = server.address) {
+        const context = await browser.newContext({ serviceWorkers: 'block', ...options });
         const page = await context.newPage();
         page.on('console', (message) => {
           if (message.type() === 'error') problems.push(`console: ${message.text()}`);
         });
         page.on('pageerror', (error) => problems.push(`error: ${error}`));
         page.on('requestfailed', (request) => problems.push(`failed: ${request.url()}`));
-        await page.goto(`${server.address}#${hash}`);
+        await page.goto(`${address}#${hash}`);
         return page;
       },
     });

@@ -3,6 +3,7 @@ import type { DeviceName } from '../../open-device.ts';
 import type { ModelSource, Opened } from '../engine/open.ts';
 import { inAddress } from './address.ts';
 import { call, onEngineBroken, onEngineStopped, stopEngine } from './engine.ts';
+import { isolated } from './offline.ts';
 
 /** The devices that a page can choose, fastest first. */
 export const PAGE_DEVICES = [
@@ -65,6 +66,7 @@ export async function modelSettled(): Promise<void> {
 async function opens(from: ModelSource): Promise<void> {
   opening.value = 0;
   refused.value = undefined;
+  await isolated();
   const argument = { device: chosenDevice(), threads: chosenThreads(), model: from };
   const onReport = ({ bytes }: { readonly bytes: number }) => {
     opening.value = bytes;
