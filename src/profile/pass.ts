@@ -5,6 +5,7 @@ import { withListener } from '../../tensor/tap.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
 import { likeliest, nextScores } from '../generate/generate.ts';
 import { adaptFeatures, createCache, encodePatches, freeCache, type Model } from '../model/qwen-vl.ts';
+import { DECODE, IMAGE } from './record.ts';
 import type { Watch } from './watch.ts';
 
 /** A prompt that is fed to a model over and over. */
@@ -19,9 +20,6 @@ export interface Workload {
   /** How many tokens are made: the first by the prefill, each other by a step of its own. */
   readonly tokens: number;
 }
-
-export const IMAGE = 'image';
-export const DECODE = 'decode';
 
 /** One forward pass and the steps behind it, part by part: what `generate` does with a greedy sampler. @returns the tokens */
 export async function forwardPass(model: Model, work: Workload, watch: Watch): Promise<number[]> {

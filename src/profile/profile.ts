@@ -1,7 +1,7 @@
 import { type Device, finished } from '../../tensor/device.ts';
 import type { Model } from '../model/qwen-vl.ts';
-import { forwardPass, IMAGE, type Workload } from './pass.ts';
-import type { PassRecord } from './record.ts';
+import { forwardPass, type Workload } from './pass.ts';
+import { IMAGE, type PassRecord } from './record.ts';
 import { type DeviceClock, type Watch, watch } from './watch.ts';
 
 /** A pass that was run several times, and one that was run before anything was compiled. */

@@ -1,3 +1,7 @@
+/** Parts that are not the model's: the picture on its way to the device, and the steps behind the first token. */
+export const IMAGE = 'image';
+export const DECODE = 'decode';
+
 /** How long something took, from the beginning of its pass. All times are milliseconds. */
 export interface Span {
   readonly start: number;

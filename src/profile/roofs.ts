@@ -40,29 +40,41 @@ const MOST_COLUMNS = 2 ** 20;
 const MOST_TURNS = 2 ** 20;
 const RUNS = 5;
 
+export interface RoofMeasuring {
+  /** Of which the fastest counts. */
+  readonly runs?: number;
+  /** Of memory that is read, at most: what stays in a cache is no memory. */
+  readonly mostBytes?: number;
+}
+
 /**
  * Measures a device's roofs, each as the best of some runs: a roof is what is never exceeded. Takes some seconds,
- * and up to 512 MB.
+ * and up to 512 MB twice.
  *
  * @param threads how many threads the device has
  */
-export async function measureRoofs(device: Device, threads: number): Promise<Roofs> {
+export async function measureRoofs(
+  device: Device,
+  threads: number,
+  { runs = RUNS, mostBytes = Number.POSITIVE_INFINITY }: RoofMeasuring = {},
+): Promise<Roofs> {
   const x = tensor(device, new Float32Array(SIDE * SIDE), [SIDE, SIDE], { label: 'roof' });
   try {
     const chains = (turns: number) => seconds(() => multiplyAddRoof(x, turns));
     const turns = await longEnough(chains);
-    const [loop, launch] = [await least(() => chains(turns), RUNS), await least(() => chains(0), 4 * RUNS)];
+    const [loop, launch] = [await least(() => chains(turns), runs), await least(() => chains(0), 4 * runs)];
     const own = device.name === 'simd';
     const caches = [];
     for (const part of own ? CACHE_BYTES : []) {
       const bytes = threads * part;
-      caches.push({ bytes, rate: await sweep(device, bytes, threads, 'again') });
+      caches.push({ bytes, rate: await sweep(device, bytes, { parts: threads, how: 'again', runs }) });
     }
+    const bytes = Math.min(mostBytes, MEMORY_BYTES[own ? 'simd' : 'GPU.js']);
     return {
       device: device.description,
       multiplyAdd: (OPERATIONS_A_TURN * turns) / loop / 1e9,
       caches,
-      memory: await sweep(device, MEMORY_BYTES[own ? 'simd' : 'GPU.js'], own ? threads : GPU_JS_ROWS, 'anew'),
+      memory: await sweep(device, bytes, { parts: own ? threads : GPU_JS_ROWS, how: 'anew', runs }),
       launch: launch * 1000,
     };
   } finally {
@@ -70,13 +82,17 @@ export async function measureRoofs(device: Device, threads: number): Promise<Roo
   }
 }
 
-/**
- * GB/s of reading `bytes`.
- *
- * @param parts how many are read side by side
- * @param how each part over and over, from a cache; or everything once a launch, from memory
- */
-async function sweep(device: Device, bytes: number, parts: number, how: 'again' | 'anew'): Promise<number> {
+/** How memory is read. */
+interface Sweep {
+  /** How many are read side by side. */
+  readonly parts: number;
+  /** Each part over and over, from a cache; or everything once a launch, from memory. */
+  readonly how: 'again' | 'anew';
+  readonly runs: number;
+}
+
+/** GB/s of reading `bytes`. */
+async function sweep(device: Device, bytes: number, { parts, how, runs }: Sweep): Promise<number> {
   const columns = Math.min(bytes / 4 / parts, MOST_COLUMNS);
   const rows = bytes / 4 / columns;
   // Numbers, not zeros: pages that were never written are one page, and a cache would hold it.
@@ -87,7 +103,7 @@ async function sweep(device: Device, bytes: number, parts: number, how: 'again' 
         ? seconds(() => memoryRoof(x, rows / parts, turns))
         : seconds(() => memoryRoof(x, rows / parts, 1), turns);
     const turns = await longEnough(read);
-    return (bytes * turns) / (await least(() => read(turns), RUNS)) / 1e9;
+    return (bytes * turns) / (await least(() => read(turns), runs)) / 1e9;
   } finally {
     free(x);
   }

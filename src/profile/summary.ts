@@ -1,7 +1,6 @@
-import { DECODE, IMAGE } from './pass.ts';
 import type { Profile } from './profile.ts';
 import { type Limit, leastMilliseconds, type Rates, ratesOf } from './rates.ts';
-import { end, type LaunchRecord, type PassRecord } from './record.ts';
+import { DECODE, end, IMAGE, type LaunchRecord, type PassRecord } from './record.ts';
 import type { Roofs } from './roofs.ts';
 
 /** Launches that have something in common. Times are null where one of them could not be measured. */

@@ -1,7 +1,6 @@
-import { DECODE } from './pass.ts';
 import type { Profile } from './profile.ts';
 import { type Limit, ratesOf } from './rates.ts';
-import type { LaunchRecord, PassRecord } from './record.ts';
+import { DECODE, type LaunchRecord, type PassRecord } from './record.ts';
 import { areLow, type Roofs } from './roofs.ts';
 import { attributed, firstExtra, type Group, groupBy, groupOf, impossible, partsOf } from './summary.ts';
 import { digits, milliseconds, percent, percentInTenths, scaled, shapeText, UNKNOWN } from './text.ts';
