@@ -1,18 +1,16 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parseConfig } from '../architecture/config.ts';
-import { type Checkpoint, checkpointFrom } from '../checkpoint/checkpoint.ts';
-import { asCheckpointError, openFile, readSmallFile } from '../checkpoint/file-source.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { asCheckpointError, openFile } from '../checkpoint/file-source.ts';
 import type { FileSource } from '../checkpoint/files.ts';
 import { adapted, openAdapted } from '../checkpoint/lora.ts';
-import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
-import { parseJson } from '../fields.ts';
 import { createTokenizer } from '../input/text/tokenizer.ts';
 import { readFingerprints } from './full-size/stored-fingerprints.ts';
 import { type Golden, openGolden } from './golden.ts';
 import { toLine } from './line.ts';
+import { randomModel } from './random-model.ts';
 import { sha256 } from './sha256.ts';
 import type { Kind } from './tolerances.ts';
 
@@ -107,14 +105,6 @@ function randomCase(base: string, adapter: string | undefined): GoldenCase {
         return { golden, checkpoint, text: undefined };
       }),
   };
-}
-
-/** A random model: `X.config.json` and `X.weights.safetensors`, X the base. */
-export async function randomModel(base: string, open: (path: string) => Promise<FileSource>): Promise<Checkpoint> {
-  const where = `${base}.config.json`;
-  const config = parseConfig(parseJson(await readSmallFile(where, 1 << 20), where), where);
-  const { tensors } = await openSafetensors(await open(`${base}.weights.safetensors`));
-  return checkpointFrom({ path: base, config, tensors });
 }
 
 function trainedCase(file: string, name: string, { model, adapter }: Wanted & { model: string }): GoldenCase {
