@@ -11,6 +11,8 @@ export const services = {
   breakIt: async () => (await import('./broken/break.ts')).breakIt,
   see: async () => (await import('./see.ts')).see,
   missing: async () => (await import('./missing.ts')).missing,
+  verify: async () => (await import('./verify.ts')).verify,
+  profile: async () => (await import('./profile.ts')).profileLast,
 };
 
 type Services = { readonly [Name in keyof typeof services]: Awaited<ReturnType<(typeof services)[Name]>> };

@@ -2,12 +2,15 @@ import { signal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { inAddress } from './address.ts';
 import { DeviceChooser } from './parts/device-chooser.tsx';
+import { OfflineNote } from './parts/offline-note.tsx';
 import { AskScreen } from './screens/ask.tsx';
 
 /** The screens, in their order. All but the first are loaded when they are first shown. */
 const SCREENS: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<FunctionComponent> }>> = {
   ask: { title: 'Ask', load: async () => AskScreen },
   look: { title: 'Where it looked', load: async () => (await import('./screens/look.tsx')).LookScreen },
+  verify: { title: 'Verify', load: async () => (await import('./screens/verify.tsx')).VerifyScreen },
+  profile: { title: 'Profile', load: async () => (await import('./screens/profile.tsx')).ProfileScreen },
   break: { title: 'Break it', load: async () => (await import('./screens/break.tsx')).BreakScreen },
 };
 
@@ -49,6 +52,7 @@ export function App() {
         <DeviceChooser />
       </header>
       <main aria-label={SCREENS[shown].title}>{Screen ? <Screen /> : <p>loading …</p>}</main>
+      <OfflineNote />
     </>
   );
 }
