@@ -11,18 +11,19 @@ import { measureRoofs, type Roofs } from '../src/profile/roofs.ts';
 import { closeDevice } from '../tensor/device.ts';
 import type { Bench, Row } from './bench.ts';
 import { benchBlocks } from './blocks.ts';
+import { benchExplorer, type ExplorerResult } from './explorer.ts';
 import { benchKernels } from './kernels.ts';
 import { ladder } from './ladder/main.ts';
 import type { EngineName } from './peer-engines.ts';
 import { installPeers, PEERS_FILE } from './peers.ts';
 import { benchProducts, type Peers } from './products.ts';
 import { type BenchReport, compareLines, readReport } from './report.ts';
-import { line, targetLines, tinyLines } from './table.ts';
+import { explorerLines, line, targetLines, tinyLines } from './table.ts';
 import { targets } from './targets.ts';
 import { benchTiny, type TinyResult } from './tiny.ts';
 import { benchTraining } from './training.ts';
 
-const SECTIONS = ['products', 'kernels', 'blocks', 'training', 'tiny'] as const;
+const SECTIONS = ['products', 'kernels', 'blocks', 'training', 'tiny', 'explorer'] as const;
 type Section = (typeof SECTIONS)[number];
 
 const HELP = `npm run bench -- [SECTION…] [OPTIONS]
@@ -34,6 +35,7 @@ Measures this machine's roofs, then what the kernels reach of them, beside other
   blocks     a vision block, the adapter, a decoder block of the published size
   training   gradients of weights, blocks there and back, a step of the small model; tfjs, jax-js, and PyTorch if python3 has it
   tiny       the shipped model from its start to its last token
+  explorer   the page in Chromium, from its address to the first answer
   ladder     two products, from nested arrays to SIMD on all threads, rung by rung: writes bench/ladder.md; takes
              --threads, --json, and names of rungs to measure alone
 
@@ -77,6 +79,7 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   const roofs: Roofs[] = [];
   let tiny: TinyResult | undefined;
+  let explorer: ExplorerResult | undefined;
   const here = machine();
   console.log(
     `${describeMachine(here)}\nmedians of ${runs} runs, taken in turns; a share is of what the roof measured beside allows\n`,
@@ -120,6 +123,10 @@ async function main(): Promise<void> {
     tiny = benchTiny(threads, runs);
     console.log(`\ntiny\n${tinyLines(tiny).join('\n')}`);
   }
+  if (sections.has('explorer')) {
+    explorer = await benchExplorer(runs);
+    console.log(`\nexplorer\n${explorerLines(explorer).join('\n')}`);
+  }
 
   const report: BenchReport = {
     date: new Date().toISOString().slice(0, 10),
@@ -129,7 +136,8 @@ async function main(): Promise<void> {
     roofs,
     rows,
     tiny,
-    targets: targets(rows, tiny),
+    explorer,
+    targets: targets(rows, tiny, explorer),
   };
   console.log(`\n${targetLines(report.targets).join('\n')}`);
   if (before) console.log(`\nagainst ${options.compare}\n${compareLines(report, before).join('\n')}`);

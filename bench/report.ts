@@ -4,6 +4,7 @@ import { isObject } from '../src/fields.ts';
 import { describeMachine, type Machine } from '../src/profile/machine.ts';
 import type { Roofs } from '../src/profile/roofs.ts';
 import type { Row } from './bench.ts';
+import type { ExplorerResult } from './explorer.ts';
 import type { Target } from './targets.ts';
 import type { TinyResult } from './tiny.ts';
 
@@ -17,6 +18,7 @@ export interface BenchReport {
   readonly roofs: readonly Roofs[];
   readonly rows: readonly Row[];
   readonly tiny?: TinyResult | undefined;
+  readonly explorer?: ExplorerResult | undefined;
   readonly targets: readonly Target[];
 }
 

@@ -1,4 +1,5 @@
 import type { Row } from './bench.ts';
+import type { ExplorerResult } from './explorer.ts';
 import type { Timing } from './measure.ts';
 import { ratio, reached, share, type Target } from './targets.ts';
 import type { TinyResult } from './tiny.ts';
@@ -31,6 +32,20 @@ export function tinyLines({ threads, loading, firstToken, tokensPerSecond }: Tin
     `Node and the TypeScript loader    ${milliseconds(loading.median)} ms ${spread(loading)}`,
     `first token of an answer          ${milliseconds(firstToken.median)} ms ${spread(firstToken)}`,
     `then, ${threads} thread${threads === 1 ? ' ' : 's'}                   ${tokensPerSecond.median.toFixed(0).padStart(8)} tokens/s ${spread(tokensPerSecond)}`,
+  ];
+}
+
+export function explorerLines(found: ExplorerResult): string[] {
+  const timed = (words: string, timing: Timing) =>
+    `${words.padEnd(33)} ${milliseconds(timing.median)} ms ${spread(timing)}`;
+  return [
+    `${'building the page'.padEnd(33)} ${milliseconds(found.buildMilliseconds)} ms`,
+    timed('first paint', found.firstPaint),
+    timed('model open', found.modelOpen),
+    timed('first answer, whole', found.firstAnswer),
+    `${'longest task while the model runs'.padEnd(33)} ${milliseconds(found.longestTask.median)} ms, at most ${found.longestTask.most.toFixed(0)}`,
+    `${'script and style'.padEnd(33)} ${(found.scriptBytes / 1e3).toFixed(0).padStart(8)} kB`,
+    `${'all that is kept, with the model'.padEnd(33)} ${(found.allBytes / 1e6).toFixed(1).padStart(8)} MB`,
   ];
 }
 

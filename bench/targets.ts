@@ -1,4 +1,5 @@
 import type { Row } from './bench.ts';
+import type { ExplorerResult } from './explorer.ts';
 import type { TinyResult } from './tiny.ts';
 
 /** What this project wants to reach, and how far it is. */
@@ -20,7 +21,11 @@ export const ratio = ({ timings }: Row, other: string): number =>
 export const share = (row: Row): number => ratio(row, 'roof');
 
 /** Those targets of which something was measured. */
-export function targets(rows: readonly Row[], tiny: TinyResult | undefined): Target[] {
+export function targets(
+  rows: readonly Row[],
+  tiny: TinyResult | undefined,
+  explorer?: ExplorerResult | undefined,
+): Target[] {
   const found: Target[] = [];
   const add = (name: string, wanted: number, value: number, atMost = false) => {
     if (!Number.isNaN(value)) found.push({ name, wanted, found: value, ...(atMost ? { atMost } : {}) });
@@ -54,6 +59,13 @@ export function targets(rows: readonly Row[], tiny: TinyResult | undefined): Tar
   if (tiny) {
     add('shipped model: milliseconds to the first token', 500, tiny.firstToken.median, true);
     add('shipped model: tokens a second', 400, tiny.tokensPerSecond.median);
+  }
+  if (explorer) {
+    add('page: milliseconds to the first paint', 1000, explorer.firstPaint.median, true);
+    add('page: milliseconds to the first answer', 3000, explorer.firstAnswer.median, true);
+    add('page: milliseconds that it is busy at a time', 50, explorer.longestTask.median, true);
+    add('page: kB of script and style', 350, explorer.scriptBytes / 1e3, true);
+    add('page: MB with the model', 25, explorer.allBytes / 1e6, true);
   }
   return found;
 }
