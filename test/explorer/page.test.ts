@@ -59,7 +59,11 @@ describeExplorer('the page: every screen of its navigation', (explorer) => {
 
     const { hash } = new URL(last);
     await loaded(await explorer.open(hash.slice(1)), titles.at(-1)!);
-    const anything = await explorer.open('screen=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&device=%00&threads=-1');
+    const anything = await explorer.open('screen=constructor');
+    await loaded(anything, titles[0]);
+    await opened(anything);
+    await anything.goto('about:blank');
+    await anything.goto(`${explorer.address}#screen=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&device=%00&threads=-1`);
     await loaded(anything, titles[0]);
     await opened(anything);
     expect(await anything.locator('img[src=x]').count()).toBe(0);

@@ -29,7 +29,7 @@ function screenOf(name: string): FunctionComponent | undefined {
 }
 
 export function App() {
-  const shown = SCREENS[screen.value] ? screen.value : 'ask';
+  const shown = Object.hasOwn(SCREENS, screen.value) ? screen.value : 'ask'; // an address can say anything
   const Screen = screenOf(shown);
   return (
     <>
