@@ -2,7 +2,7 @@ import { DeviceError } from './error.ts';
 import type { Int4Matrix } from './int4.ts';
 import type { Computation } from './kernel.ts';
 import { createQueue, type Queue } from './queue.ts';
-import type { Sizes } from './signature.ts';
+import type { Signature, Sizes } from './signature.ts';
 
 /** Told of each kernel of an operation when it has run: the kernel's name, when it began (`performance.now()`), and for how long. */
 export type OnKernel = (name: string, start: number, milliseconds: number) => void;
@@ -82,6 +82,9 @@ export interface Driver {
 /** One operation that was launched: what it is, where in the model, what it needs and, once it has run, how long it took. */
 export interface Launch {
   readonly op: string;
+  readonly signature: Signature;
+  /** Every letter of the signature, and the attributes. */
+  readonly sizes: Sizes;
   /** The path of the block it belongs to, such as `transformer.h.3`. */
   readonly path: string;
   /** Of each input, in the order of the signature; an optional one that was left out is undefined. */

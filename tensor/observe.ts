@@ -17,6 +17,8 @@ export function described({ op, inputs, sizes }: Launched, output: Tensor, asked
   const cost = op.cost(sizes, { inputs, weightBytes: 4 });
   return {
     op: op.name,
+    signature: op.signature,
+    sizes,
     path: path(),
     inputs: inputs.map((input) => input?.shape),
     shape: output.shape,

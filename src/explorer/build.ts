@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Plugin } from 'vite';
 import { ROOT, SHIPPED } from './beside.ts';
 import { HEADERS } from './headers.ts';
+import { findSources } from './sources.ts';
 
 /** Kernels are JavaScript that GPU.js reads: nothing may be rewritten, and short names would be those that GPU.js makes up itself. */
 const MINIFY = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const;
@@ -55,6 +56,7 @@ export async function buildPage(folder: string): Promise<void> {
   });
   await mkdir(join(folder, 'pictures'));
   for (const file of samples) await copyFile(join(SHIPPED.pictures, file), join(folder, 'pictures', file));
+  await writeFile(join(folder, 'sources.json'), JSON.stringify(await findSources()));
   await writeServiceWorker(folder);
 }
 

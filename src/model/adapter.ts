@@ -54,8 +54,8 @@ export function adapter(x: Tensor, w: AdapterWeights, keyPositions: Tensor): Ten
 
   // The queries are the same for every image: their rows are repeated.
   const repeat = new Int32Array(B * Q).map((_, row) => row % Q);
-  const repeated = tap('attn.q', gatherRows(q, tensor(x.device, repeat, [B * Q]))); // [B·Q, C]
-  const span = tensor(x.device, groupSpan(B, Q, L), [B * Q, 2]);
+  const repeated = tap('attn.q', gatherRows(q, tensor(x.device, repeat, [B * Q], { label: 'repeated queries' }))); // [B·Q, C]
+  const span = tensor(x.device, groupSpan(B, Q, L), [B * Q, 2], { label: 'query span' });
   const values = attend(repeated, k, v, span, { heads, mostKeys: L, divisor: Math.sqrt(ADAPTER_HEAD_SIZE) });
   const out = tap('attn', linear(values, w['attn.out_proj.weight'], w['attn.out_proj.bias']));
   return tap('', out); // [B·Q, C]

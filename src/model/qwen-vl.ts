@@ -222,7 +222,8 @@ export const embedTokens = ({ device, weights }: Model, ids: Int32Array, images:
 /** Image rows in the sequence; where a batch has none, features without a place add 0, which gives their weights a gradient of 0. */
 function place(embedded: Tensor, { features, source }: PlacedImages): Tensor {
   const { device } = embedded;
-  if (source.some((row) => row >= 0)) return splice(embedded, features, tensor(device, source, [source.length]));
+  if (source.some((row) => row >= 0))
+    return splice(embedded, features, tensor(device, source, [source.length], { label: 'image rows' }));
   return add(embedded, matmul(zeros(device, [1, features.shape[0]]), features));
 }
 

@@ -42,12 +42,16 @@ export function capture(model: Model, inputs: GoldenInputs, { take, forced, plan
   try {
     withListener(listener, () =>
       scope<void>(() => {
-        const uploaded = images > 0 ? tensor(model.device, pixels, [images * 3 * size, size]) : undefined;
+        const uploaded =
+          images > 0 ? tensor(model.device, pixels, [images * 3 * size, size], { label: 'pixels' }) : undefined;
         const features = uploaded && encodeImages(model, uploaded);
         const hidden = decode(model, ids, cache, features && { features, source: imageRows([ids], model.config) });
         const scores = logits(model, hidden);
         take('logits', scores);
-        take('lm_head.last', gatherRows(scores, tensor(model.device, Int32Array.of(ids.length - 1), [1])));
+        take(
+          'lm_head.last',
+          gatherRows(scores, tensor(model.device, Int32Array.of(ids.length - 1), [1], { label: 'last row' })),
+        );
       }),
     );
     takeCache(cache, ids.length, take);
@@ -73,7 +77,7 @@ function takeCache(cache: Cache, length: number, take: Take): void {
   scope<void>(() => {
     for (const part of ['key', 'value'] as const) {
       const whole = cache.blocks[0][part];
-      take(`cache.0.${part}`, gatherRows(whole, tensor(whole.device, rows, [length])));
+      take(`cache.0.${part}`, gatherRows(whole, tensor(whole.device, rows, [length], { label: 'cached rows' })));
     }
   });
 }

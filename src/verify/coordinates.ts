@@ -25,10 +25,50 @@ export function describeElement(name: string, shape: readonly number[], index: n
     at.unshift(rest % size);
     rest = Math.floor(rest / size);
   }
+  return describeAxes(name, shape, at, terms) ?? `[${at.join(', ')}]`;
+}
+
+/**
+ * Says which row one of ours is, without its last axis: `patch row 3 column 5`; its number where the name says nothing of rows.
+ *
+ * @param shape the golden's, with its batch axes
+ * @param row counted through all axes but the last, in our order
+ */
+export function describeRow(name: string, shape: readonly number[], row: number, terms?: Terms): string {
+  const { axes, ours } = layoutOf(name) ?? { axes: [], ours: [] };
+  if (axes.length !== shape.length) return `row ${row}`;
+  const at = new Array<number>(axes.length).fill(0);
+  let rest = row;
+  for (const axis of ours.slice(0, -1).reverse()) {
+    const i = axes.indexOf(axis);
+    at[i] = rest % shape[i];
+    rest = Math.floor(rest / shape[i]);
+  }
+  return describeAxes(name, shape, at, terms, (axis) => axis !== ours.at(-1)) || `row ${row}`;
+}
+
+/** The same of our last axis: `head 1 key channel 4`. */
+export function describeColumn(name: string, shape: readonly number[], column: number, terms?: Terms): string {
+  const { axes, ours } = layoutOf(name) ?? { axes: [], ours: [] };
+  const last = ours.at(-1);
+  const at = axes.map((axis) => (axis === last ? column : 0));
+  return describeAxes(name, shape, at, terms, (axis) => axis === last) || `column ${column}`;
+}
+
+/** @param wanted which axes are told. @returns undefined where the axes are not known */
+function describeAxes(
+  name: string,
+  shape: readonly number[],
+  at: readonly number[],
+  terms?: Terms,
+  wanted: (axis: Axis) => boolean = () => true,
+): string | undefined {
   const axes = layoutOf(name)?.axes;
-  if (!axes || axes.length !== shape.length) return `[${at.join(', ')}]`;
+  if (!axes || axes.length !== shape.length) return undefined;
   const words = axes.map((axis, i) =>
-    axis === 'batch' || (shape[i] === 1 && axis === 'head') ? '' : describeAxis(axis, at[i], name, shape[i], terms),
+    !wanted(axis) || axis === 'batch' || (shape[i] === 1 && axis === 'head')
+      ? ''
+      : describeAxis(axis, at[i], name, shape[i], terms),
   );
   return words.filter((word) => word !== '').join(', ');
 }

@@ -15,7 +15,7 @@ export function placeOf(name: string): { part: string; group: string } {
   if (block) return { part: 'decoder', group: block };
   if (tap.startsWith('decode.')) return { part: 'decoding steps', group: 'steps' };
   if (tap.startsWith('cache.')) return { part: 'decoder', group: 'cache' };
-  if (/^(loss|lm_head|logits|transformer\.ln_f)$/.test(tap)) return { part: 'decoder', group: 'scores' };
+  if (/^(loss|lm_head(\.last)?|logits|transformer\.ln_f)$/.test(tap)) return { part: 'decoder', group: 'scores' };
   if (/^transformer\.(wte|drop|spliced|rotary_emb)$/.test(tap)) return { part: 'decoder', group: 'embedding' };
   return tap.startsWith('input.') ? { part: 'inputs', group: 'inputs' } : { part: 'other', group: 'tensors' };
 }

@@ -33,8 +33,7 @@ export interface TapInfo {
  * @param inputs the prompt, its pictures among it; what the numbers are does not matter
  */
 export async function listTaps(config: Config, inputs: GoldenInputs): Promise<TapInfo[]> {
-  const signatures = new Map<string, string>();
-  const device = createDevice({ ...nullDriver, run: (op) => void signatures.set(op.name, op.signature.text) });
+  const device = createDevice(nullDriver);
   const heard: { name: string; activation: Tensor; launch: Launch | undefined; since: string[]; stack: string }[] = [];
   const model = loadModel(device, config, () => Promise.reject(new Error('the null device loads no weights')));
   watchingHistory(model, (history) =>
@@ -50,23 +49,22 @@ export async function listTaps(config: Config, inputs: GoldenInputs): Promise<Ta
   await closeDevice(device);
 
   const counts = { images: inputs.images, tokens: inputs.ids.length };
-  return heard.map(({ name, activation, launch, since, stack }, i) => {
-    const signature = signatures.get(activation.label);
-    return {
-      name,
-      shape: shapeOf(name, activation.shape, config, name.startsWith('decode.') ? { ...counts, tokens: 1 } : counts),
-      rows: activation.shape,
-      madeBy: activation.label,
-      ...(launch && signature ? { operation: { signature, operations: launch.operations, bytes: launch.bytes } } : {}),
-      after: heard[i - 1]?.name,
-      operations: since,
-      calledAt: modelFrame(stack),
-    };
-  });
+  return heard.map(({ name, activation, launch, since, stack }, i) => ({
+    name,
+    shape: shapeOf(name, activation.shape, config, name.startsWith('decode.') ? { ...counts, tokens: 1 } : counts),
+    rows: activation.shape,
+    madeBy: activation.label,
+    ...(launch && {
+      operation: { signature: launch.signature.text, operations: launch.operations, bytes: launch.bytes },
+    }),
+    after: heard[i - 1]?.name,
+    operations: since,
+    calledAt: modelFrame(stack),
+  }));
 }
 
 /** The first line of a stack trace that lies in the model; for what is no tap of its own, in the capture. */
-function modelFrame(stack: string): string | undefined {
+export function modelFrame(stack: string): string | undefined {
   const frames = stack.match(/[^\s(]+\.ts:\d+(?=:\d+)/g) ?? [];
   return (
     frames.find((frame) => frame.includes('/src/model/')) ??

@@ -13,6 +13,10 @@ export const services = {
   missing: async () => (await import('./missing.ts')).missing,
   verify: async () => (await import('./verify.ts')).verify,
   profile: async () => (await import('./profile.ts')).profileLast,
+  stations: async () => (await import('./stations.ts')).stations,
+  values: async () => (await import('./values.ts')).values,
+  cell: async () => (await import('./cell.ts')).cell,
+  golden: async () => (await import('./golden.ts')).golden,
 };
 
 type Services = { readonly [Name in keyof typeof services]: Awaited<ReturnType<(typeof services)[Name]>> };

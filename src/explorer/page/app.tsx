@@ -9,6 +9,7 @@ import { AskScreen } from './screens/ask.tsx';
 const SCREENS: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<FunctionComponent> }>> = {
   ask: { title: 'Ask', load: async () => AskScreen },
   look: { title: 'Where it looked', load: async () => (await import('./screens/look.tsx')).LookScreen },
+  walk: { title: 'Walk', load: async () => (await import('./screens/walk.tsx')).WalkScreen },
   verify: { title: 'Verify', load: async () => (await import('./screens/verify.tsx')).VerifyScreen },
   profile: { title: 'Profile', load: async () => (await import('./screens/profile.tsx')).ProfileScreen },
   break: { title: 'Break it', load: async () => (await import('./screens/break.tsx')).BreakScreen },
