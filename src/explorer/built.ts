@@ -11,7 +11,7 @@ const CACHE = join(process.env.XDG_CACHE_HOME || join(ROOT, 'node_modules/.cache
 /** All that a build is made of. */
 const SOURCES = [
   ...['src', 'tensor', 'kernels', 'package.json', 'package-lock.json'],
-  ...['golden/tiny/answers.json', SHIPPED.pictures.slice(ROOT.length)],
+  ...['golden/tiny/answers.json', 'golden/tiny/config.json', SHIPPED.pictures.slice(ROOT.length)],
 ];
 
 /** What nobody has used for so long is removed. */

@@ -85,7 +85,7 @@ describeExplorer('the page: profile', (explorer) => {
     expect(await timeline.textContent()).not.toContain(`0.000 to ${whole}`);
     await page.keyboard.press('0');
     const box = (await canvas.boundingBox())!;
-    await page.mouse.move(box.x + box.width - 2, box.y + 10);
+    await page.mouse.move(box.x + 0.95 * box.width, box.y + 10);
     await looked.filter({ hasText: 'parts: decode' }).waitFor();
 
     // The roofline: from the longest operation to the next that computes something.

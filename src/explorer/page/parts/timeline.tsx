@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { milliseconds, scaled, shapeText } from '../../../profile/text.ts';
 import type { Trace, TraceEvent } from '../../../profile/trace-events.ts';
 import { Canvas, type Drawing } from './canvas.tsx';
@@ -69,9 +69,10 @@ export function Timeline({ stretches }: { readonly stretches: readonly Stretch[]
     else return false;
     return true;
   };
-  let width = 1;
+  /** Of the canvas as it was last drawn, in whichever rendering. */
+  const width = useRef(1);
   const draw = (drawing: Drawing) => {
-    width = drawing.width;
+    width.current = drawing.width;
     drawStretches(drawing, stretches, [from, to], looked);
   };
   return (
@@ -98,7 +99,7 @@ export function Timeline({ stretches }: { readonly stretches: readonly Stretch[]
         draw={draw}
         onKey={onKey}
         onPoint={(x, y, dragged) => {
-          const scale = (to - from) / width;
+          const scale = (to - from) / width.current;
           if (dragged !== 0) return between(from - dragged * scale, to - dragged * scale);
           const [time, lane] = [from + x * scale, Math.floor(y / LANE_HEIGHT)];
           const under = stretches.findIndex((one) => one.lane === lane && one.start <= time && time <= one.end);
