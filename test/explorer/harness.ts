@@ -66,7 +66,10 @@ export function describeExplorer(
           if (message.type() === 'error') problems.push(`console: ${message.text()}`);
         });
         page.on('pageerror', (error) => problems.push(`error: ${error}`));
-        page.on('requestfailed', (request) => problems.push(`failed: ${request.url()}`));
+        page.on('requestfailed', (request) => {
+          // What a page still fetches when it is loaded again, or left, is given up: nothing failed.
+          if (request.failure()?.errorText !== 'net::ERR_ABORTED') problems.push(`failed: ${request.url()}`);
+        });
         await page.goto(`${address}#${hash}`);
         return page;
       },
