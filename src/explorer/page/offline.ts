@@ -59,9 +59,4 @@ export function keepOffline(): void {
   };
   keep();
   workers?.addEventListener('controllerchange', keep);
-  // The browser looks for a new build by itself, but at a time of its own. Without a network there is none.
-  void workers
-    ?.getRegistration()
-    .then((registration) => registration?.update())
-    .catch(() => undefined);
 }

@@ -19,6 +19,7 @@ const own = self as typeof self & {
   skipWaiting(): Promise<void>;
   readonly clients: { claim(): Promise<void> };
   readonly registration: { unregister(): Promise<boolean> };
+  readonly serviceWorker?: { readonly state: string };
 };
 const on = <Kind extends Event>(name: string, hear: (event: Kind) => void) =>
   self.addEventListener(name, (event) => hear(event as Kind));
@@ -41,8 +42,18 @@ on<Fetching>('fetch', (event) => {
 });
 on<Lasting & MessageEvent>('message', (event) => {
   if (event.data !== 'keep') return;
-  event.waitUntil(keep().then((why) => event.ports[0]?.postMessage(why)));
+  event.waitUntil(keepOnce().then((why) => event.ports[0]?.postMessage(why)));
 });
+
+let keeping: Promise<string | undefined> | undefined;
+
+/** Pages that ask while the files are being kept wait for the same: of two, one that fails would throw away what the other has kept. */
+function keepOnce(): Promise<string | undefined> {
+  keeping ??= keep().finally(() => {
+    keeping = undefined;
+  });
+  return keeping;
+}
 
 /** What is asked for, from its host, or as it was kept where the host is not to be reached. */
 async function answer(request: Request, event: Lasting): Promise<Response> {
@@ -95,8 +106,12 @@ async function keptCache(): Promise<Cache | undefined> {
   return undefined;
 }
 
+/** Whether another build's worker has taken this one's place: what is kept is its concern from then on. */
+const isReplaced = (): boolean => own.serviceWorker?.state === 'redundant';
+
 /** Keeps all files of the build and the model as they are now, and forgets another build's. @returns why it could not */
 async function keep(): Promise<string | undefined> {
+  if (isReplaced()) return undefined;
   const name = `${PREFIX}${VERSION}`;
   const cache = await caches.open(name);
   const whole = await cache.match(WHOLE);
@@ -104,7 +119,7 @@ async function keep(): Promise<string | undefined> {
     if (!whole) for (const [file, integrity] of Object.entries(FILES)) await put(cache, file, { integrity });
     await keepModel(cache);
     await cache.put(WHOLE, new Response());
-    for (const other of await ownCaches()) if (other !== name) await caches.delete(other);
+    for (const other of await ownCaches()) if (other !== name && !isReplaced()) await caches.delete(other);
     return undefined;
   } catch (error) {
     const full = error instanceof DOMException && error.name === 'QuotaExceededError';
