@@ -7,6 +7,9 @@ const TOGETHER = [
   'test/*.test.ts',
 ];
 
+/** The page's screens with real clicks, a minute of two cores' time: `npm run test:page`. */
+const SCREENS = 'test/explorer/{ask-model,ask-pictures,break,look,offline,profile,speed,verify,walk}.test.ts';
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -16,9 +19,10 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // Tests count the threads of their process and change its globals: each file has one of its own …
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: TOGETHER } },
+      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [...TOGETHER, SCREENS] } },
       // … but where none does, a process of its own and its imports take longer than most files' tests.
       { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
+      { extends: true, test: { name: 'page', include: [SCREENS] } },
     ],
     // Never istanbul: it rewrites functions, and GPU.js translates the source text of the kernels.
     coverage: { provider: 'v8', include: ['src/**', 'tensor/**', 'kernels/**'] },
