@@ -3,8 +3,8 @@ import type { Mode } from '../../../verify/compare.ts';
 import { listOperations } from '../../../verify/divergence.ts';
 import type { JudgedTap } from '../../../verify/report/report.ts';
 import { type Found, found, judgedIn, mode } from '../verification.ts';
+import { Scrolls } from './scrolls.tsx';
 import { Select } from './select.tsx';
-import { Wide } from './wide.tsx';
 
 const MODES: Readonly<Record<Mode, string>> = {
   free: 'free: our own activations all the way',
@@ -65,7 +65,7 @@ export function TapTable() {
       <output class="cell" aria-live="polite">
         {ran[column] && describe(names[row], ran[column], judgedIn(ran[column], chosen, names[row]))}
       </output>
-      <Wide label="Activations by device">
+      <Scrolls numbers label="Activations by device">
         {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table of which cells can be walked is a grid (WAI-ARIA) */}
         <table role="grid" onKeyDown={go}>
           <thead>
@@ -100,7 +100,7 @@ export function TapTable() {
             ))}
           </tbody>
         </table>
-      </Wide>
+      </Scrolls>
     </section>
   );
 }

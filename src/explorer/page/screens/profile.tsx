@@ -4,9 +4,9 @@ import { digits, milliseconds, percent, scaled } from '../../../profile/text.ts'
 import { download } from '../download.ts';
 import { PART_COLOURS } from '../parts/part-colours.ts';
 import { Roofline } from '../parts/roofline.tsx';
+import { Scrolls } from '../parts/scrolls.tsx';
 import { Select } from '../parts/select.tsx';
 import { stretchesOf, Timeline } from '../parts/timeline.tsx';
-import { Wide } from '../parts/wide.tsx';
 import {
   chosenPass,
   failure,
@@ -108,7 +108,7 @@ const clockName = (source: TimeSource): string => (source === 'awaited' ? 'the p
 
 function PartTable() {
   return (
-    <Wide label="Parts">
+    <Scrolls numbers label="Parts">
       <table>
         <caption>Parts</caption>
         <thead>
@@ -133,7 +133,7 @@ function PartTable() {
           ))}
         </tbody>
       </table>
-    </Wide>
+    </Scrolls>
   );
 }
 
@@ -143,7 +143,7 @@ function OperationTable() {
   const { each, all } = operations.value!;
   const share = (time: number | null) => (time === null || all.milliseconds === null ? null : time / all.milliseconds);
   return (
-    <Wide label="Operations">
+    <Scrolls numbers label="Operations">
       <table>
         <caption>Operations, the longest first</caption>
         <thead>
@@ -181,6 +181,6 @@ function OperationTable() {
         Measured: ms and what is divided by them. Exact, from shapes: calls and FLOP. Modelled: bytes, every input and
         output element moved once.
       </p>
-    </Wide>
+    </Scrolls>
   );
 }
