@@ -93,7 +93,7 @@ describeExplorer('the page: profile', (explorer) => {
     const roofline = page.getByRole('region', { name: 'Roofline' });
     await roofline.getByRole('application').focus();
     await page.keyboard.press('ArrowRight');
-    const next = rows.slice(1).filter(([, , ms, , flop]) => flop !== '0' && ms !== '–')[1];
+    const next = rows.slice(1).filter(([, , ms, , flop]) => flop.trim() !== '0' && ms !== '–')[1];
     await roofline
       .locator('output')
       .filter({ hasText: `${next[0]}, most of it in` })
