@@ -6,51 +6,39 @@ import { f32x4, i32, memory } from '../../tensor/wasm/instructions.ts';
 import { at, words } from './address.ts';
 import { forLanes } from './lanes.ts';
 
+const PARAMETERS = {
+  x: 'i32',
+  y: 'i32',
+  C: 'i32',
+  first: 'i32',
+  width: 'i32',
+  stride: 'i32',
+  groups: 'i32',
+  start: 'i32',
+  end: 'i32',
+} as const;
+
 /**
  * `columns`: picks `groups` runs of `width` columns that begin at `first`, `first + stride`, … of the C columns of x;
  * the rows from `start` to `end`. One run of all columns copies rows.
  */
-export const columns = func(
-  'columns',
-  {
-    x: 'i32',
-    y: 'i32',
-    C: 'i32',
-    first: 'i32',
-    width: 'i32',
-    stride: 'i32',
-    groups: 'i32',
-    start: 'i32',
-    end: 'i32',
-  },
-  (code, { x, y, C, first, width, stride, groups, start, end }) => {
-    const bytes = code.let(words(width));
-    code.for(start, end, 1, (row) => {
-      const from = code.let(at(x, i32.add(i32.mul(row, C), first)));
-      const to = code.let(at(y, i32.mul(row, groups), bytes));
-      code.for(0, groups, 1, () => {
-        code.run(memory.copy(to, from, bytes));
-        code.set(from, at(from, stride));
-        code.set(to, i32.add(to, bytes));
-      });
+export const columns = func('columns', PARAMETERS, (code, { x, y, C, first, width, stride, groups, start, end }) => {
+  const bytes = code.let(words(width));
+  code.for(start, end, 1, (row) => {
+    const from = code.let(at(x, i32.add(i32.mul(row, C), first)));
+    const to = code.let(at(y, i32.mul(row, groups), bytes));
+    code.for(0, groups, 1, () => {
+      code.run(memory.copy(to, from, bytes));
+      code.set(from, at(from, stride));
+      code.set(to, i32.add(to, bytes));
     });
-  },
-);
+  });
+});
 
 /** `placeColumns`: puts the runs of x to where `columns` picks them, 0 elsewhere; the rows from `start` to `end`. */
 export const placeColumns = func(
   'placeColumns',
-  {
-    x: 'i32',
-    y: 'i32',
-    C: 'i32',
-    first: 'i32',
-    width: 'i32',
-    stride: 'i32',
-    groups: 'i32',
-    start: 'i32',
-    end: 'i32',
-  },
+  PARAMETERS,
   (code, { x, y, C, first, width, stride, groups, start, end }) => {
     const bytes = code.let(words(width));
     code.for(start, end, 1, (row) => {
@@ -70,17 +58,7 @@ export const placeColumns = func(
 /** `addColumns`, in place: adds the runs of x to y where `columns` picks them; the rows from `start` to `end`. */
 export const addColumns = func(
   'addColumns',
-  {
-    x: 'i32',
-    y: 'i32',
-    C: 'i32',
-    first: 'i32',
-    width: 'i32',
-    stride: 'i32',
-    groups: 'i32',
-    start: 'i32',
-    end: 'i32',
-  },
+  PARAMETERS,
   (code, { x, y, C, first, width, stride, groups, start, end }) => {
     const bytes = code.let(words(width));
     code.for(start, end, 1, (row) => {

@@ -1,5 +1,5 @@
 import type { Float16Bits } from '../../tensor/device.ts';
-import { type FileType, widenFloat16 } from '../../tensor/dtype.ts';
+import { elementCount, type FileType, widenFloat16 } from '../../tensor/dtype.ts';
 import type { Int4Matrix } from '../../tensor/int4.ts';
 import type { Config } from '../architecture/config.ts';
 import { isBuffer, weightShapes } from '../architecture/weight-shapes.ts';
@@ -35,6 +35,10 @@ export interface Checkpoint {
   ): Promise<Float32Array | Uint16Array<ArrayBuffer> | Float16Bits | Int4Matrix>;
   close(): Promise<void>;
 }
+
+/** How many numbers its weights have, those of an adapter among them. */
+export const parameterCount = ({ tensors }: Pick<Checkpoint, 'tensors'>): number =>
+  [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
 
 /** The parts of a checkpoint, wherever they come from. */
 export interface CheckpointParts {

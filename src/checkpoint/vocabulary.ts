@@ -1,6 +1,6 @@
 import { CheckpointError } from '../error.ts';
 import { kindOf } from '../file-kind.ts';
-import { decodeText, type FileSource, readWhole } from './files.ts';
+import { decodeText, type FileSource, type Folder, readWhole } from './files.ts';
 
 /** The published one has 2.6 MB; as many ranks as a vocabulary may have take ten times that. */
 const LARGEST_VOCABULARY = 32 * 2 ** 20;
@@ -12,4 +12,10 @@ export async function readVocabulary(file: FileSource): Promise<string> {
   const kind = kindOf(new TextEncoder().encode(text.slice(0, 512)));
   if (kind) throw new CheckpointError(path, `it is ${kind.what}, expected a vocabulary`, kind.remedy);
   return text;
+}
+
+/** The vocabulary of a model folder: its text, and what it is called in errors. @throws CheckpointError */
+export async function vocabularyIn(folder: Folder): Promise<{ readonly text: string; readonly name: string }> {
+  const file = await folder.open('qwen.tiktoken');
+  return { text: await readVocabulary(file), name: file.name };
 }

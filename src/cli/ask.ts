@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { closeDevice, finished } from '../../tensor/device.ts';
+import { parameterCount } from '../checkpoint/checkpoint.ts';
 import { InputError } from '../error.ts';
 import { type AnswerOptions, answer } from '../generate/answer.ts';
 import { openSystem } from '../generate/open-system.ts';
@@ -54,11 +55,9 @@ export async function openSystemFor(options: Options): Promise<OpenedSystem> {
       resident: options.resident,
       adapter: options.adapter,
     });
-    const parameters = [...system.checkpoint.tensors.values()].reduce(
-      (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-      0,
+    say(
+      `${bold('Qwen-VL')} · ${relative('', folder) || '.'} · ${thousands(parameterCount(system.checkpoint))} parameters`,
     );
-    say(`${bold('Qwen-VL')} · ${relative('', folder) || '.'} · ${thousands(parameters)} parameters`);
     say(`${bold('device')}  · ${device.description}${note ? dim(` (${note})`) : ''}`);
     for (const note of system.checkpoint.notes) say(dim(note));
     if (system.resident !== 'all') say(dim(STREAMED[system.resident]));

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Device } from '../../tensor/device.ts';
 import { elementCount } from '../../tensor/dtype.ts';
 import { read } from '../../tensor/tensor.ts';
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { type Checkpoint, parameterCount } from '../checkpoint/checkpoint.ts';
 import { defaultMemory, weightBytes } from '../checkpoint/memory.ts';
 import type { HostTensor } from '../checkpoint/stored-tensor.ts';
 import { type WrittenLora, writeLora } from '../checkpoint/write-lora.ts';
@@ -67,8 +67,11 @@ export function adaptedModel(
     const found = `the base, and gradients and moments of the factors, take ${needed} of ${there}`;
     throw new InputError('qvl train --lora', found, 'train a smaller model, or over one in 4 bits');
   }
-  const all = [...base.tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  say(dim(`  ${thousands(trained)} parameters are trained, ${((100 * trained) / all).toFixed(1)} % of the base's`));
+  say(
+    dim(
+      `  ${thousands(trained)} parameters are trained, ${((100 * trained) / parameterCount(base)).toFixed(1)} % of the base's`,
+    ),
+  );
   const load = ((name: string, compact?: boolean) => {
     const shape = shapes.get(name);
     return shape ? Promise.resolve(factor(name, shape)) : base.load(name, compact);

@@ -1,8 +1,9 @@
 import { add } from '../../kernels/add.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { divide } from '../../kernels/scale.ts';
+import { PLANTED_FAULTS } from '../../src/explorer/engine/verify-choices.ts';
 import { hearing } from '../../src/verify/faults/hearing.ts';
-import { changed, renamed } from '../../src/verify/faults/weights.ts';
+import { renamed } from '../../src/verify/faults/weights.ts';
 import type { Fault, Replacement } from './fault.ts';
 import { centred, epsOutside, maskedByProduct, moreKeys, rounded, rowMean, sigmoidGate } from './wrong-kernels.ts';
 
@@ -11,7 +12,7 @@ export const DECODER_FAULTS: readonly Fault[] = [
   {
     name: 'rms-norm-eps',
     says: "RMSNorm's eps is 1e-5 instead of 1e-6.",
-    how: { config: (config) => ({ ...config, layer_norm_epsilon: 1e-5 }) },
+    how: PLANTED_FAULTS['rms-norm-eps'].how,
     enters: 'transformer.h.0.ln_1',
   },
   {
@@ -23,13 +24,13 @@ export const DECODER_FAULTS: readonly Fault[] = [
   {
     name: 'norm-weight-offset',
     says: "RMSNorm's weight is taken for a distance from 1.",
-    how: changed(/h\.\d+\.ln_[12]\.weight$|ln_f\.weight$/, (values) => values.map((value) => 1 + value)),
+    how: PLANTED_FAULTS['norm-weight-offset'].how,
     enters: 'transformer.h.0.ln_1',
   },
   {
     name: 'c-attn-bias-missing',
     says: 'c_attn has no bias, because the config says no_bias.',
-    how: changed(/c_attn\.bias$/, (values) => new Float32Array(values.length)),
+    how: PLANTED_FAULTS['c-attn-bias-missing'].how,
     enters: 'transformer.h.0.attn.c_attn',
   },
   {

@@ -2,6 +2,7 @@ import { add } from '../../kernels/add.ts';
 import { attentionValues } from '../../kernels/attention-products.ts';
 import { linear } from '../../kernels/linear.ts';
 import { sineCosinePositions } from '../../src/checkpoint/positions.ts';
+import { PLANTED_FAULTS } from '../../src/explorer/engine/verify-choices.ts';
 import { groupSpan } from '../../src/model/attention.ts';
 import { hearing } from '../../src/verify/faults/hearing.ts';
 import { changed, permuted, transposed } from '../../src/verify/faults/weights.ts';
@@ -86,7 +87,7 @@ export const ENCODER_FAULTS: readonly Fault[] = [
   {
     name: 'out-proj-bias-missing',
     says: "The encoder's out_proj has no bias.",
-    how: changed(/resblocks\.\d+\.attn\.out_proj\.bias$/, (values) => new Float32Array(values.length)),
+    how: PLANTED_FAULTS['out-proj-bias-missing'].how,
     enters: 'transformer.visual.transformer.resblocks.0.attn.out_proj',
   },
   {

@@ -1,7 +1,8 @@
 import { closeDevice, type Device } from '../../../tensor/device.ts';
 import type { Folder } from '../../checkpoint/files.ts';
 import { openCheckpointIn } from '../../checkpoint/model-folder.ts';
-import { readVocabulary } from '../../checkpoint/vocabulary.ts';
+import { vocabularyIn } from '../../checkpoint/vocabulary.ts';
+import { InputError } from '../../error.ts';
 import { createSight, type Sight } from '../../generate/sight.ts';
 import { type System, systemOn } from '../../generate/system.ts';
 import type { Picture } from '../../input/picture/picture.ts';
@@ -28,6 +29,12 @@ export interface Exchange {
   readonly inputs: GoldenInputs;
 }
 
+/** What was asked last. @throws InputError where nothing was */
+export function lastExchange({ last }: Engine): Exchange {
+  if (last) return last;
+  throw new InputError('question', 'nothing was asked yet', 'ask something about a picture first');
+}
+
 export interface EngineOptions {
   readonly device: DeviceName;
   readonly threads: number;
@@ -44,9 +51,7 @@ export async function openEngine({ device: name, threads, folder }: EngineOption
   const { device, note } = await openDevice(name, threads);
   try {
     const checkpoint = await openCheckpointIn(folder);
-    const file = 'qwen.tiktoken';
-    const vocabulary = async () => ({ text: await readVocabulary(await folder.open(file)), name: file });
-    const system = await systemOn(device, checkpoint, vocabulary);
+    const system = await systemOn(device, checkpoint, () => vocabularyIn(folder));
     const sight = createSight(system.model);
     return {
       ...{ device, note, system, sight, pictures: new Map() },

@@ -1,6 +1,7 @@
 import { compareGolden } from '../../verify/compare.ts';
-import { type GoldenInputs, openGolden } from '../../verify/golden.ts';
+import type { GoldenInputs } from '../../verify/golden.ts';
 import { judgeRun } from '../../verify/report/report.ts';
+import { goldenIn } from './golden-in.ts';
 import { fetchedFolder } from './page-folders.ts';
 import type { Context } from './service.ts';
 
@@ -34,14 +35,7 @@ export async function golden(
   context: Context<{ readonly done: number; readonly total: number }>,
 ): Promise<GoldenResult> {
   const { system, device, last } = context.engine();
-  const folder = await fetchedFolder(address);
-  const found = await openGolden(
-    await folder.open(`${name}.safetensors`),
-    await folder.open(`${name}.f64.safetensors`),
-    {
-      name,
-    },
-  );
+  const found = await goldenIn(await fetchedFolder(address), name);
   context.signal.throwIfAborted();
   const measured = await compareGolden(system.model, found, {
     onProgress: (done, total) => context.report({ done, total }),

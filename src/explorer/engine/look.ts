@@ -5,7 +5,8 @@ import { read, tensor } from '../../../tensor/tensor.ts';
 import { InputError } from '../../error.ts';
 import { imageRows } from '../../model/placed-images.ts';
 import { createCache, decode, encodePatches, freeCache } from '../../model/qwen-vl.ts';
-import { joined, lastExchange, pictureOf, seenIn, using } from './seen.ts';
+import { lastExchange } from './engine.ts';
+import { joined, pictureOf, seenIn, using } from './seen.ts';
 import type { Context } from './service.ts';
 import { placed } from './teacher-forcing.ts';
 

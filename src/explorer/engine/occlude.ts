@@ -2,8 +2,9 @@ import { scope } from '../../../tensor/scope.ts';
 import { read } from '../../../tensor/tensor.ts';
 import { patchGrid } from '../../architecture/config.ts';
 import { InputError } from '../../error.ts';
+import { lastExchange } from './engine.ts';
 import { likeliestAnswer, textOf } from './likeliest.ts';
-import { encoded, lastExchange, pictureOf, seenIn, using } from './seen.ts';
+import { encoded, pictureOf, seenIn, using } from './seen.ts';
 import type { Context } from './service.ts';
 import { logProbabilities } from './teacher-forcing.ts';
 

@@ -1,3 +1,5 @@
+import { patchGrid } from '../../architecture/config.ts';
+import { parameterCount } from '../../checkpoint/checkpoint.ts';
 import type { DeviceName } from '../../open-device.ts';
 import { openEngine } from './engine.ts';
 import { droppedFolder, fetchedFolder } from './page-folders.ts';
@@ -16,7 +18,6 @@ export interface Opened {
   /** What the checkpoint asks for and is not done here. */
   readonly notes: readonly string[];
   readonly parameters: number;
-  readonly imageSize: number;
   /** Patches a side, rows of the adapter a side, and how many layers and heads each part has. */
   readonly grid: number;
   readonly queries: number;
@@ -47,9 +48,8 @@ export async function open(
     device: engine.device.name,
     threads,
     notes: checkpoint.notes,
-    parameters: [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
-    imageSize: visual.image_size,
-    grid: visual.image_size / visual.patch_size,
+    parameters: parameterCount(checkpoint),
+    grid: patchGrid(visual),
     queries: Math.sqrt(visual.n_queries),
     vision: { layers: visual.layers, heads: visual.heads },
     decoder: { layers: config.num_hidden_layers, heads: config.num_attention_heads },

@@ -1,5 +1,4 @@
 import { closeDevice, type Device } from '../../../tensor/device.ts';
-import { InputError } from '../../error.ts';
 import { modelOn } from '../../generate/model-on.ts';
 import { imageRows } from '../../model/placed-images.ts';
 import type { Model } from '../../model/qwen-vl.ts';
@@ -11,7 +10,7 @@ import { higher } from '../../profile/rates.ts';
 import { measureRoofs, type Roofs } from '../../profile/roofs.ts';
 import { impossible } from '../../profile/summary.ts';
 import type { DeviceClock } from '../../profile/watch.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, lastExchange } from './engine.ts';
 import type { Context } from './service.ts';
 
 /** The last answer, run again with everything timed. */
@@ -45,8 +44,7 @@ export async function profileLast(
   { engine, report, signal }: Context<string>,
 ): Promise<Profiled> {
   const current = engine();
-  if (!current.last) throw new InputError('profile', 'nothing was asked yet', 'ask a question first');
-  const { ids, pixels, images, tokens } = current.last.inputs;
+  const { ids, pixels, images, tokens } = lastExchange(current).inputs;
   const work: Workload = {
     pixels: async () => pixels,
     ...{ images, ids, source: imageRows([ids], current.system.model.config), tokens: Math.max(1, tokens.length) },

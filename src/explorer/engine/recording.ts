@@ -8,7 +8,7 @@ import { InputError } from '../../error.ts';
 import type { Model } from '../../model/qwen-vl.ts';
 import { quote } from '../../quote.ts';
 import type { Input } from './cell/sum.ts';
-import type { Engine, Exchange } from './engine.ts';
+import { type Engine, type Exchange, lastExchange } from './engine.ts';
 import { passOf, runPass } from './pass.ts';
 import { type Station, stationsOf } from './station.ts';
 import { type Statistics, statisticsOf } from './statistics.ts';
@@ -41,13 +41,13 @@ const LIMITS: Limits = { atOnce: 2 ** 25, kept: 2 ** 26, weight: 2 ** 22 };
 const recordings = new WeakMap<Exchange, Promise<Recording>>();
 
 /** The recording of the last exchange. @throws InputError where there is none */
-export function recordingOf({ last, system }: Engine): Promise<Recording> {
-  if (!last) throw new InputError('walk', 'nothing was asked yet', 'ask something first');
-  const before = recordings.get(last);
+export function recordingOf(engine: Engine): Promise<Recording> {
+  const exchange = lastExchange(engine);
+  const before = recordings.get(exchange);
   if (before) return before;
-  const made = record(system.model, last);
-  recordings.set(last, made);
-  made.catch(() => recordings.delete(last)); // it may be asked for again
+  const made = record(engine.system.model, exchange);
+  recordings.set(exchange, made);
+  made.catch(() => recordings.delete(exchange)); // it may be asked for again
   return made;
 }
 

@@ -4,7 +4,7 @@ import { type Listener, withListener } from '../../../tensor/tap.ts';
 import { read, type Tensor, tensor } from '../../../tensor/tensor.ts';
 import { InputError } from '../../error.ts';
 import { adaptFeatures, encodePatches, type Model } from '../../model/qwen-vl.ts';
-import type { Engine, Exchange } from './engine.ts';
+import { type Engine, type Exchange, lastExchange } from './engine.ts';
 
 /** What the model saw in the pictures of an exchange. */
 export interface Seen {
@@ -12,12 +12,6 @@ export interface Seen {
   readonly features: Float32Array;
   /** For each picture which patches the adapter's rows read: `transformer.visual.attn_pool.attn.probs`, `[H·Q, L]`. */
   readonly adapter: readonly Float32Array[];
-}
-
-/** What was asked last. @throws InputError where nothing was */
-export function lastExchange({ last }: Engine): Exchange {
-  if (last) return last;
-  throw new InputError('question', 'nothing was asked yet', 'ask something about a picture first');
 }
 
 /** The pixels of one picture of several: `[3·S, S]`. */
@@ -29,7 +23,8 @@ export function pictureOf({ inputs: { pixels, images, size } }: Exchange, pictur
   throw new InputError('picture', `${picture}, the question has ${images}`, 'choose one of them');
 }
 
-const ADAPTER_PROBABILITIES = 'transformer.visual.attn_pool.attn.probs';
+/** Of the adapter: which patches its rows read. */
+export const ADAPTER_PROBABILITIES = 'transformer.visual.attn_pool.attn.probs';
 
 const known = new WeakMap<Exchange, Seen>();
 

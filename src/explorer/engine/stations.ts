@@ -1,3 +1,4 @@
+import { patchGrid } from '../../architecture/config.ts';
 import { recordingOf } from './recording.ts';
 import type { Context } from './service.ts';
 import { inReadingOrder, type Station } from './station.ts';
@@ -19,6 +20,6 @@ export async function stations(_: undefined, context: Context<never>): Promise<S
   return {
     stations: inReadingOrder([...new Set(stations.values())]),
     weights: Object.fromEntries(Object.entries(weights).map(([name, { shape }]) => [name, shape])),
-    grid: config.visual.image_size / config.visual.patch_size,
+    grid: patchGrid(config.visual),
   };
 }

@@ -1,24 +1,21 @@
 import { closeDevice } from '../../../tensor/device.ts';
 import { DeviceError } from '../../../tensor/error.ts';
-import type { Folder } from '../../checkpoint/files.ts';
 import { openCheckpointIn } from '../../checkpoint/model-folder.ts';
-import { readVocabulary } from '../../checkpoint/vocabulary.ts';
+import { vocabularyIn } from '../../checkpoint/vocabulary.ts';
 import { InputError } from '../../error.ts';
 import { createTokenizer } from '../../input/text/tokenizer.ts';
 import { type DeviceName, openDevice } from '../../open-device.ts';
 import { MODES, type Mode } from '../../verify/compare.ts';
-import { openGolden } from '../../verify/golden.ts';
 import type { GoldenCase } from '../../verify/open.ts';
 import { randomModel } from '../../verify/random-model.ts';
 import { judgeRun, type Run, SCHEMA, SCHEMA_VERSION, type Verdict, writeReport } from '../../verify/report/report.ts';
 import { findings } from '../../verify/report/tree.ts';
 import { runGolden, unavailableRun } from '../../verify/run.ts';
+import { madeHere } from '../made.ts';
+import { goldenIn } from './golden-in.ts';
 import { fetchedFolder } from './page-folders.ts';
 import type { Context } from './service.ts';
 import { type FaultName, type GoldenName, withFault } from './verify-choices.ts';
-
-/** Put here by the build. */
-declare const PROJECT: string;
 
 export interface VerifyArgument {
   readonly golden: GoldenName;
@@ -55,9 +52,7 @@ export async function verify(
     const verdict = judgeRun(run);
     context.report({ verdict, findings: findings(verdict) });
   }
-  const { userAgent: runtime, platform: system } = navigator;
-  const made = { date: new Date().toISOString(), project: PROJECT, runtime, system };
-  return { json: writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, made, runs }) };
+  return { json: writeReport({ schema: SCHEMA, version: SCHEMA_VERSION, made: madeHere(), runs }) };
 }
 
 async function runOn(
@@ -92,7 +87,7 @@ async function caseOf(name: GoldenName, addresses: VerifyArgument['addresses']):
     return {
       ...{ name, kind: 'random' },
       async open() {
-        const golden = await goldenIn(folder, `${name}.activations`, name);
+        const golden = await goldenIn(folder, name, `${name}.activations`);
         const checkpoint = await randomModel(name, (path) => folder.open(path));
         return { golden, checkpoint, text: undefined, close: () => checkpoint.close() };
       },
@@ -104,16 +99,12 @@ async function caseOf(name: GoldenName, addresses: VerifyArgument['addresses']):
   return {
     ...{ name, kind: 'trained' },
     async open() {
-      const golden = await goldenIn(folder, name, name);
+      const golden = await goldenIn(folder, name);
       const model = await fetchedFolder(addresses.model);
       const checkpoint = await openCheckpointIn(model);
-      const file = 'qwen.tiktoken';
-      const vocabulary = await readVocabulary(await model.open(file));
-      const tokenizer = createTokenizer(vocabulary, file, checkpoint.config.visual.n_queries);
+      const { text, name: file } = await vocabularyIn(model);
+      const tokenizer = createTokenizer(text, file, checkpoint.config.visual.n_queries);
       return { golden, checkpoint, text: (id) => tokenizer.decode([id]), close: () => checkpoint.close() };
     },
   };
 }
-
-const goldenIn = async (folder: Folder, base: string, name: string) =>
-  openGolden(await folder.open(`${base}.safetensors`), await folder.open(`${base}.f64.safetensors`), { name });

@@ -43,3 +43,7 @@ export function followAddress(screen: Signal<string>): void {
     });
   });
 }
+
+/** What a text of the address chooses of several; undefined where it names none: an address can say anything. */
+export const named = <Name extends string>(choices: Readonly<Record<Name, unknown>>, name: string): Name | undefined =>
+  Object.hasOwn(choices, name) ? (name as Name) : undefined;

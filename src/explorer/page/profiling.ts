@@ -4,13 +4,11 @@ import type { LaunchRecord } from '../../profile/record.ts';
 import { type Group, groupBy, groupOf, partsOf } from '../../profile/summary.ts';
 import { traceEvents } from '../../profile/trace-events.ts';
 import type { Profiled } from '../engine/profile.ts';
-import { inAddress } from './address.ts';
+import { madeHere } from '../made.ts';
+import { inAddress, named } from './address.ts';
 import { call } from './engine.ts';
 import { ensureAsked, failed, type PageExchange } from './exchange.ts';
 import { mostThreads, opened, refused } from './model.ts';
-
-/** Put here by the build. */
-declare const PROJECT: string;
 
 /** The passes that can be looked at, by the trace's numbers. */
 export const PASSES = {
@@ -20,7 +18,7 @@ export const PASSES = {
 } as const;
 export type PassName = keyof typeof PASSES;
 export const pass = inAddress('pass', 'stepwise');
-export const chosenPass = (): PassName => (Object.hasOwn(PASSES, pass.value) ? (pass.value as PassName) : 'stepwise');
+export const chosenPass = (): PassName => named(PASSES, pass.value) ?? 'stepwise';
 
 /** What was profiled, and the exchange that it is of. */
 export const profiled = signal<(Profiled & { readonly exchange: PageExchange }) | undefined>(undefined);
@@ -104,9 +102,8 @@ export const trace = computed(
 
 /** The profile as `qvl profile --json` writes it. */
 export function json({ profile, roofs, device, prompt, exchange }: NonNullable<typeof profiled.value>): string {
-  const { userAgent: runtime, platform: system, hardwareConcurrency } = navigator;
-  const made = { date: new Date().toISOString(), project: PROJECT, runtime, system };
-  const machine = `${system}, ${hardwareConcurrency} cores, ${runtime}`;
+  const made = madeHere();
+  const machine = `${made.system}, ${navigator.hardwareConcurrency} cores, ${made.runtime}`;
   const work = { question: exchange.question, prompt };
   return profileJson({ made, machine, device, roofs, model: 'model', work }, profile);
 }

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { Mode } from '../../verify/compare.ts';
 import type { JudgedTap, Verdict } from '../../verify/report/report.ts';
 import { type FaultName, GOLDENS, type GoldenName, PLANTED_FAULTS } from '../engine/verify-choices.ts';
-import { inAddress } from './address.ts';
+import { inAddress, named } from './address.ts';
 import { call } from './engine.ts';
 import { mostThreads, PAGE_DEVICES } from './model.ts';
 
@@ -15,9 +15,6 @@ export const fault = inAddress('fault', '');
 export const devices = inAddress('devices', DEVICES.join(','));
 export const mode = inAddress('mode', 'free');
 
-/** An address can say anything. */
-const named = <Name extends string>(choices: Readonly<Record<Name, unknown>>, name: string): Name | undefined =>
-  Object.hasOwn(choices, name) ? (name as Name) : undefined;
 export const chosenGolden = (): GoldenName => named(GOLDENS, golden.value) ?? 'model-e';
 export const chosenFault = (): FaultName | undefined => named(PLANTED_FAULTS, fault.value);
 export const chosenDevices = () => DEVICES.filter((name) => devices.value.split(',').includes(name));

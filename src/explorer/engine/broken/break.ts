@@ -1,8 +1,8 @@
 import { InputError } from '../../../error.ts';
 import type { System } from '../../../generate/system.ts';
 import { nmse } from '../../../verify/metrics.ts';
-import type { Exchange } from '../engine.ts';
-import { lastExchange, using } from '../seen.ts';
+import { type Exchange, lastExchange } from '../engine.ts';
+import { using } from '../seen.ts';
 import type { Context } from '../service.ts';
 import { planted } from './plant.ts';
 import { type Examined, examine, type Side } from './side.ts';

@@ -9,7 +9,7 @@ import { capture } from '../../../verify/capture.ts';
 import type { GoldenInputs } from '../../../verify/golden.ts';
 import type { Exchange } from '../engine.ts';
 import { likeliestAnswer, textOf } from '../likeliest.ts';
-import { joined, pictureOf } from '../seen.ts';
+import { ADAPTER_PROBABILITIES, joined, pictureOf } from '../seen.ts';
 import { logProbabilities } from '../teacher-forcing.ts';
 import type { Patient } from './plant.ts';
 
@@ -104,7 +104,7 @@ function readings({ config }: Model, { ids, images }: GoldenInputs, taps: Readon
       rows.push(probabilities.subarray(head * T * T - T, head * T * T));
     }
   }
-  const adapter = taps.get('transformer.visual.attn_pool.attn.probs') ?? new Float32Array(0);
+  const adapter = taps.get(ADAPTER_PROBABILITIES) ?? new Float32Array(0);
   const size = config.visual.n_queries * patchGrid(config.visual) ** 2;
   const pictures = Array.from({ length: images }, (_, picture) =>
     // Its heads stand one below the other, in each of them the pictures.

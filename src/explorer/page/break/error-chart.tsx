@@ -1,7 +1,6 @@
-import { useState } from 'preact/hooks';
 import type { Broken } from '../../engine/broken/break.ts';
+import { AsTable } from '../parts/as-table.tsx';
 import { shown } from '../parts/scales.ts';
-import { Scrolls } from '../parts/scrolls.tsx';
 
 /** Decades of the scale. What is beyond lies on its edge; what is exactly equal, below it. */
 const LOW = -14;
@@ -14,7 +13,6 @@ const TOP = 8;
 
 /** How far every activation of the broken model is from the sound one's, by depth. */
 export function ErrorChart({ taps }: Pick<Broken, 'taps'>) {
-  const [open, setOpen] = useState(false);
   const at = (index: number) => LEFT + ((index + 0.5) / taps.length) * (WIDTH - LEFT);
   const height = (decade: number) => TOP + ((HIGH - decade) / (HIGH - LOW + 2)) * (HEIGHT - TOP);
   const heightOf = (nmse: number) =>
@@ -44,29 +42,27 @@ export function ErrorChart({ taps }: Pick<Broken, 'taps'>) {
         NMSE of every activation of the prompt against the model as it is, from the pixels on the left to the scores on
         the right.
       </figcaption>
-      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-        <summary>as a table</summary>
-        {open && (
-          <Scrolls label="Errors, table">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">activation</th>
-                  <th scope="col">NMSE</th>
+      <AsTable
+        label="Errors, table"
+        table={() => (
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">activation</th>
+                <th scope="col">NMSE</th>
+              </tr>
+            </thead>
+            <tbody>
+              {taps.map(({ name, nmse }) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td>{nmse === undefined ? 'not there' : shown(nmse)}</td>
                 </tr>
-              </thead>
-              <tbody>
-                {taps.map(({ name, nmse }) => (
-                  <tr key={name}>
-                    <th scope="row">{name}</th>
-                    <td>{nmse === undefined ? 'not there' : shown(nmse)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </Scrolls>
+              ))}
+            </tbody>
+          </table>
         )}
-      </details>
+      />
     </figure>
   );
 }

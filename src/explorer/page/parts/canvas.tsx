@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 
 /** Where something is drawn: in CSS pixels, with the colour of the text around. */
 export interface Drawing {
@@ -24,7 +24,8 @@ export function Canvas(given: {
   const paint = () => {
     if (canvas.current) paintOn(canvas.current, given.height, latest.current);
   };
-  useEffect(paint);
+  // At once, so that a pointer never finds what is rendered and not painted yet.
+  useLayoutEffect(paint);
   useEffect(() => {
     const observer = new ResizeObserver(paint);
     observer.observe(canvas.current!);

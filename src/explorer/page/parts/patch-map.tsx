@@ -1,8 +1,8 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import './patch-map.css';
+import { AsTable } from './as-table.tsx';
 import { Legend } from './legend.tsx';
 import { drawCells, type Scale, shown } from './scales.ts';
-import { Scrolls } from './scrolls.tsx';
 
 export interface PatchMapProps {
   /** What it shows. */
@@ -99,39 +99,36 @@ export function PatchMap({
 
 /** The same numbers as a table, made when it is opened. */
 function CellTable({ name, values, columns }: Pick<PatchMapProps, 'name' | 'values' | 'columns'>) {
-  const [open, setOpen] = useState(false);
   const rows = Array.from({ length: values.length / columns }, (_, row) => row);
   return (
-    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-      <summary>as a table</summary>
-      {open && (
-        <Scrolls label={`${name}, table`}>
-          <table>
-            <caption>{name}</caption>
-            <thead>
-              <tr>
-                <td />
-                {Array.from({ length: columns }, (_, column) => (
-                  <th key={column} scope="col">
-                    {column}
-                  </th>
+    <AsTable
+      label={`${name}, table`}
+      table={() => (
+        <table>
+          <caption>{name}</caption>
+          <thead>
+            <tr>
+              <td />
+              {Array.from({ length: columns }, (_, column) => (
+                <th key={column} scope="col">
+                  {column}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row}>
+                <th scope="row">{row}</th>
+                {Array.from(values.subarray(row * columns, (row + 1) * columns), (value, column) => (
+                  <td key={column}>{shown(value)}</td>
                 ))}
               </tr>
-            </thead>
-            <tbody>
-              {rows.map((row) => (
-                <tr key={row}>
-                  <th scope="row">{row}</th>
-                  {Array.from(values.subarray(row * columns, (row + 1) * columns), (value, column) => (
-                    <td key={column}>{shown(value)}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scrolls>
+            ))}
+          </tbody>
+        </table>
       )}
-    </details>
+    />
   );
 }
 

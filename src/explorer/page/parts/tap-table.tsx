@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import type { Mode } from '../../../verify/compare.ts';
 import { listOperations } from '../../../verify/divergence.ts';
 import type { JudgedTap } from '../../../verify/report/report.ts';
+import { named } from '../address.ts';
 import { type Found, found, judgedIn, mode } from '../verification.ts';
 import { Scrolls } from './scrolls.tsx';
 import { Select } from './select.tsx';
@@ -11,7 +12,7 @@ const MODES: Readonly<Record<Mode, string>> = {
   forced: 'forced: every block begins with the original’s',
   fused: 'fused: as an answer is computed',
 };
-const chosenMode = (): Mode => (Object.hasOwn(MODES, mode.value) ? (mode.value as Mode) : 'free');
+const chosenMode = (): Mode => named(MODES, mode.value) ?? 'free';
 
 /** The cell that is looked at: its row and column. */
 const at = signal<readonly [number, number]>([0, 0]);

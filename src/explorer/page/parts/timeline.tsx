@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { milliseconds, scaled, shapeText } from '../../../profile/text.ts';
 import type { Trace, TraceEvent } from '../../../profile/trace-events.ts';
 import { Canvas, type Drawing } from './canvas.tsx';
@@ -69,10 +69,9 @@ export function Timeline({ stretches }: { readonly stretches: readonly Stretch[]
     else return false;
     return true;
   };
-  /** Of the canvas as it was last drawn, in whichever rendering. */
-  const width = useRef(1);
+  let width = 1;
   const draw = (drawing: Drawing) => {
-    width.current = drawing.width;
+    width = drawing.width;
     drawStretches(drawing, stretches, [from, to], looked);
   };
   return (
@@ -99,7 +98,7 @@ export function Timeline({ stretches }: { readonly stretches: readonly Stretch[]
         draw={draw}
         onKey={onKey}
         onPoint={(x, y, dragged) => {
-          const scale = (to - from) / width.current;
+          const scale = (to - from) / width;
           if (dragged !== 0) return between(from - dragged * scale, to - dragged * scale);
           const [time, lane] = [from + x * scale, Math.floor(y / LANE_HEIGHT)];
           const under = stretches.findIndex((one) => one.lane === lane && one.start <= time && time <= one.end);

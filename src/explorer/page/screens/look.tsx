@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import './look.css';
+import { named } from '../address.ts';
 import { last } from '../exchange.ts';
 import { AdapterView } from '../look/adapter-view.tsx';
 import { EncoderView } from '../look/encoder-view.tsx';
@@ -21,15 +22,13 @@ const VIEWS = {
   occlusion: { title: 'Occlusion', component: OcclusionView, decoder: true },
 };
 
-const isView = (name: string): name is keyof typeof VIEWS => Object.hasOwn(VIEWS, name);
-
 /** Where the model looked for a token of its answer. */
 export function LookScreen() {
   useEffect(() => void lookAgain(), [last.value, opened.value]);
   const about = looking.value;
   if (about === undefined) return <p role="status">looking again …</p>;
   if (typeof about === 'string') return <p role="alert">{about}</p>;
-  const shown = isView(view.value) ? view.value : 'picture';
+  const shown = named(VIEWS, view.value) ?? 'picture';
   const { component: Shown, decoder } = VIEWS[shown];
   if (about.pictures.length === 0) return <p role="alert">The question has no picture to look at.</p>;
   return (

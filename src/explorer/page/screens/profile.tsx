@@ -106,19 +106,23 @@ function Found({ found }: { readonly found: NonNullable<typeof profiled.value> }
 /** Without one of the device, the page's is around each operation that is awaited. */
 const clockName = (source: TimeSource): string => (source === 'awaited' ? 'the page’s' : source);
 
+const Heads = ({ names }: { readonly names: readonly string[] }) => (
+  <tr>
+    {names.map((name) => (
+      <th key={name} scope="col">
+        {name}
+      </th>
+    ))}
+  </tr>
+);
+
 function PartTable() {
   return (
     <Scrolls numbers label="Parts">
       <table>
         <caption>Parts</caption>
         <thead>
-          <tr>
-            {['part', 'times', 'launches', 'ms', 'FLOP', 'ms as it runs'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+          <Heads names={['part', 'times', 'launches', 'ms', 'FLOP', 'ms as it runs']} />
         </thead>
         <tbody>
           {parts.value.map((part) => (
@@ -147,13 +151,7 @@ function OperationTable() {
       <table>
         <caption>Operations, the longest first</caption>
         <thead>
-          <tr>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+          <Heads names={COLUMNS} />
         </thead>
         <tbody>
           {[...each, { ...all, short: 0 }].map((group) => (
