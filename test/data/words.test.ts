@@ -45,6 +45,7 @@ test.each([
   ['loaf of bread', 'loaves of bread'],
   ['pair of glasses', 'pairs of glasses'],
   ['light bulb', 'light bulbs'],
+  ['snowman', 'snowmen'],
 ])('several of a %s are %s', (one, several) => expect(pluralOf(thing(one), 'English')).toBe(several));
 
 test('no two things are called the same, in either language', () => {

@@ -1,4 +1,8 @@
-/** Makes the small model's vocabulary, qwen.tiktoken beside this file, from samples of all stages: `npx tsx src/data/vocabulary/make.ts` */
+/**
+ * Makes the small model's vocabulary, qwen.tiktoken beside this file, from samples of all stages: `npx tsx src/data/vocabulary/make.ts`
+ *
+ * The file is of texts in which snowmen were "snowmans"; what is made now has other ranks, and the shipped weights are of those.
+ */
 import { writeFile } from 'node:fs/promises';
 import { specialTokens } from '../../input/text/special-tokens.ts';
 import { formatVocabulary } from '../../input/text/vocabulary.ts';

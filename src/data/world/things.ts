@@ -82,7 +82,7 @@ const TABLE: readonly (readonly [slug: string, english: string, chinese: string,
   ['chair', 'chair', '椅子', '把'],
 ];
 
-const PLURALS: Readonly<Record<string, string>> = { fish: 'fish', loaf: 'loaves' };
+const PLURALS: Readonly<Record<string, string>> = { fish: 'fish', loaf: 'loaves', snowman: 'snowmen' };
 
 /** Several of what a word names; of "slice of pizza" the first word changes. */
 function pluralOf(english: string): string {
