@@ -10,9 +10,10 @@
  */
 import type { Picture } from '../input/picture/picture.ts';
 import { itemsAt, MIXTURES, type Mixture, type Stage, TASKS, type TaskName } from './mixture.ts';
-import { randomAt } from './random.ts';
+import { type Random, randomAt } from './random.ts';
 import type { Draft, Sample } from './samples/sample.ts';
 import { paint } from './world/paint.ts';
+import type { Scene } from './world/scene.ts';
 import { type PatchTruth, patchTruth, slotWords } from './world/truth.ts';
 import type { World } from './world/world.ts';
 
@@ -71,16 +72,37 @@ export interface PatchOptions {
   readonly growth?: number;
 }
 
-/** A picture and what each of its patches shows; one in seven is a page of text. */
+/** A picture and what each of its patches shows. */
 export function patchesAt(
   world: World,
   { seed, side, patches, items = [1, 5], growth = 20_000 }: PatchOptions,
   index: number,
 ): { readonly picture: Picture } & PatchTruth {
-  const random = randomAt(seed, 'patches', index);
-  const scene = random.chance(6 / 7)
-    ? world.scene(random, itemsAt({ items, growth }, index))
-    : world.page(random, random.pick(['English', 'Chinese']));
+  const scene = anyScene(world, randomAt(seed, 'patches', index), itemsAt({ items, growth }, index));
   const { picture, covers } = paint(scene, side);
   return { picture, ...patchTruth(scene, covers, side, patches) };
 }
+
+export interface WordOptions {
+  readonly seed: number;
+  /** Pixels a side of the picture, and slots. */
+  readonly side: number;
+  readonly slots: number;
+}
+
+/**
+ * A picture and the word for what stands in each of its slots, '' where nothing does: English ones, for whoever draws it cannot know in
+ * which language it will be asked about.
+ */
+export function wordsAt(
+  world: World,
+  { seed, side, slots }: WordOptions,
+  index: number,
+): { readonly picture: Picture; readonly words: readonly string[] } {
+  const scene = anyScene(world, randomAt(seed, 'words', index), [1, 5]);
+  return { picture: paint(scene, side).picture, words: slotWords(scene, slots, 'English') };
+}
+
+/** Things on a ground; one in seven is a page of text. */
+const anyScene = (world: World, random: Random, items: readonly [number, number]): Scene =>
+  random.chance(6 / 7) ? world.scene(random, items) : world.page(random, random.pick(['English', 'Chinese']));

@@ -9,22 +9,25 @@ import { isFactor, type Lora, scaledFactors, withWeights } from './lora.ts';
 import { supervised } from './loss.ts';
 import { ADAM, createOptimiser, type Moments } from './optimiser.ts';
 import { createProbe, type ProbeBatch, probeLoss } from './probe.ts';
-import { configFor, type Phase, type Recipe, TRAINED, WEIGHT_DECAY } from './recipes.ts';
+import { configFor, type Phase, type ReadingPhase, type Recipe, TRAINED, WEIGHT_DECAY } from './recipes.ts';
 import { learningRate } from './schedule.ts';
 import type { StateTensor, StepRecord } from './state.ts';
+import { type WordBatch, wordLoss } from './words.ts';
 
 /**
  * What is learned from: the batch of a step, counted from 1, for pictures of a size. The same for the same step, whenever it is asked for
  * and whatever was asked for before: so a run that stopped goes on as if it had not.
  */
 export interface TrainingData {
-  batch(phase: Exclude<Phase, 'encoder'>, step: number, recipe: Recipe, imageSize: number): Promise<TaskBatch>;
+  batch(phase: ReadingPhase, step: number, recipe: Recipe, imageSize: number): Promise<TaskBatch>;
   /** What each patch shows, for the encoder's phase; absent where nobody knows. */
   readonly patches?: {
     /** How many things there are, the ground among them. */
     readonly things: number;
     batch(step: number, recipe: Recipe, imageSize: number): Promise<ProbeBatch>;
   };
+  /** What each slot shows in the decoder's words, for the adapter's phase; absent where nobody knows. */
+  words?(step: number, recipe: Recipe, imageSize: number): Promise<WordBatch>;
 }
 
 /** A phase under way. */
@@ -57,7 +60,11 @@ export function startCourse(
   const { device } = whole;
   const model: Model = { ...whole, config: configFor(whole.config, recipe) };
   const learner =
-    phase === 'encoder' ? probing(model, data, seed, recipe, from?.tensors) : reading(model, data, phase, recipe, lora);
+    phase === 'encoder'
+      ? probing(model, data, seed, recipe, from?.tensors)
+      : phase === 'adapter'
+        ? speaking(model, data, recipe)
+        : reading(model, data, phase, recipe, lora);
   const trains = lora ? isFactor : TRAINED[phase];
   const weights: Record<string, Tensor> = { ...model.weights, ...learner.own };
   const treated = new Map<string, Treatment>([
@@ -144,7 +151,7 @@ interface Learner {
 function reading(
   model: Model,
   data: TrainingData,
-  phase: Exclude<Phase, 'encoder'>,
+  phase: ReadingPhase,
   recipe: Recipe,
   lora: Lora | undefined,
 ): Learner {
@@ -186,6 +193,26 @@ function probing(
             recompute: false,
           }),
         tasks: Array<string>(batch.things.length).fill('what each patch shows'),
+        tokens: 0,
+        pictures: batch.images,
+      };
+    },
+  };
+}
+
+function speaking(model: Model, { words }: TrainingData, recipe: Recipe): Learner {
+  if (!words) throw new InputError('adapter', 'nobody says what each slot shows', 'train it on the made scenes');
+  return {
+    own: {},
+    async lesson(step) {
+      const batch = await words(step, recipe, model.config.visual.image_size);
+      return {
+        learn: () =>
+          gradientsOf(model.device, (hear) => wordLoss(model, batch, hear), {
+            trains: TRAINED.adapter,
+            recompute: false,
+          }),
+        tasks: Array.from(batch.words, (word) => (word === batch.nothing ? 'empty slots' : 'words in slots')),
         tokens: 0,
         pictures: batch.images,
       };

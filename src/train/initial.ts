@@ -4,8 +4,8 @@ import { sineCosinePositions } from '../checkpoint/positions.ts';
 import { normals, uniforms } from './noise.ts';
 
 const VISUAL = 'transformer.visual.';
-/** `initializer_range` of the published config. */
-const RANGE = 0.02;
+/** `initializer_range` of the published config: the deviation of embeddings, too. */
+export const RANGE = 0.02;
 /** Where the original cuts the normal distribution of the queries: absolute, a hundred deviations away. */
 const CUT = 2;
 
@@ -44,6 +44,8 @@ export function initialWeights(config: Config, seed: number): (name: string) => 
         return new Float32Array(count).fill(ALIGNED.queries);
       case `${VISUAL}attn_pool.ln_kv.weight`:
         return new Float32Array(count).fill(ALIGNED.keys);
+      case `${VISUAL}ln_post.weight`: // whose `proj` keeps sizes: rows are as large as the embeddings beside them, not fifty times as large
+        return new Float32Array(count).fill(RANGE);
     }
     if (/bias$/.test(name)) return new Float32Array(count);
     if (/(^|\.)ln_\w+\.weight$/.test(name)) return new Float32Array(count).fill(1);

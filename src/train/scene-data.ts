@@ -1,15 +1,24 @@
 import type { Config } from '../architecture/config.ts';
 import { patchGrid } from '../architecture/config.ts';
-import { PATCH_CLASSES, packSamples, patchesAt, type Sample, type Stage, sampleAt, type World } from '../data/index.ts';
+import {
+  PATCH_CLASSES,
+  packSamples,
+  patchesAt,
+  type Sample,
+  type Stage,
+  sampleAt,
+  type World,
+  wordsAt,
+} from '../data/index.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Sequence, TaskBatch } from './batch.ts';
 import type { TrainingData } from './course.ts';
-import type { Phase } from './recipes.ts';
+import type { ReadingPhase } from './recipes.ts';
 import { batchFor, sampleSequence } from './samples.ts';
 
 /** Whose mixture a phase is trained on. */
-const STAGE_OF: Readonly<Record<Exclude<Phase, 'encoder'>, Stage>> = {
+const STAGE_OF: Readonly<Record<ReadingPhase, Stage>> = {
   decoder: 0,
   'stage-1': 1,
   'stage-2': 2,
@@ -47,21 +56,33 @@ export function sceneData(world: World, tokenizer: Tokenizer, config: Config, se
         return { pixels: pixelsOf(pictures, side), images: pictures.length, things, boxes };
       },
     },
+    async words(step, { batch }, side) {
+      const shown = indices(step, batch).map((i) => wordsAt(world, { seed, side, slots: slotsPerSide }, i));
+      const pictures = shown.map(({ picture }) => picture);
+      return {
+        ...{ pixels: pixelsOf(pictures, side), images: pictures.length },
+        words: Int32Array.from(shown.flatMap(({ words }) => slotTokens(tokenizer, words))),
+        nothing: tokenizer.special.imagePad,
+      };
+    },
   };
 }
+
+/** Of each word the token that stands in its slot. */
+const slotTokens = (tokenizer: Tokenizer, words: readonly string[]): number[] =>
+  words.map((word) => tokenizer.encode(word)[0] ?? tokenizer.special.imagePad);
 
 /**
  * A sample whose pictures are words: between `<img>` and `</img>` stands, slot by slot, the token of what is there, and `<imgpad>` where
  * nothing is. Of a word that the vocabulary does not have as one token, the first stands for all.
  */
 export function wordSequence(tokenizer: Tokenizer, sample: Pick<Sample, 'said' | 'slots'>): Sequence {
-  const { imageStart, imagePad } = tokenizer.special;
+  const { imageStart } = tokenizer.special;
   const { ids, labels } = sampleSequence(tokenizer, sample);
   let at = -1;
   for (const words of sample.slots ?? []) {
     at = ids.indexOf(imageStart, at + 1);
-    const tokens = words.map((word) => tokenizer.encode(word)[0] ?? imagePad);
-    ids.set(tokens, at + 1);
+    ids.set(slotTokens(tokenizer, words), at + 1);
   }
   return { ids, labels };
 }

@@ -32,7 +32,7 @@ const recipe: Decoder<Recipe> = object({
 /** Settings as a state file holds them. */
 export const settings: Decoder<RunSettings> = object({
   seed: whole(0, Number.MAX_SAFE_INTEGER),
-  phases: list(object({ phase: oneOf('encoder', 'decoder', 'stage-1', 'stage-2', 'stage-3'), recipe }), 2),
+  phases: list(object({ phase: oneOf('encoder', 'decoder', 'adapter', 'stage-1', 'stage-2', 'stage-3'), recipe }), 3),
   data: optional(line(4096)),
   lora: optional(
     object({ rank: whole(1, MOST_RANK), alpha: atLeast(0), targets: list(line(200), MOST_TARGETS), base: line(64) }),

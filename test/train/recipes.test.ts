@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/architecture/config.ts';
 import { weightShapes } from '../../src/architecture/weight-shapes.ts';
 import { priceStages } from '../../src/train/price.ts';
-import { configFor, RECIPES, TRAINED, withPeak, withSteps } from '../../src/train/recipes.ts';
+import { configFor, PHASES, RECIPES, TRAINED, withPeak, withSteps } from '../../src/train/recipes.ts';
 import { readJson } from './goldens.ts';
 import { tinyConfig } from './tiny-run.ts';
 
@@ -38,15 +38,16 @@ test('stage 1 sees half as many patches a side', async () => {
   expect(configFor(odd, { image: 'half' }).visual.image_size).toBe(14);
 });
 
-test('stage 0 trains the encoder without the adapter, then the decoder', async () => {
+test('stage 0 trains the encoder without the adapter, then the decoder, then all that sees', async () => {
   const names = [...weightShapes(await tinyConfig()).keys()];
-  const [encoder, decoder] = (['encoder', 'decoder'] as const).map((phase) => names.filter(TRAINED[phase]));
+  const [encoder, decoder, adapter] = PHASES['0'].map((phase) => names.filter(TRAINED[phase]));
   expect(encoder.filter((name) => !/^transformer\.visual\.(conv1|positional|ln_pre|transformer)/.test(name))).toEqual(
     [],
   );
   expect(encoder.length + decoder.length).toBe(
     names.filter((name) => !/attn_pool|ln_post|visual\.proj/.test(name)).length,
   );
+  expect(adapter).toEqual(names.filter((name) => !decoder.includes(name)));
   expect(TRAINED.encoder('probe.weight')).toBe(true);
 });
 

@@ -79,6 +79,7 @@ describe('a run that stopped goes on to the same bytes', () => {
 test.each([
   'encoder',
   'decoder',
+  'adapter',
   'stage-1',
   'stage-3',
 ] as const)('%s changes what it trains and nothing else', async (phase) => {

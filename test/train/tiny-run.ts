@@ -24,7 +24,7 @@ export const tinySettings = (steps: number, ...phases: Phase[]): RunSettings => 
   })),
 });
 
-/** Noise as data: two sequences a step of two tasks, one with a picture, and patches that show one of three things. */
+/** Noise as data: two sequences a step of two tasks, one with a picture, patches that show one of three things, and slots of which the first is empty. */
 export function tinyData({ visual, vocab_size }: Config): TrainingData {
   const words = (key: string, count: number, most: number) =>
     Int32Array.from(uniforms(key, count), (value) => Math.floor(value * most));
@@ -57,6 +57,11 @@ export function tinyData({ visual, vocab_size }: Config): TrainingData {
           boxes: Float32Array.from(uniforms(`boxes ${step}`, 4 * patches)),
         };
       },
+    },
+    async words(step, _, size) {
+      const nothing = vocab_size - 1;
+      const said = words(`slots ${step}`, Q, nothing).map((word, i) => (i === 0 ? nothing : word));
+      return { pixels: pixels(`slots ${step}`, size), images: 1, words: said, nothing };
     },
   };
 }

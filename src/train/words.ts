@@ -1,0 +1,61 @@
+import { foldRows, sum } from '../../kernels/add.ts';
+import { crossEntropy } from '../../kernels/cross-entropy.ts';
+import { gatherRows } from '../../kernels/gather-rows.ts';
+import { linear } from '../../kernels/linear.ts';
+import { divide } from '../../kernels/scale.ts';
+import { scope } from '../../tensor/scope.ts';
+import { block } from '../../tensor/tap.ts';
+import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import { InputError } from '../error.ts';
+import { encodeImages, type Model, positionTables } from '../model/qwen-vl.ts';
+import { RANGE } from './initial.ts';
+
+/** What each slot of some pictures shows, in the decoder's words: what the adapter learns to say before its rows are read. */
+export interface WordBatch {
+  /** `[images · 3 · S, S]`, normalised. */
+  readonly pixels: Float32Array;
+  readonly images: number;
+  /** Of each slot, `[images · Q]`: the token of what stands there, `nothing` where nothing does. */
+  readonly words: Int32Array;
+  readonly nothing: number;
+}
+
+/**
+ * The loss of rows that are to be words: the embedding that each row of the adapter is most like is to be that of what stands in its
+ * slot. The mean over the slots that show something, and that over the others, each for half. The embeddings stay as they are.
+ *
+ * A row is measured in units of the deviation that embeddings begin with: one that is a word's embedding has a score of ten or so for it
+ * and next to none for all others, so rows come out as large as embeddings are.
+ *
+ * @param hear told of each slot's part, `[images · Q, 1]`
+ * @returns `[1, 1]`
+ * @throws InputError where nothing is shown, or everywhere something, or what is no token
+ */
+export function wordLoss(model: Model, batch: WordBatch, hear: (parts: Tensor) => void): Tensor {
+  const { device, config, weights } = model;
+  const { image_size: size } = config.visual;
+  const { words, nothing } = batch;
+  const slots = [...words.keys()];
+  const halves = [slots.filter((slot) => words[slot] !== nothing), slots.filter((slot) => words[slot] === nothing)];
+  if (halves.some(({ length }) => length === 0))
+    throw new InputError('batch', 'no slot shows anything, or all do', 'give more pictures of things');
+  const stranger = words.find((word) => word < 0 || word >= config.vocab_size);
+  if (stranger !== undefined)
+    throw new InputError('batch', `token ${stranger} of ${config.vocab_size}`, 'use the vocabulary of the model');
+  return scope<Tensor>(() => {
+    const pixels = tensor(device, batch.pixels, [batch.images * 3 * size, size], { label: 'pixels' });
+    const rows = encodeImages({ ...model, positions: positionTables(weights, config) }, pixels); // [B·Q, C]
+    return block('transformer', weights['transformer.wte.weight'], (wte) => {
+      const scores = linear(divide(rows, RANGE), wte);
+      const surprise = crossEntropy(scores, tensor(device, words, [words.length]));
+      hear(surprise);
+      const means = halves.map((half) =>
+        divide(
+          foldRows(gatherRows(surprise, tensor(device, Int32Array.from(half), [half.length])), 1),
+          2 * half.length,
+        ),
+      );
+      return means.reduce(sum);
+    });
+  });
+}
