@@ -83,24 +83,23 @@ export function patchesAt(
   return { picture, ...patchTruth(scene, covers, side, patches) };
 }
 
-export interface WordOptions {
-  readonly seed: number;
-  /** Pixels a side of the picture, and slots. */
-  readonly side: number;
+export interface WordOptions extends Pick<PatchOptions, 'seed' | 'side' | 'patches'> {
+  /** Slots a side of the picture. */
   readonly slots: number;
 }
 
 /**
- * A picture and the word for what stands in each of its slots, '' where nothing does: English ones, for whoever draws it cannot know in
- * which language it will be asked about.
+ * A picture, what each of its patches shows, and the word for what stands in each of its slots, '' where nothing does: English ones, for a
+ * row cannot know in which language it will be asked about.
  */
 export function wordsAt(
   world: World,
-  { seed, side, slots }: WordOptions,
+  { seed, side, patches, slots }: WordOptions,
   index: number,
-): { readonly picture: Picture; readonly words: readonly string[] } {
+): { readonly picture: Picture; readonly words: readonly string[] } & PatchTruth {
   const scene = anyScene(world, randomAt(seed, 'words', index), [1, 5]);
-  return { picture: paint(scene, side).picture, words: slotWords(scene, slots, 'English') };
+  const { picture, covers } = paint(scene, side);
+  return { picture, ...patchTruth(scene, covers, side, patches), words: slotWords(scene, slots, 'English') };
 }
 
 /** Things on a ground; one in seven is a page of text. */

@@ -63,7 +63,7 @@ export function startCourse(
     phase === 'encoder'
       ? probing(model, data, seed, recipe, from?.tensors)
       : phase === 'adapter'
-        ? speaking(model, data, recipe)
+        ? speaking(model, data, seed, recipe, from?.tensors)
         : reading(model, data, phase, recipe, lora);
   const trains = lora ? isFactor : TRAINED[phase];
   const weights: Record<string, Tensor> = { ...model.weights, ...learner.own };
@@ -200,15 +200,23 @@ function probing(
   };
 }
 
-function speaking(model: Model, { words }: TrainingData, recipe: Recipe): Learner {
-  if (!words) throw new InputError('adapter', 'nobody says what each slot shows', 'train it on the made scenes');
+function speaking(
+  model: Model,
+  { patches, words }: TrainingData,
+  seed: number,
+  recipe: Recipe,
+  stored: ReadonlyMap<string, StateTensor> | undefined,
+): Learner {
+  if (!patches || !words)
+    throw new InputError('adapter', 'nobody says what each slot shows', 'train it on the made scenes');
+  const probe = createProbe(model, patches.things, seed, (name) => stored?.get(`weight.${name}`)?.data);
   return {
-    own: {},
+    own: { 'probe.weight': probe.weight, 'probe.bias': probe.bias },
     async lesson(step) {
       const batch = await words(step, recipe, model.config.visual.image_size);
       return {
         learn: () =>
-          gradientsOf(model.device, (hear) => wordLoss(model, batch, hear), {
+          gradientsOf(model.device, (hear) => wordLoss(model, probe, batch, hear), {
             trains: TRAINED.adapter,
             recompute: false,
           }),

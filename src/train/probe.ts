@@ -64,42 +64,63 @@ export function createProbe(
 }
 
 /**
- * The loss of an encoder with its probe: what each patch shows, over all patches, and the mean over the four edges of its box, over the
- * patches that show something.
+ * The loss of an encoder with its probe.
  *
- * @param hear told of each patch's part of the first, `[images · L, 1]`
+ * @param hear told of each patch's part of what it shows, `[images · L, 1]`
  * @returns `[1, 1]`
  * @throws InputError where nothing is shown, or what the probe does not know
  */
-export function probeLoss(
-  model: Model,
+export function probeLoss(model: Model, probe: Probe, batch: ProbeBatch, hear: (parts: Tensor) => void): Tensor {
+  requireShown(probe, batch);
+  return scope<Tensor>(() => patchLoss(encodePatches(inPass(model), pixelsOn(model, batch)), probe, batch, hear));
+}
+
+/** The model with position tables that are a part of the pass. */
+export const inPass = (model: Model): Model => ({ ...model, positions: positionTables(model.weights, model.config) });
+
+/** The pictures of a batch on the device. */
+export const pixelsOn = (
+  { device, config }: Model,
+  { pixels, images }: Pick<ProbeBatch, 'pixels' | 'images'>,
+): Tensor =>
+  tensor(device, pixels, [images * 3 * config.visual.image_size, config.visual.image_size], { label: 'pixels' });
+
+/** @throws InputError where nothing is shown, or what the probe does not know */
+export function requireShown({ things }: Probe, batch: ProbeBatch): void {
+  if (!batch.things.some((thing) => thing > 0))
+    throw new InputError('batch', 'no patch shows anything', 'give pictures of things');
+  const stranger = batch.things.find((thing) => thing < 0 || thing >= things);
+  if (stranger !== undefined)
+    throw new InputError('batch', `thing ${stranger} of ${things}`, 'use the same things throughout');
+}
+
+/**
+ * What each patch shows, over all patches, and the mean over the four edges of its box, over the patches that show something.
+ *
+ * @param patches `[B·L, D]` as the encoder gives them
+ * @param hear told of each patch's part of the first, `[images · L, 1]`
+ * @returns `[1, 1]`
+ */
+export function patchLoss(
+  patches: Tensor,
   { things, weight, bias }: Probe,
   batch: ProbeBatch,
   hear: (parts: Tensor) => void,
 ): Tensor {
-  const { device, config } = model;
-  const { image_size: size } = config.visual;
+  const { device } = patches;
   const shown = Int32Array.from([...batch.things.keys()].filter((patch) => batch.things[patch] > 0));
-  if (shown.length === 0) throw new InputError('batch', 'no patch shows anything', 'give pictures of things');
-  const stranger = batch.things.find((thing) => thing < 0 || thing >= things);
-  if (stranger !== undefined)
-    throw new InputError('batch', `thing ${stranger} of ${things}`, 'use the same things throughout');
-  return scope<Tensor>(() => {
-    const pixels = tensor(device, batch.pixels, [batch.images * 3 * size, size], { label: 'pixels' });
-    const patches = encodePatches({ ...model, positions: positionTables(model.weights, config) }, pixels); // [B·L, D]
-    return block('probe', { weight, bias }, (w) => {
-      const named = linear(patches, w.weight, w.bias, { start: 0, count: things });
-      const surprise = crossEntropy(named, tensor(device, batch.things, [batch.things.length]));
-      hear(surprise);
-      const what = divide(foldRows(surprise, 1), batch.things.length);
-      const covered = gatherRows(patches, tensor(device, shown, [shown.length]));
-      const where = [0, 1, 2, 3].map((edge) => {
-        const scores = linear(covered, w.weight, w.bias, { start: things + edge * PLACES, count: PLACES });
-        const places = shown.map((patch) => placeOf(batch.boxes[4 * patch + edge]));
-        return foldRows(crossEntropy(scores, tensor(device, places, [places.length])), 1);
-      });
-      return sum(what, divide(where.reduce(sum), 4 * shown.length));
+  return block('probe', { weight, bias }, (w) => {
+    const named = linear(patches, w.weight, w.bias, { start: 0, count: things });
+    const surprise = crossEntropy(named, tensor(device, batch.things, [batch.things.length]));
+    hear(surprise);
+    const what = divide(foldRows(surprise, 1), batch.things.length);
+    const covered = gatherRows(patches, tensor(device, shown, [shown.length]));
+    const where = [0, 1, 2, 3].map((edge) => {
+      const scores = linear(covered, w.weight, w.bias, { start: things + edge * PLACES, count: PLACES });
+      const places = shown.map((patch) => placeOf(batch.boxes[4 * patch + edge]));
+      return foldRows(crossEntropy(scores, tensor(device, places, [places.length])), 1);
     });
+    return sum(what, divide(where.reduce(sum), 4 * shown.length));
   });
 }
 

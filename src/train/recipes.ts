@@ -54,7 +54,7 @@ const SMALL = {
     ...{ image: 'full', layerDecay: 1 },
   },
   adapter: {
-    ...{ peak: 1e-3, minimum: 1e-5, warmup: 50, steps: 500, batch: 64 },
+    ...{ peak: 1e-3, minimum: 1e-5, warmup: 60, steps: 1800, batch: 64 },
     ...{ image: 'full', layerDecay: 1 },
   },
   'stage-1': {
@@ -85,11 +85,14 @@ export const PHASES: Readonly<Record<string, readonly Phase[]>> = {
   '3': ['stage-3'],
 };
 
-/** Which weights a phase changes. The encoder learns with a probe, which is thrown away (probe.ts), the adapter by the decoder's words (words.ts). */
+/** Which weights a phase changes. The encoder learns with a probe, which is thrown away (probe.ts), the adapter by the decoder's words, and with a probe again (words.ts). */
+/** Phases with a probe. */
+export const probes = (phase: Phase): boolean => phase === 'encoder' || phase === 'adapter';
+
 export const TRAINED: Readonly<Record<Phase, (weight: string) => boolean>> = {
   encoder: (name) => name.startsWith('probe.') || (isVision(name) && !AFTER_ENCODER.test(name)),
   decoder: (name) => !isVision(name),
-  adapter: isVision,
+  adapter: (name) => name.startsWith('probe.') || isVision(name),
   'stage-1': STAGES['stage-1'],
   'stage-2': STAGES['stage-2'],
   'stage-3': STAGES['stage-3'],

@@ -2,6 +2,7 @@ import type { Config } from '../architecture/config.ts';
 import { patchGrid } from '../architecture/config.ts';
 import {
   PATCH_CLASSES,
+  type PatchTruth,
   packSamples,
   patchesAt,
   type Sample,
@@ -10,10 +11,12 @@ import {
   type World,
   wordsAt,
 } from '../data/index.ts';
+import type { Picture } from '../input/picture/picture.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Sequence, TaskBatch } from './batch.ts';
 import type { TrainingData } from './course.ts';
+import type { ProbeBatch } from './probe.ts';
 import type { ReadingPhase } from './recipes.ts';
 import { batchFor, sampleSequence } from './samples.ts';
 
@@ -45,27 +48,35 @@ export function sceneData(world: World, tokenizer: Tokenizer, config: Config, se
       things: PATCH_CLASSES.length,
       async batch(step, { batch }, side) {
         const patches = patchGrid({ ...config.visual, image_size: side });
-        const shown = indices(step, batch).map((i) => patchesAt(world, { seed, side, patches }, i));
-        const things = new Int32Array(batch * patches ** 2);
-        const boxes = new Float32Array(4 * things.length);
-        for (const [i, { classes, boxes: own }] of shown.entries()) {
-          things.set(classes, i * patches ** 2);
-          boxes.set(own, 4 * i * patches ** 2);
-        }
-        const pictures = shown.map(({ picture }) => picture);
-        return { pixels: pixelsOf(pictures, side), images: pictures.length, things, boxes };
+        return probeBatch(
+          indices(step, batch).map((i) => patchesAt(world, { seed, side, patches }, i)),
+          side,
+        );
       },
     },
     async words(step, { batch }, side) {
-      const shown = indices(step, batch).map((i) => wordsAt(world, { seed, side, slots: slotsPerSide }, i));
-      const pictures = shown.map(({ picture }) => picture);
+      const patches = patchGrid({ ...config.visual, image_size: side });
+      const shown = indices(step, batch).map((i) => wordsAt(world, { seed, side, patches, slots: slotsPerSide }, i));
       return {
-        ...{ pixels: pixelsOf(pictures, side), images: pictures.length },
+        ...probeBatch(shown, side),
         words: Int32Array.from(shown.flatMap(({ words }) => slotTokens(tokenizer, words))),
         nothing: tokenizer.special.imagePad,
       };
     },
   };
+}
+
+/** Pictures with what their patches show, side by side. */
+function probeBatch(shown: readonly ({ readonly picture: Picture } & PatchTruth)[], side: number): ProbeBatch {
+  const patches = shown[0].classes.length;
+  const things = new Int32Array(shown.length * patches);
+  const boxes = new Float32Array(4 * things.length);
+  for (const [i, { classes, boxes: own }] of shown.entries()) {
+    things.set(classes, i * patches);
+    boxes.set(own, 4 * i * patches);
+  }
+  const pictures = shown.map(({ picture }) => picture);
+  return { pixels: pixelsOf(pictures, side), images: pictures.length, things, boxes };
 }
 
 /** Of each word the token that stands in its slot. */

@@ -4,7 +4,7 @@ import { CheckpointError } from '../error.ts';
 import { quoteSome } from '../quote.ts';
 import { factorShapes } from './lora.ts';
 import { probeShapes } from './probe.ts';
-import { TRAINED } from './recipes.ts';
+import { probes, TRAINED } from './recipes.ts';
 import type { TrainingState } from './state.ts';
 
 /**
@@ -24,8 +24,7 @@ export function requireFittingState(state: TrainingState, config: Config, path: 
   if (lora && phase !== 'stage-3') throw refuse(`${phase} trains no adapter`);
   const all = lora ? factorShapes(config, lora) : weightShapes(config);
   const weights = new Map([...all].map(([name, shape]) => [name, matrixShape(shape)]));
-  if (phase === 'encoder')
-    for (const [name, shape] of probeShapes(things, config.visual.width)) weights.set(name, shape);
+  if (probes(phase)) for (const [name, shape] of probeShapes(things, config.visual.width)) weights.set(name, shape);
   const expected = new Map([...weights].map(([name, shape]) => [`weight.${name}`, shape]));
   for (const [name, shape] of step > 0 ? weights : []) {
     if (lora || TRAINED[phase](name)) for (const moment of ['m', 'v']) expected.set(`${moment}.${name}`, shape);

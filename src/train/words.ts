@@ -7,21 +7,19 @@ import { scope } from '../../tensor/scope.ts';
 import { block } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
-import { encodeImages, type Model, positionTables } from '../model/qwen-vl.ts';
+import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 import { RANGE } from './initial.ts';
+import { inPass, type Probe, type ProbeBatch, patchLoss, pixelsOn, requireShown } from './probe.ts';
 
-/** What each slot of some pictures shows, in the decoder's words: what the adapter learns to say before its rows are read. */
-export interface WordBatch {
-  /** `[images · 3 · S, S]`, normalised. */
-  readonly pixels: Float32Array;
-  readonly images: number;
+/** What each slot of some pictures shows, in the decoder's words: what the adapter learns to say before its rows are read; and what each patch shows. */
+export interface WordBatch extends ProbeBatch {
   /** Of each slot, `[images · Q]`: the token of what stands there, `nothing` where nothing does. */
   readonly words: Int32Array;
   readonly nothing: number;
 }
 
 /**
- * The loss of rows that are to be words: the embedding that each row of the adapter is most like is to be that of what stands in its
+ * The loss of rows that are to be words, and that of the encoder's patches with its probe, from which it goes on learning: the embedding that each row of the adapter is most like is to be that of what stands in its
  * slot. The mean over the slots that show something, and that over the others, each for half. The embeddings stay as they are.
  *
  * A row is measured in units of the deviation that embeddings begin with: one that is a word's embedding has a score of ten or so for it
@@ -31,9 +29,9 @@ export interface WordBatch {
  * @returns `[1, 1]`
  * @throws InputError where nothing is shown, or everywhere something, or what is no token
  */
-export function wordLoss(model: Model, batch: WordBatch, hear: (parts: Tensor) => void): Tensor {
+export function wordLoss(model: Model, probe: Probe, batch: WordBatch, hear: (parts: Tensor) => void): Tensor {
   const { device, config, weights } = model;
-  const { image_size: size } = config.visual;
+  requireShown(probe, batch);
   const { words, nothing } = batch;
   const slots = [...words.keys()];
   const halves = [slots.filter((slot) => words[slot] !== nothing), slots.filter((slot) => words[slot] === nothing)];
@@ -43,9 +41,11 @@ export function wordLoss(model: Model, batch: WordBatch, hear: (parts: Tensor) =
   if (stranger !== undefined)
     throw new InputError('batch', `token ${stranger} of ${config.vocab_size}`, 'use the vocabulary of the model');
   return scope<Tensor>(() => {
-    const pixels = tensor(device, batch.pixels, [batch.images * 3 * size, size], { label: 'pixels' });
-    const rows = encodeImages({ ...model, positions: positionTables(weights, config) }, pixels); // [B·Q, C]
-    return block('transformer', weights['transformer.wte.weight'], (wte) => {
+    const seeing = inPass(model);
+    const patches = encodePatches(seeing, pixelsOn(model, batch)); // [B·L, D]
+    const rows = adaptFeatures(seeing, patches); // [B·Q, C]
+    const named = patchLoss(patches, probe, batch, () => undefined);
+    const said = block('transformer', weights['transformer.wte.weight'], (wte) => {
       const scores = linear(divide(rows, RANGE), wte);
       const surprise = crossEntropy(scores, tensor(device, words, [words.length]));
       hear(surprise);
@@ -57,5 +57,6 @@ export function wordLoss(model: Model, batch: WordBatch, hear: (parts: Tensor) =
       );
       return means.reduce(sum);
     });
+    return sum(named, said);
   });
 }

@@ -10,7 +10,7 @@ afterAll(closeTinyDevices);
 test('a probe that knows nothing loses what guessing loses', async () => {
   await withTinyModel({}, async (model) => {
     const probe = createProbe(model, 3, 0, (name) => new Float32Array(name === 'probe.weight' ? 64 * (3 + 128) : 131));
-    const batch = await tinyData(model.config).patches!.batch(1, RECIPES.small.encoder, 56);
+    const batch = await tinyData(model.config).patches.batch(1, RECIPES.small.encoder, 56);
     const parts: Promise<ArrayLike<number>>[] = [];
     const loss = probeLoss(model, probe, batch, (tensor) => parts.push(read(tensor)));
     expect((await read(loss))[0]).toBeCloseTo(Math.log(3) + Math.log(32), 5);
@@ -27,7 +27,7 @@ test('an encoder learns what it is shown again and again', async () => {
   const data = tinyData(await tinyConfig());
   const again = {
     ...data,
-    patches: { ...data.patches!, batch: () => data.patches!.batch(1, RECIPES.small.encoder, 56) },
+    patches: { ...data.patches!, batch: () => data.patches.batch(1, RECIPES.small.encoder, 56) },
   };
   const losses = await withTinyModel({}, async (model) => {
     const recipe = { ...RECIPES.small.encoder, steps: 15, warmup: 1, peak: 1e-2 };

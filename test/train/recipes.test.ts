@@ -48,7 +48,7 @@ test('stage 0 trains the encoder without the adapter, then the decoder, then all
     names.filter((name) => !/attn_pool|ln_post|visual\.proj/.test(name)).length,
   );
   expect(adapter).toEqual(names.filter((name) => !decoder.includes(name)));
-  expect(TRAINED.encoder('probe.weight')).toBe(true);
+  for (const phase of ['encoder', 'adapter'] as const) expect(TRAINED[phase]('probe.weight')).toBe(true);
 });
 
 describe('prices', () => {

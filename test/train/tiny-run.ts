@@ -25,12 +25,23 @@ export const tinySettings = (steps: number, ...phases: Phase[]): RunSettings => 
 });
 
 /** Noise as data: two sequences a step of two tasks, one with a picture, patches that show one of three things, and slots of which the first is empty. */
-export function tinyData({ visual, vocab_size }: Config): TrainingData {
+export function tinyData({
+  visual,
+  vocab_size,
+}: Config): TrainingData & Required<Pick<TrainingData, 'patches' | 'words'>> {
   const words = (key: string, count: number, most: number) =>
     Int32Array.from(uniforms(key, count), (value) => Math.floor(value * most));
   const pixels = (key: string, size: number) =>
     Float32Array.from(uniforms(key, 3 * size * size), (value) => 2 * value - 1);
   const { image_start_id: start, n_queries: Q } = visual;
+  const shown = (key: string, size: number) => {
+    const patches = patchGrid({ ...visual, image_size: size }) ** 2;
+    return {
+      ...{ pixels: pixels(key, size), images: 1 },
+      things: words(`things ${key}`, patches, 3).map((thing, i) => (i === 0 ? 1 : thing)),
+      boxes: Float32Array.from(uniforms(`boxes ${key}`, 4 * patches)),
+    };
+  };
   return {
     async batch(phase, step, _, size) {
       const text = words(`${phase} ${step}`, 12, vocab_size - 20);
@@ -47,21 +58,12 @@ export function tinyData({ visual, vocab_size }: Config): TrainingData {
     },
     patches: {
       things: 3,
-      async batch(step, _, size) {
-        const patches = patchGrid({ ...visual, image_size: size }) ** 2;
-        const things = words(`things ${step}`, patches, 3).map((thing, i) => (i === 0 ? 1 : thing));
-        return {
-          pixels: pixels(`${step}`, size),
-          images: 1,
-          things,
-          boxes: Float32Array.from(uniforms(`boxes ${step}`, 4 * patches)),
-        };
-      },
+      batch: async (step, _, size) => shown(`${step}`, size),
     },
     async words(step, _, size) {
       const nothing = vocab_size - 1;
       const said = words(`slots ${step}`, Q, nothing).map((word, i) => (i === 0 ? nothing : word));
-      return { pixels: pixels(`slots ${step}`, size), images: 1, words: said, nothing };
+      return { ...shown(`slots ${step}`, size), words: said, nothing };
     },
   };
 }
