@@ -7,6 +7,7 @@ import { adapted, openAdapted } from '../checkpoint/lora.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { CheckpointError } from '../error.ts';
 import { createTokenizer } from '../input/text/tokenizer.ts';
+import { quoteSome } from '../quote.ts';
 import { readFingerprints } from './full-size/stored-fingerprints.ts';
 import { type Golden, openGolden } from './golden.ts';
 import { toLine } from './line.ts';
@@ -46,11 +47,26 @@ const TWIN = '.f64.safetensors';
 export async function findGoldens(path: string, model?: string, adapter?: string): Promise<GoldenCase[]> {
   const found = await goldensAt(path, { model, adapter });
   if (found.length > 0) return found;
+  const apart = await goldensApart(path);
+  if (apart.length > 0) {
+    const remedy = `name one of them, its model with --model, and with --adapter what is put on it`;
+    throw new CheckpointError(path, `its goldens (${quoteSome(apart)}) do not say of which model they are`, remedy);
+  }
   throw new CheckpointError(
     path,
     'there is no golden',
     `name a folder with ${ACTIVATIONS} files, or a checkpoint with activations/`,
   );
+}
+
+/** What a folder keeps in `activations` although it is no model, as one of adapters does. */
+async function goldensApart(path: string): Promise<string[]> {
+  const home = basename(resolve(path)) === 'activations' ? path : join(path, 'activations');
+  const files = (await isFolder(home)) ? await list(home) : [];
+  return files
+    .filter((file) => file.endsWith('.safetensors') && !file.endsWith(TWIN))
+    .map((file) => join('activations', file.slice(0, -'.safetensors'.length)))
+    .sort();
 }
 
 /** Which model a golden is compared with, if it is not its own. */

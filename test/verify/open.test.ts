@@ -58,6 +58,15 @@ test.each([
   await expect(findGoldens(path)).rejects.toThrow(CheckpointError);
 });
 
+test.each([
+  'golden/tiny-lora',
+  'golden/tiny-lora/activations/',
+])('of whose model %s says nothing is asked for', async (path) => {
+  await expect(findGoldens(path)).rejects.toThrow(
+    /activations\/finetune".* do not say of which model they are; .*--model/,
+  );
+});
+
 describe.skipIf(process.platform === 'win32')('whatever has a golden’s name', () => {
   let folder: string;
   beforeAll(async () => {
