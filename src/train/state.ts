@@ -57,7 +57,7 @@ const stepRecord = object({
     evaluation: optional(recordOf(number, MOST_TASKS)),
   },
 });
-const saved = object({ settings, phase: whole(0, 1), step: whole(0, MOST_STEPS) });
+const saved = object({ settings, phase: whole(0, 2), step: whole(0, MOST_STEPS) });
 const records = list(stepRecord, MOST_STEPS);
 
 /** The tensor that holds the history, as JSON: a header has a largest size, and a long run more steps. */
