@@ -96,6 +96,26 @@ describeExplorer('the page: model and engine', (explorer) => {
     expect(await page.getByText('ran on').textContent()).toMatch(/^ran on .*webasm/);
   });
 
+  test('says that there is no more memory, opens again, and has lost nothing', async () => {
+    const page = await explorer.open('device=simd&threads=1');
+    await opened(page);
+    await engineOf(page).evaluate(() => {
+      WebAssembly.Memory.prototype.grow = () => {
+        throw new RangeError('WebAssembly.Memory.grow(): Unable to grow instance memory');
+      };
+    });
+    const long = 'What is in the picture? '.repeat(60);
+    await page.getByLabel('Question').fill(long);
+    await asks(page);
+    await page.getByRole('alert').filter({ hasText: 'no more memory' }).first().waitFor();
+    expect(await page.getByLabel('Question').inputValue()).toBe(long);
+    await page.getByRole('button', { name: 'Open again' }).click();
+    await opened(page);
+    await page.getByLabel('Question').fill('What is in the picture?');
+    await asks(page);
+    await answered(page, ANSWER);
+  });
+
   test('says that a GPU device was lost, and opens again', async () => {
     const page = await explorer.open('device=simd');
     await opened(page);
