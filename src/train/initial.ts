@@ -32,14 +32,17 @@ export function initialWeights(config: Config, seed: number): (name: string) => 
       case `${VISUAL}conv1.weight`: // PyTorch's default for a convolution
         return uniform(1 / Math.sqrt(count / shape[0]));
       case `${VISUAL}positional_embedding`:
-      case `${VISUAL}proj`:
         return normal(shape[1] ** -0.5);
       case `${VISUAL}attn_pool.query`:
         return normal(RANGE).map((value) => Math.max(-CUT, Math.min(CUT, value)));
       case `${VISUAL}attn_pool.pos_embed`:
         return sineCosinePositions(Math.sqrt(shape[0]), shape[1]);
-      case `${VISUAL}attn_pool.attn.in_proj_weight`: // Xavier's, over all three projections
-        return alignedProjections(uniform(Math.sqrt(6 / (shape[0] + shape[1]))), shape[1], seed);
+      case `${VISUAL}attn_pool.attn.in_proj_weight`:
+        return alignedProjections(shape[1], seed);
+      case `${VISUAL}attn_pool.kv_proj.weight`:
+      case `${VISUAL}attn_pool.attn.out_proj.weight`:
+      case `${VISUAL}proj`:
+        return rotation(shape[0], shape[1], key);
       case `${VISUAL}attn_pool.ln_q.weight`:
         return new Float32Array(count).fill(ALIGNED.queries);
       case `${VISUAL}attn_pool.ln_kv.weight`:
@@ -71,12 +74,17 @@ const ALIGNED = {
 };
 
 /**
- * Queries and keys as one rotation, shared by both and by no two heads, of the fastest sines and cosines of each axis; values as drawn.
+ * Queries and keys as one rotation, shared by both and by no two heads, of the fastest sines and cosines of each axis; values as another
+ * of all that there is.
  *
- * @param drawn `[3·C, C]`
+ * @returns `[3·C, C]`
  */
-function alignedProjections(drawn: Float32Array, C: number, seed: number): Float32Array {
-  const result = drawn.map((value, i) => (i < 2 * C * C ? 0 : value * ALIGNED.values));
+function alignedProjections(C: number, seed: number): Float32Array {
+  const result = new Float32Array(3 * C * C);
+  result.set(
+    rotation(C, C, `${seed} values`).map((value) => value * ALIGNED.values),
+    2 * C * C,
+  );
   const used = fastest(C);
   for (let head = 0; head < C / ADAPTER_HEAD_SIZE; head++) {
     const rotation = orthonormal(used.length, ADAPTER_HEAD_SIZE, `${seed} rotation of head ${head}`);
@@ -88,6 +96,19 @@ function alignedProjections(drawn: Float32Array, C: number, seed: number): Float
         result[(C + row) * C + column] = value;
       }
     }
+  }
+  return result;
+}
+
+/**
+ * A matrix `[rows, columns]` that keeps lengths and angles, as far as it has room for them. Four matrices stand between a patch and its row, and
+ * of small random ones a few directions outgrow all others: after 1,800 steps sixty things lay in twenty dimensions.
+ */
+function rotation(rows: number, columns: number, key: string): Float32Array {
+  const [fewer, more] = [Math.min(rows, columns), Math.max(rows, columns)];
+  const result = new Float32Array(rows * columns);
+  for (const [i, vector] of orthonormal(fewer, more, key).entries()) {
+    for (const [k, value] of vector.entries()) result[rows < columns ? i * columns + k : k * columns + i] = value;
   }
   return result;
 }

@@ -27,13 +27,12 @@ test('weights are as the original makes them (golden/train, item 9), all but the
   for (const [name, shape] of weightShapes(config)) {
     const values = load(name);
     expect(values.length, name).toBe(shape.reduce((a, b) => a * b, 1));
-    if (/attn_pool\.(ln_|attn\.in_proj_weight|pos_embed)/.test(name) && !/bias/.test(name)) continue;
+    if (/attn_pool\.(ln_|kv_proj|attn\.|pos_embed)|visual\.proj$/.test(name) && !/bias/.test(name)) continue;
     let expected = 0.02;
     if (/bias$/.test(name)) expected = 0;
     else if (/ln_\w+\.weight$/.test(name)) expected = /ln_post/.test(name) ? 0.02 : 1;
     else if (/c_proj\.weight$/.test(name)) expected = ends;
     else if (/positional_embedding$/.test(name)) expected = D ** -0.5;
-    else if (/visual\.proj$/.test(name)) expected = config.hidden_size ** -0.5;
     else if (/conv1/.test(name)) expected = 1 / Math.sqrt(3 * 3 * 14 * 14); // uniform: the bound over √3
     if (expected === 0) expect(deviation(values), name).toBe(0);
     // Five times what a sample of this size may be off.
@@ -42,6 +41,29 @@ test('weights are as the original makes them (golden/train, item 9), all but the
   const other = initialWeights(config, 8);
   expect(other('lm_head.weight')[0]).not.toBe(load('lm_head.weight')[0]);
   expect(load('lm_head.weight')[0]).not.toBe(load('transformer.wte.weight')[0]);
+});
+
+test('the adapter begins with matrices that keep lengths and angles', async () => {
+  const config = await tinyConfig();
+  const load = initialWeights(config, 7);
+  const shapes = weightShapes(config);
+  const visual = 'transformer.visual.';
+  for (const name of [
+    `${visual}proj`,
+    `${visual}attn_pool.kv_proj.weight`,
+    `${visual}attn_pool.attn.out_proj.weight`,
+  ]) {
+    const [rows, columns] = shapes.get(name)!;
+    expect(rows, name).toBeGreaterThanOrEqual(columns);
+    const matrix = load(name);
+    for (let a = 0; a < columns; a++) {
+      for (let b = 0; b <= a; b++) {
+        let product = 0;
+        for (let row = 0; row < rows; row++) product += matrix[row * columns + a] * matrix[row * columns + b];
+        expect(product, `${name}, columns ${a} and ${b}`).toBeCloseTo(a === b ? 1 : 0, 5);
+      }
+    }
+  }
 });
 
 test('a query of the adapter attends to its own cell', async () => {
