@@ -1,5 +1,6 @@
 import type { Config } from '../architecture/config.ts';
 import { InputError } from '../error.ts';
+import type { Haze } from './haze.ts';
 
 /** A conversation as the model sees it. */
 export interface Sequence {
@@ -19,6 +20,8 @@ export interface Batch {
    * decoder learns to read the rows of a picture before it has eyes; such a batch has no pictures, and the vision side no gradient.
    */
   readonly rows?: 'pictures' | 'tokens' | undefined;
+  /** Over such tokens; none by default. */
+  readonly haze?: Haze | undefined;
 }
 
 /** A batch whose sequences belong to tasks, so that the loss can be told by task. */

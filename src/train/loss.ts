@@ -1,9 +1,9 @@
-import { foldRows } from '../../kernels/add.ts';
+import { foldRows, sum } from '../../kernels/add.ts';
 import { crossEntropy } from '../../kernels/cross-entropy.ts';
 import { gatherRows } from '../../kernels/gather-rows.ts';
-import { divide } from '../../kernels/scale.ts';
+import { divide, scaleRows } from '../../kernels/scale.ts';
 import { scope } from '../../tensor/scope.ts';
-import { tap } from '../../tensor/tap.ts';
+import { block, tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { imageRows, type PlacedImages } from '../model/placed-images.ts';
 import { decode, encodeImages, logits, type Model, positionTables } from '../model/qwen-vl.ts';
@@ -21,7 +21,8 @@ export function batchLoss(model: Model, batch: Batch, hear: (tokens: Tensor) => 
   const { sequences } = batch;
   return scope<Tensor>(() => {
     const ids = sequences.map((sequence) => sequence.ids);
-    const hidden = decode(model, ids, undefined, batch.rows === 'tokens' ? undefined : seen(model, batch));
+    const images = batch.rows === 'tokens' ? imagined(model, batch) : seen(model, batch);
+    const hidden = decode(model, ids, undefined, images);
     const { rows, labels } = supervised(sequences);
     const scores = logits(model, gatherRows(hidden, tensor(device, rows, [rows.length])));
     const surprise = tap('token_loss', crossEntropy(scores, tensor(device, labels, [labels.length]))); // [N, 1]
@@ -44,6 +45,20 @@ function seen(model: Model, { sequences, pixels, images }: Batch): PlacedImages 
     config,
   );
   return { features, source };
+}
+
+/** Tokens in the place of pictures, seen through a haze; undefined where there is none, or no picture. */
+function imagined({ device, config, weights }: Model, { sequences, haze }: Batch): PlacedImages | undefined {
+  if (!haze) return undefined;
+  const ids = sequences.map((sequence) => sequence.ids);
+  const source = imageRows(ids, config);
+  const tokens = Int32Array.from(ids.flatMap((each) => [...each]).filter((_, i) => source[i] >= 0));
+  if (tokens.length === 0) return undefined;
+  const clear = block('transformer', weights['transformer.wte.weight'], (wte) =>
+    gatherRows(wte, tensor(device, tokens, [tokens.length])),
+  );
+  const noise = tensor(device, haze.noise, [tokens.length, config.hidden_size], { label: 'haze' });
+  return { features: scaleRows(sum(clear, noise), tensor(device, haze.lengths, [tokens.length])), source };
 }
 
 /** The rows that are scored, and what should follow each. */

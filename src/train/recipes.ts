@@ -42,7 +42,7 @@ const PUBLISHED = {
  *
  * The first three are stage 0, which the paper does not have: the original started from a trained encoder (OpenCLIP's) and a trained decoder
  * (Qwen-7B). That the adapter's rows are words before they are read is for a small batch: of 32 captions a step the decoder's gradient told
- * it nothing in 450 steps.
+ * an adapter that began as the original's nothing in 450 steps.
  */
 const SMALL = {
   encoder: {
@@ -50,11 +50,11 @@ const SMALL = {
     ...{ image: 'full', layerDecay: 1 },
   },
   decoder: {
-    ...{ peak: 1e-3, minimum: 1e-4, warmup: 100, steps: 1500, batch: 32 },
+    ...{ peak: 1e-3, minimum: 1e-4, warmup: 100, steps: 2400, batch: 32 },
     ...{ image: 'full', layerDecay: 1 },
   },
   adapter: {
-    ...{ peak: 1e-3, minimum: 1e-5, warmup: 60, steps: 1800, batch: 64 },
+    ...{ peak: 1e-3, minimum: 1e-5, warmup: 60, steps: 3000, batch: 64 },
     ...{ image: 'full', layerDecay: 1 },
   },
   'stage-1': {

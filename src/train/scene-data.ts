@@ -16,6 +16,7 @@ import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Sequence, TaskBatch } from './batch.ts';
 import type { TrainingData } from './course.ts';
+import { hazeOver } from './haze.ts';
 import type { ProbeBatch } from './probe.ts';
 import type { ReadingPhase } from './recipes.ts';
 import { batchFor, sampleSequence } from './samples.ts';
@@ -42,7 +43,9 @@ export function sceneData(world: World, tokenizer: Tokenizer, config: Config, se
       const visual = { ...config.visual, image_size: side };
       if (stage > 0) return { ...batchFor(tokenizer, { ...config, visual }, samples), tasks };
       const sequences = samples.map((sample) => wordSequence(tokenizer, sample));
-      return { sequences, pixels: new Float32Array(), images: 0, rows: 'tokens', tasks };
+      const pictures = each.reduce((sum, { slots = [] }) => sum + slots.length, 0);
+      const haze = hazeOver(`${seed} haze ${step}`, pictures, config);
+      return { sequences, pixels: new Float32Array(), images: 0, rows: 'tokens', haze, tasks };
     },
     patches: {
       things: PATCH_CLASSES.length,

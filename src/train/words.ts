@@ -2,13 +2,13 @@ import { foldRows, sum } from '../../kernels/add.ts';
 import { crossEntropy } from '../../kernels/cross-entropy.ts';
 import { gatherRows } from '../../kernels/gather-rows.ts';
 import { linear } from '../../kernels/linear.ts';
+import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { divide } from '../../kernels/scale.ts';
 import { scope } from '../../tensor/scope.ts';
 import { block } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
-import { RANGE } from './initial.ts';
 import { inPass, type Probe, type ProbeBatch, patchLoss, pixelsOn, requireShown } from './probe.ts';
 
 /** What each slot of some pictures shows, in the decoder's words: what the adapter learns to say before its rows are read; and what each patch shows. */
@@ -18,12 +18,15 @@ export interface WordBatch extends ProbeBatch {
   readonly nothing: number;
 }
 
+/** A row that is an embedding has a score of eighteen or so, as much less the larger this is: the loss falls as long as rows are not yet like embeddings. */
+const SOFTNESS = 0.4;
+
 /**
  * The loss of rows that are to be words, and that of the encoder's patches with its probe, from which it goes on learning: the embedding that each row of the adapter is most like is to be that of what stands in its
  * slot. The mean over the slots that show something, and that over the others, each for half. The embeddings stay as they are.
  *
- * A row is measured in units of the deviation that embeddings begin with: one that is a word's embedding has a score of ten or so for it
- * and next to none for all others, so rows come out as large as embeddings are.
+ * Rows are compared by their direction, as the decoder's first norm sees them. Without that norm the loss fell by rows that became seven
+ * times as long as embeddings, at a cosine of 0.25 to the ones that they were most like; with it the cosine is 0.43 after 320 steps.
  *
  * @param hear told of each slot's part, `[images · Q, 1]`
  * @returns `[1, 1]`
@@ -46,7 +49,8 @@ export function wordLoss(model: Model, probe: Probe, batch: WordBatch, hear: (pa
     const rows = adaptFeatures(seeing, patches); // [B·Q, C]
     const named = patchLoss(patches, probe, batch, () => undefined);
     const said = block('transformer', weights['transformer.wte.weight'], (wte) => {
-      const scores = linear(divide(rows, RANGE), wte);
+      const ones = tensor(device, new Float32Array(config.hidden_size).fill(1), [config.hidden_size]);
+      const scores = linear(divide(rmsNorm(rows, ones, config.layer_norm_epsilon), SOFTNESS), wte);
       const surprise = crossEntropy(scores, tensor(device, words, [words.length]));
       hear(surprise);
       const means = halves.map((half) =>
