@@ -1,7 +1,7 @@
 /**
  * Makes the small model's vocabulary, qwen.tiktoken beside this file, from samples of all stages: `npx tsx src/data/vocabulary/make.ts`
  *
- * The file is of texts in which snowmen were "snowmans"; what is made now has other ranks, and the shipped weights are of those.
+ * The file is of texts in which snowmen were "snowmans"; what is made now has other ranks, for models that are trained with it from the start.
  */
 import { writeFile } from 'node:fs/promises';
 import { specialTokens } from '../../input/text/special-tokens.ts';
