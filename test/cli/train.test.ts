@@ -52,7 +52,8 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
     '2',
   );
   expect(stderr).toMatch(/encoder 1 of 1 · loss \d/);
-  expect(stderr).toMatch(/decoder 1 of 1 · loss \d.* tokens\/s, .* pictures\/s · 0 s left/);
+  expect(stderr).toMatch(/decoder 1 of 1 · loss \d.* tokens\/s, .* pictures\/s · \d+ s left/);
+  expect(stderr).toMatch(/adapter 1 of 1 · loss \d.*words in slots.* · 0 s left/);
   await train('--stage', '1', '--model', at('s0'), '--out', at('s1'), '--steps', '1', '--batch', '2');
   const { config, generation, tensors, close } = await openCheckpoint(at('s1'));
   await close();
