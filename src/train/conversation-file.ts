@@ -4,7 +4,7 @@ import type { Picture } from '../input/picture/picture.ts';
 import { openPictures } from '../input/picture/picture-source.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
-import type { TrainingData } from './course.ts';
+import type { TrainingData } from './lessons.ts';
 import { conversationSequence } from './mask.ts';
 import { uniforms } from './noise.ts';
 

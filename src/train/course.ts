@@ -1,34 +1,13 @@
 import { keep, scope, tensorsIn } from '../../tensor/scope.ts';
 import { free, read, type Tensor, tensor } from '../../tensor/tensor.ts';
-import { InputError } from '../error.ts';
 import { type Model, positionTables } from '../model/qwen-vl.ts';
-import type { TaskBatch } from './batch.ts';
-import { gradientsOf, type LossAndGradients, lossAndGradients } from './gradients.ts';
 import { type Treatment, treatments } from './groups.ts';
+import { type Lesson, probing, reading, type TrainingData } from './lessons.ts';
 import { isFactor, type Lora, scaledFactors, withWeights } from './lora.ts';
-import { supervised } from './loss.ts';
 import { ADAM, createOptimiser, type Moments } from './optimiser.ts';
-import { createProbe, type ProbeBatch, probeLoss } from './probe.ts';
-import { configFor, type Phase, type ReadingPhase, type Recipe, TRAINED, WEIGHT_DECAY } from './recipes.ts';
+import { configFor, type Phase, probes, type Recipe, TRAINED, WEIGHT_DECAY } from './recipes.ts';
 import { learningRate } from './schedule.ts';
 import type { StateTensor, StepRecord } from './state.ts';
-import { type WordBatch, wordLoss } from './words.ts';
-
-/**
- * What is learned from: the batch of a step, counted from 1, for pictures of a size. The same for the same step, whenever it is asked for
- * and whatever was asked for before: so a run that stopped goes on as if it had not.
- */
-export interface TrainingData {
-  batch(phase: ReadingPhase, step: number, recipe: Recipe, imageSize: number): Promise<TaskBatch>;
-  /** What each patch shows, for the encoder's phase; absent where nobody knows. */
-  readonly patches?: {
-    /** How many things there are, the ground among them. */
-    readonly things: number;
-    batch(step: number, recipe: Recipe, imageSize: number): Promise<ProbeBatch>;
-  };
-  /** What each slot shows in the decoder's words, for the adapter's phase; absent where nobody knows. */
-  words?(step: number, recipe: Recipe, imageSize: number): Promise<WordBatch>;
-}
 
 /** A phase under way. */
 export interface Course {
@@ -59,12 +38,10 @@ export function startCourse(
 ): Course {
   const { device } = whole;
   const model: Model = { ...whole, config: configFor(whole.config, recipe) };
-  const learner =
-    phase === 'encoder'
-      ? probing(model, data, seed, recipe, from?.tensors)
-      : phase === 'adapter'
-        ? speaking(model, data, seed, recipe, from?.tensors)
-        : reading(model, data, phase, recipe, lora);
+  const stored = (name: string) => from?.tensors.get(`weight.${name}`)?.data;
+  const learner = probes(phase)
+    ? probing(model, data, { phase, recipe, seed }, stored)
+    : reading(model, data, { phase, recipe }, lora);
   const trains = lora ? isFactor : TRAINED[phase];
   const weights: Record<string, Tensor> = { ...model.weights, ...learner.own };
   const treated = new Map<string, Treatment>([
@@ -129,101 +106,6 @@ export function startCourse(
     free() {
       optimiser.free();
       for (const weight of Object.values(learner.own)) free(weight);
-    },
-  };
-}
-
-/** What a step learns from. */
-interface Lesson {
-  learn(): Promise<LossAndGradients>;
-  /** The task of each part of the loss, in order. */
-  readonly tasks: readonly string[];
-  readonly tokens: number;
-  readonly pictures: number;
-}
-
-interface Learner {
-  /** Weights that are no part of the model. */
-  readonly own: Readonly<Record<string, Tensor>>;
-  lesson(step: number): Promise<Lesson>;
-}
-
-function reading(
-  model: Model,
-  data: TrainingData,
-  phase: ReadingPhase,
-  recipe: Recipe,
-  lora: Lora | undefined,
-): Learner {
-  const { image_size } = model.config.visual;
-  const trains = lora ? isFactor : TRAINED[phase];
-  const adapt = (now: Model) => (lora ? withWeights(now, scaledFactors(now, lora)) : now);
-  return {
-    own: {},
-    async lesson(step) {
-      const batch = await data.batch(phase, step, recipe, image_size);
-      const { sequences, images } = batch;
-      return {
-        learn: () => lossAndGradients(model, batch, { trains, recompute: false, adapt }),
-        tasks: sequences.flatMap((sequence, i) => [...supervised([sequence]).rows].map(() => batch.tasks[i])),
-        tokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0),
-        pictures: images,
-      };
-    },
-  };
-}
-
-function probing(
-  model: Model,
-  { patches }: TrainingData,
-  seed: number,
-  recipe: Recipe,
-  stored: ReadonlyMap<string, StateTensor> | undefined,
-): Learner {
-  if (!patches) throw new InputError('encoder', 'nobody says what each patch shows', 'train it on the made scenes');
-  const probe = createProbe(model, patches.things, seed, (name) => stored?.get(`weight.${name}`)?.data);
-  return {
-    own: { 'probe.weight': probe.weight, 'probe.bias': probe.bias },
-    async lesson(step) {
-      const batch = await patches.batch(step, recipe, model.config.visual.image_size);
-      return {
-        learn: () =>
-          gradientsOf(model.device, (hear) => probeLoss(model, probe, batch, hear), {
-            trains: TRAINED.encoder,
-            recompute: false,
-          }),
-        tasks: Array<string>(batch.things.length).fill('what each patch shows'),
-        tokens: 0,
-        pictures: batch.images,
-      };
-    },
-  };
-}
-
-function speaking(
-  model: Model,
-  { patches, words }: TrainingData,
-  seed: number,
-  recipe: Recipe,
-  stored: ReadonlyMap<string, StateTensor> | undefined,
-): Learner {
-  if (!patches || !words)
-    throw new InputError('adapter', 'nobody says what each slot shows', 'train it on the made scenes');
-  const probe = createProbe(model, patches.things, seed, (name) => stored?.get(`weight.${name}`)?.data);
-  return {
-    own: { 'probe.weight': probe.weight, 'probe.bias': probe.bias },
-    async lesson(step) {
-      const batch = await words(step, recipe, model.config.visual.image_size);
-      return {
-        learn: () =>
-          gradientsOf(model.device, (hear) => wordLoss(model, probe, batch, hear), {
-            trains: TRAINED.adapter,
-            recompute: false,
-          }),
-        tasks: Array.from(batch.words, (word) => (word === batch.nothing ? 'empty slots' : 'words in slots')),
-        tokens: 0,
-        pictures: batch.images,
-      };
     },
   };
 }

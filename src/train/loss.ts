@@ -6,8 +6,9 @@ import { scope } from '../../tensor/scope.ts';
 import { block, tap } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { imageRows, type PlacedImages } from '../model/placed-images.ts';
-import { decode, encodeImages, logits, type Model, positionTables } from '../model/qwen-vl.ts';
+import { decode, encodeImages, logits, type Model } from '../model/qwen-vl.ts';
 import type { Batch } from './batch.ts';
+import { inPass, pixelsOn } from './in-pass.ts';
 
 /**
  * The loss of a batch: the cross-entropy of each supervised token under the scores of the position before it, mean over all of the
@@ -33,16 +34,13 @@ export function batchLoss(model: Model, batch: Batch, hear: (tokens: Tensor) => 
 
 /** What the model sees in the pictures of a batch, and where it stands. */
 function seen(model: Model, { sequences, pixels, images }: Batch): PlacedImages {
-  const { device, config } = model;
-  const { image_size: size } = config.visual;
+  const { image_size: size } = model.config.visual;
   // Quirk: a batch without any image runs one of zeros, whose features add 0, so that the vision side has a gradient of 0, not none.
   const shown = images > 0 ? { pixels, images } : { pixels: new Float32Array(3 * size * size), images: 1 };
-  const uploaded = tensor(device, shown.pixels, [shown.images * 3 * size, size], { label: 'pixels' });
-  // Position tables are trained too, so they are part of the pass.
-  const features = encodeImages({ ...model, positions: positionTables(model.weights, config) }, uploaded);
+  const features = encodeImages(inPass(model), pixelsOn(model, shown));
   const source = imageRows(
     sequences.map(({ ids }) => ids),
-    config,
+    model.config,
   );
   return { features, source };
 }

@@ -7,7 +7,8 @@ import { keep, scope } from '../../tensor/scope.ts';
 import { block } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
-import { encodePatches, type Model, positionTables } from '../model/qwen-vl.ts';
+import { encodePatches, type Model } from '../model/qwen-vl.ts';
+import { inPass, pixelsOn } from './in-pass.ts';
 import { normals } from './noise.ts';
 
 /** What each patch of some pictures shows: what an encoder learns to name before there are words. */
@@ -74,16 +75,6 @@ export function probeLoss(model: Model, probe: Probe, batch: ProbeBatch, hear: (
   requireShown(probe, batch);
   return scope<Tensor>(() => patchLoss(encodePatches(inPass(model), pixelsOn(model, batch)), probe, batch, hear));
 }
-
-/** The model with position tables that are a part of the pass. */
-export const inPass = (model: Model): Model => ({ ...model, positions: positionTables(model.weights, model.config) });
-
-/** The pictures of a batch on the device. */
-export const pixelsOn = (
-  { device, config }: Model,
-  { pixels, images }: Pick<ProbeBatch, 'pixels' | 'images'>,
-): Tensor =>
-  tensor(device, pixels, [images * 3 * config.visual.image_size, config.visual.image_size], { label: 'pixels' });
 
 /** @throws InputError where nothing is shown, or what the probe does not know */
 export function requireShown({ things }: Probe, batch: ProbeBatch): void {

@@ -74,8 +74,12 @@ const SMALL = {
 export const RECIPES = { published: PUBLISHED, small: SMALL };
 
 export type Phase = keyof typeof SMALL;
+/** Those with a probe (probe.ts), which is thrown away afterwards. */
+export type ProbingPhase = 'encoder' | 'adapter';
 /** Those that read texts. */
-export type ReadingPhase = Exclude<Phase, 'encoder' | 'adapter'>;
+export type ReadingPhase = Exclude<Phase, ProbingPhase>;
+
+export const probes = (phase: Phase): phase is ProbingPhase => phase === 'encoder' || phase === 'adapter';
 
 /** The phases of each stage that a user can ask for, in their order. */
 export const PHASES: Readonly<Record<string, readonly Phase[]>> = {
@@ -85,10 +89,7 @@ export const PHASES: Readonly<Record<string, readonly Phase[]>> = {
   '3': ['stage-3'],
 };
 
-/** Which weights a phase changes. The encoder learns with a probe, which is thrown away (probe.ts), the adapter by the decoder's words, and with a probe again (words.ts). */
-/** Phases with a probe. */
-export const probes = (phase: Phase): boolean => phase === 'encoder' || phase === 'adapter';
-
+/** Which weights a phase changes, of a probe too. */
 export const TRAINED: Readonly<Record<Phase, (weight: string) => boolean>> = {
   encoder: (name) => name.startsWith('probe.') || (isVision(name) && !AFTER_ENCODER.test(name)),
   decoder: (name) => !isVision(name),

@@ -1,7 +1,8 @@
 import { InputError } from '../error.ts';
 import type { Model } from '../model/qwen-vl.ts';
-import { startCourse, type TrainingData } from './course.ts';
+import { startCourse } from './course.ts';
 import { GradientError } from './error.ts';
+import type { TrainingData } from './lessons.ts';
 import type { Phase } from './recipes.ts';
 import type { RunSettings } from './settings.ts';
 import type { StepRecord, TrainingState } from './state.ts';

@@ -15,8 +15,8 @@ import type { Picture } from '../input/picture/picture.ts';
 import { pixelsOf } from '../input/picture/resize.ts';
 import type { Tokenizer } from '../input/text/tokenizer.ts';
 import type { Sequence, TaskBatch } from './batch.ts';
-import type { TrainingData } from './course.ts';
 import { hazeOver } from './haze.ts';
+import type { TrainingData } from './lessons.ts';
 import type { ProbeBatch } from './probe.ts';
 import type { ReadingPhase } from './recipes.ts';
 import { batchFor, sampleSequence } from './samples.ts';
@@ -56,15 +56,15 @@ export function sceneData(world: World, tokenizer: Tokenizer, config: Config, se
           side,
         );
       },
-    },
-    async words(step, { batch }, side) {
-      const patches = patchGrid({ ...config.visual, image_size: side });
-      const shown = indices(step, batch).map((i) => wordsAt(world, { seed, side, patches, slots: slotsPerSide }, i));
-      return {
-        ...probeBatch(shown, side),
-        words: Int32Array.from(shown.flatMap(({ words }) => slotTokens(tokenizer, words))),
-        nothing: tokenizer.special.imagePad,
-      };
+      async words(step, { batch }, side) {
+        const patches = patchGrid({ ...config.visual, image_size: side });
+        const shown = indices(step, batch).map((i) => wordsAt(world, { seed, side, patches, slots: slotsPerSide }, i));
+        return {
+          ...probeBatch(shown, side),
+          words: Int32Array.from(shown.flatMap(({ words }) => slotTokens(tokenizer, words))),
+          nothing: tokenizer.special.imagePad,
+        };
+      },
     },
   };
 }

@@ -9,21 +9,23 @@ import { block } from '../../tensor/tap.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
-import { inPass, type Probe, type ProbeBatch, patchLoss, pixelsOn, requireShown } from './probe.ts';
+import { inPass, pixelsOn } from './in-pass.ts';
+import { type Probe, type ProbeBatch, patchLoss, requireShown } from './probe.ts';
 
-/** What each slot of some pictures shows, in the decoder's words: what the adapter learns to say before its rows are read; and what each patch shows. */
+/** What each patch of some pictures shows, and each slot in the decoder's words: what the adapter learns to say before its rows are read. */
 export interface WordBatch extends ProbeBatch {
   /** Of each slot, `[images · Q]`: the token of what stands there, `nothing` where nothing does. */
   readonly words: Int32Array;
   readonly nothing: number;
 }
 
-/** A row that is an embedding has a score of eighteen or so, as much less the larger this is: the loss falls as long as rows are not yet like embeddings. */
+/** Scores are divided by it: a trained embedding then has one of eighteen or so for itself. The larger it is, the longer the loss falls while rows become embeddings. */
 const SOFTNESS = 0.4;
 
 /**
- * The loss of rows that are to be words, and that of the encoder's patches with its probe, from which it goes on learning: the embedding that each row of the adapter is most like is to be that of what stands in its
- * slot. The mean over the slots that show something, and that over the others, each for half. The embeddings stay as they are.
+ * The loss of rows that are to be words: the embedding that each row of the adapter is most like is to be that of what stands in its
+ * slot. The mean over the slots that show something, and that over the others, each for half. The embeddings stay as they are. Added to it
+ * is the loss of the encoder with its probe: a row begins with one patch in four, and the others would learn nothing.
  *
  * Rows are compared by their direction, as the decoder's first norm sees them. Without that norm the loss fell by rows that became seven
  * times as long as embeddings, at a cosine of 0.25 to the ones that they were most like; with it the cosine is 0.43 after 320 steps.

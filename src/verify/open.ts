@@ -49,7 +49,7 @@ export async function findGoldens(path: string, model?: string, adapter?: string
   if (found.length > 0) return found;
   const apart = await goldensApart(path);
   if (apart.length > 0) {
-    const remedy = `name one of them, its model with --model, and with --adapter what is put on it`;
+    const remedy = 'name one of them, its model with --model, and with --adapter what is put on it';
     throw new CheckpointError(path, `its goldens (${quoteSome(apart)}) do not say of which model they are`, remedy);
   }
   throw new CheckpointError(

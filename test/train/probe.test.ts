@@ -27,7 +27,7 @@ test('an encoder learns what it is shown again and again', async () => {
   const data = tinyData(await tinyConfig());
   const again = {
     ...data,
-    patches: { ...data.patches!, batch: () => data.patches.batch(1, RECIPES.small.encoder, 56) },
+    patches: { ...data.patches, batch: () => data.patches.batch(1, RECIPES.small.encoder, 56) },
   };
   const losses = await withTinyModel({}, async (model) => {
     const recipe = { ...RECIPES.small.encoder, steps: 15, warmup: 1, peak: 1e-2 };

@@ -4,7 +4,7 @@ import { type Config, parseConfig } from '../../src/architecture/config.ts';
 import { openWorld, sampleAt, type World } from '../../src/data/index.ts';
 import { createTokenizer, type Tokenizer } from '../../src/input/text/tokenizer.ts';
 import { requireBatch, type Sequence } from '../../src/train/batch.ts';
-import type { TrainingData } from '../../src/train/course.ts';
+import type { TrainingData } from '../../src/train/lessons.ts';
 import { RECIPES } from '../../src/train/recipes.ts';
 import { sceneData, wordSequence } from '../../src/train/scene-data.ts';
 

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { type Config, parseConfig, patchGrid } from '../../src/architecture/config.ts';
 import { freeModel, loadModel, type Model } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
-import type { TrainingData } from '../../src/train/course.ts';
 import { initialWeights } from '../../src/train/initial.ts';
+import type { TrainingData } from '../../src/train/lessons.ts';
 import { factorShapes, initialFactor, isFactor, type Lora } from '../../src/train/lora.ts';
 import { uniforms } from '../../src/train/noise.ts';
 import { type Phase, RECIPES } from '../../src/train/recipes.ts';
@@ -25,10 +25,7 @@ export const tinySettings = (steps: number, ...phases: Phase[]): RunSettings => 
 });
 
 /** Noise as data: two sequences a step of two tasks, one with a picture, patches that show one of three things, and slots of which the first is empty. */
-export function tinyData({
-  visual,
-  vocab_size,
-}: Config): TrainingData & Required<Pick<TrainingData, 'patches' | 'words'>> {
+export function tinyData({ visual, vocab_size }: Config): TrainingData & Required<Pick<TrainingData, 'patches'>> {
   const words = (key: string, count: number, most: number) =>
     Int32Array.from(uniforms(key, count), (value) => Math.floor(value * most));
   const pixels = (key: string, size: number) =>
@@ -59,11 +56,11 @@ export function tinyData({
     patches: {
       things: 3,
       batch: async (step, _, size) => shown(`${step}`, size),
-    },
-    async words(step, _, size) {
-      const nothing = vocab_size - 1;
-      const said = words(`slots ${step}`, Q, nothing).map((word, i) => (i === 0 ? nothing : word));
-      return { ...shown(`slots ${step}`, size), words: said, nothing };
+      async words(step, _, size) {
+        const nothing = vocab_size - 1;
+        const said = words(`slots ${step}`, Q, nothing).map((word, i) => (i === 0 ? nothing : word));
+        return { ...shown(`slots ${step}`, size), words: said, nothing };
+      },
     },
   };
 }

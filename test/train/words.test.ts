@@ -33,7 +33,7 @@ test('rows that say nothing lose what guessing loses, and what cannot be said is
   const zeros = (name: string) => new Float32Array(shapes.get(name)!.reduce((a, b) => a * b));
   const weight = (name: string) => (name === 'transformer.visual.proj' ? zeros(name) : undefined);
   await withTinyModel({ weight }, async (model) => {
-    const batch = await tinyData(model.config).words(1, RECIPE, 56);
+    const batch = await tinyData(model.config).patches.words(1, RECIPE, 56);
     const { loss, parts } = await lossOf(model, batch);
     expect(loss).toBeCloseTo(PATCHES + Math.log(model.config.vocab_size), 5);
     expect(parts.length).toBe(batch.words.length);
@@ -51,7 +51,7 @@ test('rows that say nothing lose what guessing loses, and what cannot be said is
 
 test('empty slots and the others weigh the same, whatever their numbers', async () => {
   await withTinyModel({}, async (model) => {
-    const { loss, parts } = await lossOf(model, await tinyData(model.config).words(1, RECIPE, 56));
+    const { loss, parts } = await lossOf(model, await tinyData(model.config).patches.words(1, RECIPE, 56));
     const [empty, ...said] = parts;
     const mean = said.reduce((sum, part) => sum + part / said.length, 0);
     expect(loss).toBeCloseTo(PATCHES + (empty + mean) / 2, 4);
@@ -60,7 +60,7 @@ test('empty slots and the others weigh the same, whatever their numbers', async 
 
 test('an adapter learns the words that it is shown again and again', async () => {
   const data = tinyData(await tinyConfig());
-  const again = { ...data, words: () => data.words(1, RECIPE, 56) };
+  const again = { ...data, patches: { ...data.patches, words: () => data.patches.words(1, RECIPE, 56) } };
   const said = await withTinyModel({}, async (model) => {
     const recipe = { ...RECIPE, steps: 15, warmup: 1, peak: 1e-2 };
     const course = startCourse(model, again, { phase: 'adapter', recipe, seed: 1 });
