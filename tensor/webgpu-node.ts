@@ -71,6 +71,9 @@ async function share(): Promise<() => void> {
   }
 }
 
+/** Timestamps are rounded to 65.5 µs otherwise, so that a page learns nothing of others by them: longer than most of a model's kernels take. */
+const EXACT_TIMES = 'disable-dawn-features=timestamp_quantization';
+
 /** Kept for good: the binding goes on asking it for events, and hangs where it was collected in the meantime. */
 let made: GPU | undefined;
 
@@ -87,7 +90,7 @@ async function install(): Promise<() => void> {
   const globals = globalThis as Record<string, unknown>;
   const added = Object.keys(binding.globals).filter((key) => !(key in globals));
   for (const key of added) globals[key] = binding.globals[key];
-  made ??= binding.create([]);
+  made ??= binding.create([EXACT_TIMES]);
   const { navigator } = globalThis; // Node has one from 21 on: only its `gpu` is ours
   const [owner, key, value] = navigator ? [navigator, 'gpu', made] : [globalThis, 'navigator', { gpu: made }];
   Object.defineProperty(owner, key, { value, configurable: true });

@@ -70,13 +70,13 @@ describe.skipIf(!here)('WebGPU under Node', () => {
     await closeDevice(last);
   });
 
-  test('a software adapter is none that auto takes, and it says simd', async () => {
+  test('auto takes a GPU, but no software adapter, and says so', async () => {
     const withdraw = await provideWebGpu('any');
     try {
       const adapter = await navigator.gpu.requestAdapter();
-      expect(adapter?.info.isFallbackAdapter).toBe(true); // otherwise nothing is tested here
       const { device, note } = await openDevice('auto', 1);
-      expect([device.name, note]).toEqual(['simd', 'no WebGPU: only a software adapter, slower than simd']);
+      const software = ['simd', 'no WebGPU: only a software adapter, slower than simd'];
+      expect([device.name, note]).toEqual(adapter?.info.isFallbackAdapter ? software : ['webgpu', undefined]);
       await closeDevice(device);
     } finally {
       withdraw();
@@ -145,7 +145,8 @@ describe.skipIf(!here)('WebGPU under Node', () => {
     clock.restore();
     await closeDevice(device);
     expect(launches).toBe(2);
-    expect(compute).toBeGreaterThan(1);
+    expect(compute).toBeGreaterThan(0);
+    expect(Math.round(compute! * 1e6) % 2 ** 16).not.toBe(0); // WebGPU rounds to so many nanoseconds unless it is told not to
     expect(wall).toBeGreaterThan(0.9 * compute!);
   });
 
