@@ -1,6 +1,10 @@
 import { type Activity, type InstalledClock, type Timed, timesOf } from './device-times.ts';
+import type { LaunchRecord } from './record.ts';
 
 const FEATURE = 'timestamp-query';
+
+/** To so many nanoseconds browsers round timestamps, unless they are started with `--enable-webgpu-developer-features`. */
+const TICK = 2 ** 16;
 
 /** What is timed between `start` and `stop`, at most: a query set holds 4,096 timestamps. */
 const MOST_SPANS = 2048;
@@ -8,6 +12,12 @@ const MOST_SPANS = 2048;
 /** The numbers of GPUBufferUsage and GPUMapMode, which TypeScript does not know as values (webgpu, sections 5.1.1 and 5.2). */
 const USAGE = { mapRead: 1, copySource: 4, copyDestination: 8, uniform: 0x40, queryResolve: 0x200 } as const;
 const MAP_MODE_READ = 1;
+
+/** Whether times of this clock were rounded, so that many a kernel is shorter than what its time can be told in. */
+export function isRounded(launches: readonly Pick<LaunchRecord, 'source' | 'milliseconds'>[]): boolean {
+  const times = launches.flatMap(({ source, milliseconds }) => (source === FEATURE ? (milliseconds ?? []) : []));
+  return times.length > 0 && times.every((time) => Math.round(time * 1e6) % TICK === 0);
+}
 
 /** A device, and the timestamps that it writes: none if it was there before the clock. */
 interface Watched {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { clockFor } from '../../src/profile/device-clock.ts';
 import { type Timed, timesOf } from '../../src/profile/device-times.ts';
+import { isRounded } from '../../src/profile/webgpu-clock.ts';
 import { describeInBrowser } from '../browser/harness.ts';
 import type { BrowserPage } from '../browser/open-page.ts';
 import type { Clocked, Profiled } from './clock-page.ts';
@@ -100,4 +101,13 @@ test('where there is no such clock, it says so', async () => {
       unavailable: expect.stringMatching(/no clock of its own|no Web(GPU|GL 2)/),
     });
   }
+});
+
+test('times that a browser rounded are known by their ticks of 65,536 ns', () => {
+  const by = (source: 'awaited' | 'timestamp-query', ...milliseconds: (number | null)[]) =>
+    isRounded(milliseconds.map((each) => ({ source: each === null ? null : source, milliseconds: each })));
+  expect(by('timestamp-query', 0.065536, null, 0.131072)).toBe(true);
+  expect(by('timestamp-query', 0.065536, 0.0662)).toBe(false);
+  expect(by('awaited', 0.065536)).toBe(false);
+  expect(by('timestamp-query', null)).toBe(false);
 });

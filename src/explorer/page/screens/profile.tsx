@@ -1,6 +1,7 @@
 import type { TimeSource } from '../../../profile/record.ts';
 import { impossible } from '../../../profile/summary.ts';
 import { digits, milliseconds, percent, scaled } from '../../../profile/text.ts';
+import { isRounded } from '../../../profile/webgpu-clock.ts';
 import { download } from '../download.ts';
 import { PART_COLOURS } from '../parts/part-colours.ts';
 import { Roofline } from '../parts/roofline.tsx';
@@ -61,8 +62,9 @@ function Found({ found }: { readonly found: NonNullable<typeof profiled.value> }
         “{exchange.question}”: {prompt} tokens in, {profile.tokens.length} out, in{' '}
         {milliseconds(profile.unwatched.milliseconds)} ms as it runs, the fastest of {profile.runs} runs. Ran on{' '}
         {device.description}; clock: {[...sources].map(clockName).join(', ') || 'none'}
-        {noClock && ` (${noClock})`}. Roofs measured in this page: {digits(roofs.multiplyAdd)} GFLOP/s,{' '}
-        {digits(roofs.memory)} GB/s from memory.
+        {noClock && ` (${noClock})`}
+        {isRounded(profile.stepwise.launches) && ROUNDED}. Roofs measured in this page: {digits(roofs.multiplyAdd)}{' '}
+        GFLOP/s, {digits(roofs.memory)} GB/s from memory.
       </p>
       <p class="buttons">
         <button type="button" onClick={() => download('trace.json', 'application/json', JSON.stringify(trace.value))}>
@@ -102,6 +104,9 @@ function Found({ found }: { readonly found: NonNullable<typeof profiled.value> }
     </>
   );
 }
+
+const ROUNDED =
+  ', which this browser rounds to 65.5 µs, longer than many an operation takes, unless it is started with --enable-webgpu-developer-features';
 
 /** Without one of the device, the page's is around each operation that is awaited. */
 const clockName = (source: TimeSource): string => (source === 'awaited' ? 'the page’s' : source);
