@@ -3,6 +3,7 @@ import { parseGrounding } from '../input/boxes/grounding.ts';
 import { boxPrecision } from './box-precision.ts';
 import { cider } from './cider.ts';
 import { bootstrap, type Interval, wilson } from './intervals.ts';
+import { sameThings } from './same-things.ts';
 import { anls, exactMatch, relaxedAccuracy } from './text-measures.ts';
 import { vqaAccuracy } from './vqa-accuracy.ts';
 
@@ -39,6 +40,7 @@ const namesIn = (text: string): string =>
 /** What answers are judged by, each in its own file with its definition and its quirks. */
 export const MEASURES = {
   exact: { title: 'exact match', scores: each(exactMatch), binary: true },
+  things: { title: 'same things', scores: each(sameThings), binary: true },
   vqa: { title: 'VQA accuracy', scores: each(vqaAccuracy), binary: false },
   anls: { title: 'ANLS', scores: each(anls), binary: false },
   names: {

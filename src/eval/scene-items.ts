@@ -38,18 +38,21 @@ const KINDS: readonly Kind[] = [
   { kind: 'detection', measures: undefined, asked: /./, expected: /<box>/ }, // the measure of boxes sees the first alone
   {
     kind: 'caption of one of two pictures',
-    measures: ['exact', 'cider'],
+    measures: ['things', 'cider'],
     asked: /./,
     expected: /^Picture \d shows|^图\d中有/,
   },
   { kind: 'two pictures told apart', measures: ['exact'], asked: /^Which picture|^哪张图/, expected: /./ },
-  { kind: 'caption', measures: ['exact', 'cider'], asked: /^Generate the caption/, expected: /./ },
-  { kind: 'caption', measures: ['exact', 'cider'], asked: /./, expected: /^The picture shows|^图中有/ },
+  { kind: 'caption', measures: ['things', 'cider'], asked: /^Generate the caption/, expected: /./ },
+  { kind: 'caption', measures: ['things', 'cider'], asked: /./, expected: /^The picture shows|^图中有/ },
   { kind: 'number', measures: ['exact'], asked: /^What number|^数字/, expected: /./ },
   { kind: 'count', measures: ['exact'], asked: /^How many|有几/, expected: /^\d+$/ },
   { kind: 'word', measures: ['exact'], asked: /^What is written|^写着/, expected: /./ },
   { kind: 'other questions', measures: ['exact'], asked: /./, expected: /./ },
 ];
+
+/** How many things a scene has. */
+const ITEMS = [1, 4] as const;
 
 /** Of one scene there are no more questions than this. */
 const MOST_QUESTIONS = 3;
@@ -67,7 +70,7 @@ export function sceneItems(
 ): EvaluationItem[] {
   const tasks = TASKS[stage];
   return Array.from({ length: scenes }, (_, i) =>
-    itemsOf(sampleAt(world, { stage, seed, side, task: tasks[i % tasks.length] }, i)),
+    itemsOf(sampleAt(world, { stage, seed, side, task: tasks[i % tasks.length], items: ITEMS }, i)),
   ).flat();
 }
 

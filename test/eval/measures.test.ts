@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { boxPrecision, intersectionOverUnion } from '../../src/eval/box-precision.ts';
 import { cider, words } from '../../src/eval/cider.ts';
 import { bootstrap, wilson } from '../../src/eval/intervals.ts';
+import { sameThings } from '../../src/eval/same-things.ts';
 import { anls, editDistance, exactMatch, relaxedAccuracy } from '../../src/eval/text-measures.ts';
 import { vqaAccuracy } from '../../src/eval/vqa-accuracy.ts';
 import type { Box } from '../../src/input/boxes/grounding.ts';
@@ -67,6 +68,19 @@ test.each([
 
 test('an exact match overlooks capitals and spaces around it alone', () => {
   expect([' Yes\n', 'yes.', 'y es'].map((answer) => exactMatch(answer, ['no', 'yes']))).toEqual([1, 0, 0]);
+});
+
+test('a caption names the same things in any order, as often, and begins alike', () => {
+  const judge = (answer: string, reference: string) => sameThings(answer, [reference]);
+  expect(judge('A cat, two dogs and an egg', 'two dogs, an egg and a cat')).toBe(1);
+  expect(judge('The picture shows an egg and a cat.', 'The picture shows a cat and an egg.')).toBe(1);
+  expect(judge('图中有一把剪刀和一只猫。', '图中有一只猫和一把剪刀。')).toBe(1);
+  expect(judge('图1中有一只猫。', '图2中有一只猫。')).toBe(0);
+  expect(judge('a cat and a cat', 'a cat')).toBe(0);
+  expect(judge('a cat and two dogs', 'a cat and a dog')).toBe(0);
+  expect(judge('Picture 1 shows a cat.', 'The picture shows a cat.')).toBe(0);
+  expect(judge('', 'a cat')).toBe(0);
+  expect(sameThings('a dog', ['a cat', 'a dog'])).toBe(1);
 });
 
 describe('CIDEr', () => {

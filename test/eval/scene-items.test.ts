@@ -33,8 +33,9 @@ describe.each([2, 3] as const)('questions in the format of stage %i', (stage) =>
     expect([...kinds].sort()).toEqual([...both, ...own].sort());
     for (const kind of kinds) {
       const own = items.filter(({ task }) => task === kind);
-      // Of a kind that is seldom asked for, a language may not be there by chance.
-      if (own.length >= 10) expect(new Set(own.map(({ language }) => language)).size, kind).toBe(2);
+      // Of a kind that is seldom asked for, a language may not be there by chance; that format of stage 2 tells none.
+      const languages = stage === 2 && kind === 'name of what is in a box' ? 1 : 2;
+      if (own.length >= 10) expect(new Set(own.map(({ language }) => language)).size, kind).toBe(languages);
     }
     for (const { task, question, references, pictures, content } of items) {
       // What is asked for by its kind is what the reference is.
