@@ -62,7 +62,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect([...tensors.values()].every(({ dtype }) => dtype === 'bfloat16')).toBe(true);
 
   const first = JSON.parse(await readFile(join(at('s1'), 'curves.json'), 'utf8')).steps[0];
-  expect(first.evaluation).toMatchObject({ 'caption, exact match': 0 });
+  expect(first.evaluation).toMatchObject({ 'caption, same things': 0 });
 
   // The user's own conversations, whole and in two parts.
   const common = ['--model', at('s1'), '--batch', '2', '--rate', '0.01'];
