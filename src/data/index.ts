@@ -33,8 +33,6 @@ export interface DraftOptions {
   readonly mixture?: Mixture;
   /** One task of the mixture alone. */
   readonly task?: TaskName;
-  /** The fewest and the most things in a scene, where not as in the mixture. */
-  readonly items?: readonly [number, number];
 }
 
 export interface SampleOptions extends DraftOptions {
@@ -60,7 +58,7 @@ export function draftAt(world: World, options: DraftOptions, index: number): Dra
   const random = randomAt(seed, stage, index);
   const task = options.task ?? random.share(mixture.shares);
   const language = random.chance(mixture.chinese) ? 'Chinese' : 'English';
-  const { items = itemsAt(mixture, index) } = options;
+  const items = itemsAt(mixture, index);
   return TASKS[task]({ random, world, language, perPicture: mixture.perPicture, items });
 }
 

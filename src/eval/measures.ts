@@ -40,7 +40,6 @@ const namesIn = (text: string): string =>
 /** What answers are judged by, each in its own file with its definition and its quirks. */
 export const MEASURES = {
   exact: { title: 'exact match', scores: each(exactMatch), binary: true },
-  things: { title: 'same things', scores: each(sameThings), binary: true },
   vqa: { title: 'VQA accuracy', scores: each(vqaAccuracy), binary: false },
   anls: { title: 'ANLS', scores: each(anls), binary: false },
   names: {
@@ -55,6 +54,7 @@ export const MEASURES = {
     scores: each((answer, references) => boxPrecision(answer, references.flatMap(boxesIn))),
     binary: true,
   },
+  things: { title: 'same things', scores: each(sameThings), binary: true },
 } as const satisfies Record<string, Measure>;
 
 export type MeasureName = keyof typeof MEASURES;

@@ -1,4 +1,4 @@
-import { type Sample, sampleAt, type TaskName, type World } from '../data/index.ts';
+import { MIXTURES, type Sample, sampleAt, type TaskName, type World } from '../data/index.ts';
 import { parsePieces } from '../input/prompt/pieces.ts';
 import type { Piece } from '../input/prompt/prompt.ts';
 import type { EvaluationItem } from './evaluate.ts';
@@ -69,8 +69,9 @@ export function sceneItems(
   { stage, seed, side, scenes }: { stage: AskedStage; seed: number; side: number; scenes: number },
 ): EvaluationItem[] {
   const tasks = TASKS[stage];
+  const mixture = { ...MIXTURES[stage], items: ITEMS };
   return Array.from({ length: scenes }, (_, i) =>
-    itemsOf(sampleAt(world, { stage, seed, side, task: tasks[i % tasks.length], items: ITEMS }, i)),
+    itemsOf(sampleAt(world, { stage, seed, side, mixture, task: tasks[i % tasks.length] }, i)),
   ).flat();
 }
 

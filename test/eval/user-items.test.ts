@@ -38,7 +38,7 @@ test('a line says how it is judged, or is judged by what is expected', async () 
 });
 
 test.each([
-  [{ measure: 'toString' }, 'measure is "toString", expected exact, things'],
+  [{ measure: 'toString' }, 'measure is "toString", expected exact, vqa'],
   [{ references: [] }, 'references is'],
   [{ references: ['a', 7] }, 'references is'],
   [{ task: 7 }, 'task is 7'],

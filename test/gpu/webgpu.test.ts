@@ -133,6 +133,7 @@ describe.skipIf(!here)('WebGPU under Node', () => {
     const clock = await clockFor('webgpu');
     if ('unavailable' in clock) return expect.fail(clock.unavailable);
     const { device } = await openDevice('webgpu');
+    const software = (await navigator.gpu.requestAdapter())?.info.isFallbackAdapter;
     const x = square(device, 256);
     free(linear(x, x)); // compiles
     await finished(device);
@@ -145,7 +146,7 @@ describe.skipIf(!here)('WebGPU under Node', () => {
     clock.restore();
     await closeDevice(device);
     expect(launches).toBe(2);
-    expect(compute).toBeGreaterThan(0);
+    expect(compute).toBeGreaterThan(software ? 1 : 0);
     expect(Math.round(compute! * 1e6) % 2 ** 16).not.toBe(0); // WebGPU rounds to so many nanoseconds unless it is told not to
     expect(wall).toBeGreaterThan(0.9 * compute!);
   });
