@@ -3,7 +3,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The files that take longest, in seconds on two cores: they begin first, or one of them would run on alone at the end. */
 const LONGEST: Readonly<Record<string, number>> = {
-  'golden/answers': 29,
   'golden/golden': 22,
   'browser/traps': 19,
   'profile/clock': 18,
@@ -14,6 +13,7 @@ const LONGEST: Readonly<Record<string, number>> = {
   'profile/cli': 14,
   'museum/backward': 14,
   'kernels/kernels': 14,
+  'golden/answers': 13,
   'simd/shared': 13,
   'golden/compact': 13,
   'fuzz/fuzz': 13,
