@@ -36,6 +36,16 @@ test('a caption counts what is the same, from left to right', () => {
   expect(captionOf(scene(item(thing('fish'), 0, 0, 1, 1)), 'English')).toBe('a fish');
 });
 
+test('of things one below the other either comes first, of things side by side the left one', () => {
+  const seeds = Array.from({ length: 40 }, (_, seed) => seed);
+  const [fish, apple] = [thing('fish'), thing('apple')];
+  const stacked = scene(item(fish, 0.4, 0, 0.6, 0.3), item(apple, 0.41, 0.6, 0.59, 0.9));
+  const beside = scene(item(apple, 0.5, 0.6, 0.9, 0.9), item(fish, 0.2, 0, 0.6, 0.3));
+  const said = (shown: Scene) => new Set(seeds.map((seed) => captionOf({ ...shown, seed }, 'English')));
+  expect(said(stacked)).toEqual(new Set(['a fish and an apple', 'an apple and a fish']));
+  expect(said(beside)).toEqual(new Set(['a fish and an apple']));
+});
+
 test.each([
   ['bus', 'buses'],
   ['butterfly', 'butterflies'],

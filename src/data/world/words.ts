@@ -1,4 +1,5 @@
 /** How what a scene shows is said in English and in Chinese. */
+import { randomAt } from '../random.ts';
 import type { Item, Scene, Subject } from './scene.ts';
 import { COLOURS, SHAPES, THINGS } from './things.ts';
 
@@ -13,10 +14,22 @@ export interface Group {
 /** Stands for an item where only its name is told. */
 export const ANY_ITEM: Item = { subject: { kind: 'thing', thing: 0 }, parts: [], box: [0, 0, 1, 1] };
 
-/** What a scene shows: from left to right, what is the same together. */
-export function groupsOf({ items }: Scene): Group[] {
+/**
+ * What a scene shows: from left to right, what is the same together.
+ *
+ * Where something is, is a point in the middle half of its width that the scene's seed decides. Things that stand side by side have one
+ * order; of those that stand one below the other either may come first, for nobody sees which is a hair further left. A model that has to
+ * guess there learns what follows either guess. With the middles as the order it learned only what follows the right one, and said the
+ * same thing twice after the wrong one.
+ */
+export function groupsOf({ items, seed }: Scene): Group[] {
+  const random = randomAt(seed, 'order');
+  const placed = items.map((item) => {
+    const [left, , right] = item.box;
+    return { item, at: left + (right - left) * random.between(0.25, 0.75) };
+  });
   const groups = new Map<string, Group & { items: Item[] }>();
-  for (const item of [...items].sort((a, b) => middleOf(a)[0] - middleOf(b)[0])) {
+  for (const { item } of placed.sort((a, b) => a.at - b.at)) {
     const key = nameOf(item.subject, 'English');
     const group = groups.get(key);
     if (group) group.items.push(item);
