@@ -6,6 +6,7 @@ import { besidePage, SHIPPED } from '../src/explorer/beside.ts';
 import { buildPage } from '../src/explorer/build.ts';
 import { servePage } from '../src/explorer/server.ts';
 import { FLAGS, findChromium } from '../test/browser/chromium.ts';
+import { answerOf } from '../test/explorer/answers.ts';
 import { summary, type Timing } from './measure.ts';
 
 /** One visit to the page, from its address to the first answer: milliseconds, and bytes that were sent. */
@@ -20,7 +21,7 @@ export interface Visit {
 }
 
 /** What the small model says of the first picture. */
-const ANSWER = 'The picture shows an orange square and a purple star.';
+const ANSWER = answerOf('describe');
 
 /** @param page a new one */
 export async function visit(page: Page, address: string): Promise<Visit> {

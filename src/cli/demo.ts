@@ -15,8 +15,8 @@ import { bold, dim, print } from './terminal.ts';
 
 const QUESTIONS = [
   { picture: 'scene-1.png', question: 'What is in the picture?' },
-  { picture: 'scene-2.png', question: '框出图中红色的正方形的位置' },
-  { picture: 'scene-1.png', question: 'How many shapes are there?' },
+  { picture: 'scene-2.png', question: '框出图中苹果的位置' },
+  { picture: 'scene-2.png', question: 'How many buses are there?' },
 ];
 
 /** The main job: the shipped checkpoint looks at two pictures and answers, and its activations are checked. */

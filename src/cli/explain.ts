@@ -10,7 +10,7 @@ import { findLine, findOperation } from '../verify/sources.ts';
 import { listTaps, plainInputs, type TapInfo } from '../verify/taps.ts';
 import { explainGradient } from './explain-gradient.ts';
 import { printErrors, printLine, QUESTION_TOKENS } from './explanation.ts';
-import { type Options, openDeviceFor, ROOT } from './options.ts';
+import { type Options, openDeviceFor, ROOT, SHIPPED_MODEL } from './options.ts';
 import { bold, dim, print, thousands } from './terminal.ts';
 
 /** `qvl explain TAP`: what an activation, or its gradient, is, where it is computed, at which cost, and how far it is from its golden. */
@@ -24,7 +24,7 @@ export async function runExplain(words: string[], options: Options): Promise<voi
     );
   }
   if (name.endsWith('.grad')) return explainGradient(name, options);
-  const golden = options.golden ?? (options.model ? undefined : join(ROOT, 'golden/tiny/activations/describe'));
+  const golden = options.golden ?? (options.model ? undefined : join(SHIPPED_MODEL, 'activations', 'describe'));
   if (golden === undefined) return explainWithout(name, options.model!);
   const [found] = await findGoldens(golden, options.model);
   const opened = await found.open();

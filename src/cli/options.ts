@@ -168,8 +168,8 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
 /** The project's folder: what it ships is found from here, wherever the command is run. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-/** The small trained checkpoint that comes with the project. */
-export const SHIPPED_MODEL = join(ROOT, 'golden', 'tiny');
+/** The small trained checkpoint that comes with the project, and what is asked where no other is named. */
+export const SHIPPED_MODEL = join(ROOT, 'golden', 'picture-book');
 
 /** A golden, and what it is compared with where its place does not tell. */
 export interface NamedGolden {
@@ -187,10 +187,12 @@ const adapted = (name: string, model: string): NamedGolden => ({
 
 /** The goldens that come with it, and that `verify` takes where none is named. */
 export const SHIPPED_GOLDENS: readonly NamedGolden[] = [
-  ...['preprocess', 'pictures', 'tokenizer', 'quirks', 'tiny', 'tiny-int4'].map((name) => ({ path: shipped(name) })),
+  ...['preprocess', 'pictures', 'tokenizer', 'quirks', 'picture-book', 'tiny', 'tiny-int4'].map((name) => ({
+    path: shipped(name),
+  })),
   { path: shipped('tiny-int4', 'act-order') },
-  adapted('finetune', SHIPPED_MODEL),
-  adapted('modern', SHIPPED_MODEL),
+  adapted('finetune', shipped('tiny')),
+  adapted('modern', shipped('tiny')),
   adapted('qlora', shipped('tiny-int4')),
   // The smallest that has the gradient of every module; all of golden/train takes `cpu` half a minute.
   { path: shipped('train', 'grad-e') },

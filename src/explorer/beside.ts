@@ -6,7 +6,10 @@ import { LISTING } from './engine/page-folders.ts';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The model that the page comes with, and pictures to ask it about. */
-export const SHIPPED = { model: join(ROOT, 'golden/tiny'), pictures: join(ROOT, 'golden/tiny/pictures') };
+export const SHIPPED = {
+  model: join(ROOT, 'golden/picture-book'),
+  pictures: join(ROOT, 'golden/picture-book/pictures'),
+};
 
 /** What of a model folder the page reads. */
 const MODEL_FILES = /^(config|generation_config|quantize_config)\.json$|\.(bin|safetensors|index\.json|tiktoken)$/;
@@ -14,7 +17,7 @@ const MODEL_FILES = /^(config|generation_config|quantize_config)\.json$|\.(bin|s
 /** What of a folder of goldens the page reads: those of the smallest random model, and one of the model that comes along. */
 const GOLDENS = [
   { folder: join(ROOT, 'golden/quirks'), files: /^model-e\./, of: undefined },
-  { folder: join(ROOT, 'golden/tiny/activations'), files: /^describe\./, of: SHIPPED.model },
+  { folder: join(SHIPPED.model, 'activations'), files: /^describe\./, of: SHIPPED.model },
 ];
 
 /** Files by the names that the page knows them by. */

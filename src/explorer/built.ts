@@ -11,7 +11,9 @@ const CACHE = join(process.env.XDG_CACHE_HOME || join(ROOT, 'node_modules/.cache
 /** All that a build is made of. */
 const SOURCES = [
   ...['src', 'tensor', 'kernels', 'package.json', 'package-lock.json'],
-  ...['golden/tiny/answers.json', 'golden/tiny/config.json', SHIPPED.pictures.slice(ROOT.length)],
+  ...[join(SHIPPED.model, 'answers.json'), join(SHIPPED.model, 'config.json'), SHIPPED.pictures].map((path) =>
+    path.slice(ROOT.length),
+  ),
 ];
 
 /** What nobody has used for so long is removed. */

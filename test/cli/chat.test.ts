@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const SCENES = [1, 2].map((i) => resolve(`golden/tiny/pictures/scene-${i}.png`));
-const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as { name: string; text: string }[];
+const SCENES = [1, 2].map((i) => resolve(`golden/picture-book/pictures/scene-${i}.png`));
+const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as {
+  name: string;
+  text: string;
+}[];
 const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text;
 
 let folder: string;
@@ -46,7 +49,7 @@ test('a conversation through pipes: answers alone on standard output, pictures n
     '/save talk.json',
     '/reset',
     `/image "${SCENES[1]}"`,
-    '框出图中红色的正方形的位置',
+    '框出图中苹果的位置',
     '/boxes 1 found.png',
     '/boxes 2',
     '/dance',
@@ -59,10 +62,10 @@ test('a conversation through pipes: answers alone on standard output, pictures n
   expect(third).toBe(goldenText('locate-zh'));
   for (const note of [
     'there is no box in the last answer',
-    `Picture 2: ${SCENES[1]}, 448 × 448`,
+    `Picture 2: ${SCENES[1]}, 224 × 224`,
     'missing.png: no such file',
     '"https://example.org/cat.png": a URL, and nothing is fetched',
-    `Picture 1: "${SCENES[1]}", 448 × 448`,
+    `Picture 1: "${SCENES[1]}", 224 × 224`,
     '2 turns saved: talk.json',
     'found.png',
     '/boxes: picture 2, expected 1 to 1',

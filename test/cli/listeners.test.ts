@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const QVL = resolve('src/cli/qvl.mjs');
-const SCENE = resolve('golden/tiny/pictures/scene-2.png');
+const SCENE = resolve('golden/picture-book/pictures/scene-2.png');
 
 let folder: string;
 beforeAll(async () => {
@@ -59,12 +59,12 @@ test('a reader that leaves changes neither the verdict nor what is written', asy
 });
 
 test('nobody listens at all: boxes are drawn all the same, those that were not asked for where they can be', async () => {
-  const ask = `qvl ask ${SCENE} 框出图中红色的正方形的位置 --device simd`;
+  const ask = `qvl ask ${SCENE} 框出图中苹果的位置 --device simd`;
   expect((await pipeline(`${ask} --boxes boxes.svg 2>&1 | true`)).stdout).toBe('code 0\n');
   expect(await readFile(join(folder, 'boxes.svg'), 'utf8')).toContain('<svg');
   await writeFile(join(folder, 'out'), 'no folder');
   const { stdout, stderr } = await pipeline(ask);
-  expect(stdout).toMatch(/^<ref>红色的正方形<\/ref><box>.+<\/box>\ncode 0\n$/);
+  expect(stdout).toMatch(/^<ref>苹果<\/ref><box>.+<\/box>\ncode 0\n$/);
   expect(stderr).toMatch(/\nqvl: out\/scene-2-boxes\.png: "\S+out" is no folder; choose another file with --boxes\n$/);
 });
 

@@ -5,7 +5,10 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 
-const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as { name: string; text: string }[];
+const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as {
+  name: string;
+  text: string;
+}[];
 const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text ?? '';
 
 let folder: string;
@@ -29,24 +32,30 @@ describe('the main job', () => {
     expect(stdout).toContain(goldenText('describe'));
     expect(stdout).toContain(goldenText('locate-zh'));
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
-      /^checked: 100 taps, worst \d+\.\d\d × PyTorch's own rounding \((transformer\.[\w.]+|logits)\)$/,
+      /^checked: 106 taps, worst \d+\.\d\d × PyTorch's own rounding \((transformer\.[\w.]+|(decode\.\d\.)?logits)\)$/,
     );
     expect(stderr).toContain('WebAssembly SIMD');
     for (const stage of ['load weights', 'vision encoder', 'adapter', 'prefill', 'decode', 'check']) {
       expect(stderr).toMatch(new RegExp(`${stage} +\\d+\\.\\d\\d s`));
     }
     const drawn = await readPicture(join(folder, 'out', 'scene-2-boxes.png'));
-    const original = await readPicture('golden/tiny/pictures/scene-2.png');
+    const original = await readPicture('golden/picture-book/pictures/scene-2.png');
     expect([drawn.width, drawn.height]).toEqual([original.width, original.height]);
     expect(drawn.data).not.toEqual(original.data);
   });
 
   test.each([
-    ['count', 'scene-4.png', 'How many shapes are there?'],
-    ['describe-zh', 'scene-5.webp', '图中有什么？'],
-    ['grounded-caption', 'scene-3.jpg', 'Generate the caption in English with grounding:'],
+    ['number', 'scene-6.png', 'What number is it?'],
+    ['describe-zh', 'scene-5.webp', '图中有什么?'],
+    ['single', 'scene-3.jpg', 'What is in the picture?'],
   ])('qvl ask: %s, %s', async (name, picture, question) => {
-    const { stdout } = await qvl('ask', resolve('golden/tiny/pictures', picture), question, '--boxes', 'boxes.png');
+    const { stdout } = await qvl(
+      'ask',
+      resolve('golden/picture-book/pictures', picture),
+      question,
+      '--boxes',
+      'boxes.png',
+    );
     expect(stdout).toBe(`${goldenText(name)}\n`);
   });
 

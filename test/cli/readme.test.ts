@@ -5,7 +5,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const FOLDER = join('out', 'readme'); // inside the project, so that it can import itself by name
-const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as { name: string; text: string }[];
+const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as {
+  name: string;
+  text: string;
+}[];
 const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text;
 const examples = [...(await readFile('README.md', 'utf8')).matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
 

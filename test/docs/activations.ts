@@ -20,11 +20,11 @@ interface Answer {
 
 /** ACTIVATIONS.md: one prompt in literal ids, and every activation of it, from the null device. */
 export async function activationsPage(): Promise<string> {
-  const [tiny, published] = [await openConfig('golden/tiny'), await openConfig('golden/published')];
-  const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as Answer[];
+  const [shipped, published] = [await openConfig('golden/picture-book'), await openConfig('golden/published')];
+  const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as Answer[];
   const { prompt_ids: ids, query, pictures } = answers.find(({ name }) => name === GOLDEN)!;
-  const words = ids.length - tiny.visual.n_queries;
-  const small = await listTaps(tiny, withSteps(plainInputs(tiny, ids.length), ids));
+  const words = ids.length - shipped.visual.n_queries;
+  const small = await listTaps(shipped, withSteps(plainInputs(shipped, ids.length), ids));
   const length = published.visual.n_queries + words;
   const large = await listTaps(published, withSteps(plainInputs(published, length)));
   return `# The activations
@@ -35,8 +35,8 @@ it anew).
 
 ## One prompt
 
-The question of the golden [${GOLDEN}](golden/tiny/answers.json): \`${query.replace('\n', '\\n')}\` about [${pictures[0]}](golden/tiny/pictures/${pictures[0]}), as the small checkpoint reads it, ${ids.length}
-tokens. \`⏎\` is a newline, \`·\` a space. The ${tiny.visual.n_queries} rows between \`<img>\` and \`</img>\` give way to the picture's.
+The question of the golden [${GOLDEN}](golden/picture-book/answers.json): \`${query.replace('\n', '\\n')}\` about [${pictures[0]}](golden/picture-book/pictures/${pictures[0]}), as the small checkpoint reads it, ${ids.length}
+tokens. \`⏎\` is a newline, \`·\` a space. The ${shipped.visual.n_queries} rows between \`<img>\` and \`</img>\` give way to the picture's.
 
 \`\`\`
 ${await spelled(ids)}
@@ -63,7 +63,7 @@ const withSteps = (inputs: GoldenInputs, ids?: readonly number[]): GoldenInputs 
 
 /** Each id with its text; one line for a run of the same. */
 async function spelled(ids: readonly number[]): Promise<string> {
-  const tokenizer = createTokenizer(await readFile('golden/tiny/qwen.tiktoken', 'utf8'), 'qwen.tiktoken');
+  const tokenizer = createTokenizer(await readFile('golden/picture-book/qwen.tiktoken', 'utf8'), 'qwen.tiktoken');
   const { names, endOfText } = tokenizer.special;
   const text = (id: number): string =>
     names[id - endOfText] ?? tokenizer.binary(id)!.replaceAll('\n', '⏎').replaceAll(' ', '·');

@@ -32,6 +32,7 @@ const DOCUMENTS = [
   'ACTIVATIONS.md',
   'kernels/simd/README.md',
   'golden/README.md',
+  'golden/picture-book/README.md',
 ];
 
 test.each(DOCUMENTS)('what %s links to is there', async (document) => {

@@ -14,7 +14,7 @@ test('qvl eval --adapter judges the answers of the adapted model', async () => {
   await writeFile(join(folder, 'asked.jsonl'), JSON.stringify(line));
   await writeFile(join(folder, 'scene-1.png'), await readFile('golden/tiny/pictures/scene-1.png'));
   const json = join(folder, 'e.json');
-  const words = [join(folder, 'asked.jsonl'), '--device', 'simd', '--json', json];
+  const words = [join(folder, 'asked.jsonl'), '--device', 'simd', '--json', json, '--model', resolve('golden/tiny')];
   const { stdout, stderr } = await qvlHere(runEval, ...words, '--adapter', resolve('golden/tiny-lora/finetune'));
   expect(stderr).toContain('changes 16 layers');
   expect(stdout).toMatch(/exact match +1 /);

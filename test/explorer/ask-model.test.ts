@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { SHIPPED } from '../../src/explorer/beside.ts';
+import { answerOf } from './answers.ts';
 import { answered, asks, drags, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
 
-const ANSWER = 'The picture shows an orange square and a purple star.';
+const ANSWER = answerOf('describe');
 
 /** The engine's thread. */
 const engineOf = (page: Page) => page.workers().findLast((worker) => worker.url().includes('/assets/worker'))!;

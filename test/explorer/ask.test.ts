@@ -1,19 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { SHIPPED } from '../../src/explorer/beside.ts';
+import { answerOf, goldenAnswer } from './answers.ts';
 import { answered, asks, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
-
-interface Golden {
-  readonly name: string;
-  readonly pictures: readonly string[];
-  readonly text: string;
-}
-const golden = JSON.parse(await readFile(join(SHIPPED.model, 'answers.json'), 'utf8')) as readonly Golden[];
-const answerOf = (name: string): string => golden.find((one) => one.name === name)!.text;
 
 /** Tab until something has the focus; how often is bounded, so that what cannot be reached is a failure. */
 async function tabTo(page: Page, name: string): Promise<void> {
@@ -38,22 +28,24 @@ describeExplorer('the page: ask', (explorer) => {
     await asks(page);
     await answered(page, answerOf('describe'));
     const cost = await page.getByText('ran on').textContent();
-    expect(cost).toMatch(
-      /^ran on WebAssembly SIMD.*2 threads · 49 tokens of the question · 12 of the answer · the first after 0\.\d+ s/,
-    );
+    const { prompt_ids, token_ids } = goldenAnswer('describe');
+    const counted = `${prompt_ids.length} tokens of the question · ${token_ids.length} of the answer`;
+    expect(cost).toMatch(new RegExp(`^ran on WebAssembly SIMD.*2 threads · ${counted} · the first after 0\\.\\d+ s`));
     expect(await violations(page)).toEqual([]);
   });
 
   test('draws the boxes of an answer where it says, names them, and marks its language', async () => {
     const page = await explorer.open('device=simd&picture=scene-2.png');
     await opened(page);
-    await page.getByRole('button', { name: '框出图中红色的正方形的位置' }).click();
+    await page.getByRole('button', { name: '框出图中苹果的位置' }).click();
     expect(await page.getByLabel('Question').getAttribute('lang')).toBe('zh');
     await asks(page);
     await answered(page, answerOf('locate-zh'));
     expect(await page.locator('output').getAttribute('lang')).toBe('zh');
     const boxes = page.getByRole('region', { name: 'Boxes' });
-    expect(await boxes.getByRole('listitem').textContent()).toContain('红色的正方形: (620, 339) – (915, 629)');
+    const [left, top, right, bottom] = answerOf('locate-zh').match(/\d+/g)!.map(Number);
+    const said = `苹果: (${left}, ${top}) – (${right}, ${bottom})`;
+    expect(await boxes.getByRole('listitem').textContent()).toContain(said);
     // Where the corners are on the screen, as parts of the picture.
     const corners = await boxes.locator('figure').evaluate((figure) => {
       const { x, y, width, height } = figure.querySelector('img')!.getBoundingClientRect();
@@ -64,27 +56,29 @@ describeExplorer('the page: ask', (explorer) => {
       );
     });
     expect(corners).toEqual([
-      [620, 339],
-      [915, 339],
-      [915, 629],
-      [620, 629],
+      [left, top],
+      [right, top],
+      [right, bottom],
+      [left, bottom],
     ]);
   });
 
   test('goes on with a conversation, all of which is in the address', async () => {
-    const page = await explorer.open('device=simd&picture=scene-8.png&question=How+many+shapes+are+there%3F');
+    const { history, query } = goldenAnswer('conversation');
+    const [[, first]] = history;
+    const page = await explorer.open('device=simd&picture=scene-4.png&question=How+many+mushrooms+are+there%3F');
     await opened(page);
     await asks(page);
-    await answered(page, '2');
+    await answered(page, first);
     await page.getByRole('button', { name: 'Go on asking' }).click();
-    await page.keyboard.type('Where is the yellow circle?'); // the focus is there
+    await page.keyboard.type(query); // the focus is there
     await asks(page);
     await answered(page, answerOf('conversation'));
     await page.getByRole('region', { name: 'Boxes' }).waitFor();
     await page.reload();
     await opened(page);
     const talk = page.getByRole('region', { name: 'Conversation' });
-    expect(await talk.locator('dd').allTextContents()).toEqual(['2']);
+    expect(await talk.locator('dd').allTextContents()).toEqual([first]);
     await asks(page);
     await answered(page, answerOf('conversation'));
     await page.getByRole('button', { name: 'New conversation' }).click();
@@ -97,7 +91,7 @@ describeExplorer('the page: ask', (explorer) => {
     await opened(page);
     await page.getByRole('checkbox', { name: /^add to the picture/ }).check();
     await page.getByRole('button', { name: 'scene-1.png' }).click();
-    await page.getByLabel('Question').fill('Which picture has the red square?');
+    await page.getByLabel('Question').fill('Which picture shows an apple?');
     await page.getByRole('button', { name: 'Picture 2 before picture 1' }).click();
     await asks(page);
     await answered(page, answerOf('two-pictures'));
@@ -181,16 +175,16 @@ describeExplorer('the page: ask', (explorer) => {
   test('is used by keyboard alone', async () => {
     const page = await explorer.open('device=simd');
     await opened(page);
-    await tabTo(page, 'scene-7.png');
+    await tabTo(page, 'scene-3.jpg');
     await page.keyboard.press('Enter');
     await tabTo(page, 'Question');
     await page.keyboard.press('Control+A');
-    await page.keyboard.type('Describe the picture.');
+    await page.keyboard.type('What is in the picture?');
     await page.keyboard.press('Enter');
-    await answered(page, answerOf('small'));
+    await answered(page, answerOf('single'));
     await tabTo(page, 'Go on asking');
     await page.keyboard.press('Enter');
-    await page.getByRole('region', { name: 'Conversation' }).getByText(answerOf('small')).waitFor();
+    await page.getByRole('region', { name: 'Conversation' }).getByText(answerOf('single')).waitFor();
     await tabTo(page, 'New conversation');
   });
 });

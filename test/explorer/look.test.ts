@@ -1,10 +1,11 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
+import { answerOf } from './answers.ts';
 import { violations } from './axe.ts';
 import { describeExplorer } from './harness.ts';
 import { coloursOf, drawn, expectNear, numberOf, tableOf } from './reading.ts';
-import { ANSWER, logProbability, openReference, type Reference } from './reference.ts';
+import { ANSWER, IMAGE_START, logProbability, openReference, type Reference, VOCABULARY } from './reference.ts';
 
 const [LAYERS, HEADS, Q, GRID] = [4, 4, 16, 8];
 const L = GRID ** 2;
@@ -69,7 +70,7 @@ describeExplorer('the page: where it looked', (explorer) => {
     const expected = Array.from({ length: T }, (_, key) =>
       taps.reduce((sum, tap) => sum + lastRow(tap, T)[key] / LAYERS, 0),
     );
-    const first = golden.inputs.ids.indexOf(765) + 1;
+    const first = golden.inputs.ids.indexOf(IMAGE_START) + 1;
     const texts = await page
       .locator('.strip li:not(.rows)')
       .evaluateAll((items) => items.map((item) => item.lastChild!.textContent!));
@@ -88,26 +89,26 @@ describeExplorer('the page: where it looked', (explorer) => {
   });
 
   test('shows on the picture what a token read, in numbers and colours, and what it read more than another', async () => {
-    const page = await looking(await explorer.open('device=simd&screen=look&token=5&layer=3&head=2'));
-    const inputs = [inputsUpTo(5), inputsUpTo(9)];
+    const page = await looking(await explorer.open('device=simd&screen=look&token=4&layer=3&head=2'));
+    const inputs = [inputsUpTo(4), inputsUpTo(8)];
     const wanted = /\.attn_dropout$|\.attn\.probs$/;
-    const [orange, star] = await Promise.all(inputs.map((each) => reference.taps(each, wanted)));
-    const first = inputs[0].ids.indexOf(765) + 1;
+    const [thing, other] = await Promise.all(inputs.map((each) => reference.taps(each, wanted)));
+    const first = inputs[0].ids.indexOf(IMAGE_START) + 1;
     const patches = (taps: ReadonlyMap<string, Float32Array>, { ids }: GoldenInputs) =>
       throughAdapter(lastRow(taps.get(blockOf(3))!, ids.length, 2).slice(first, first + Q), taps.get(ADAPTER)!);
-    const expected = patches(orange, inputs[0]);
+    const expected = patches(thing, inputs[0]);
     const shown = map(page, 'Where it looked');
     expectNear(await tableOf(shown), expected);
     expectNear(await coloursOf(shown), expected, 1 / 200);
 
-    await choose(page, 'minus', '9');
-    const difference = patches(star, inputs[1]).map((value, i) => expected[i] - value);
+    await choose(page, 'minus', '8');
+    const difference = patches(other, inputs[1]).map((value, i) => expected[i] - value);
     expectNear(await tableOf(shown), difference);
     expectNear(await coloursOf(shown), difference, 2 / 200);
 
     await choose(page, 'Encoder block', '1');
     await choose(page, 'Encoder head', '3');
-    const encoder = orange.get(encoderOf(1))!.subarray(3 * L * L);
+    const encoder = thing.get(encoderOf(1))!.subarray(3 * L * L);
     const further = Array.from({ length: L }, (_, to) =>
       difference.reduce((sum, value, from) => sum + value * encoder[from * L + to], 0),
     );
@@ -119,7 +120,7 @@ describeExplorer('the page: where it looked', (explorer) => {
     await looking(page);
     expectNear(await tableOf(shown), further);
     await page.getByRole('button', { name: 'The', exact: true }).click();
-    await page.waitForURL(/token=0&against=9&layer=3&head=2&block=1&block-head=3$/);
+    await page.waitForURL(/token=0&against=8&layer=3&head=2&block=1&block-head=3$/);
   });
 
   test("shows what the adapter's rows and single patches read, by pointer and keyboard", async () => {
@@ -173,7 +174,7 @@ describeExplorer('the page: where it looked', (explorer) => {
       const rows = scores.get('logits')!;
       const of = (token: number) => {
         const row = golden.inputs.ids.length - 1 + token;
-        return logProbability(rows.subarray(row * 768, (row + 1) * 768), ANSWER[token]);
+        return logProbability(rows.subarray(row * VOCABULARY, (row + 1) * VOCABULARY), ANSWER[token]);
       };
       return [of(3), of(8)];
     };
@@ -184,35 +185,35 @@ describeExplorer('the page: where it looked', (explorer) => {
     await page.getByRole('button', { name: 'Hide tile by tile' }).click();
     await page.getByText('4 of 4 tiles').waitFor();
     await settled(page);
-    const changes = tiles.map(([an]) => an - whole[0]);
-    const shown = map(page, 'Change of the log-probability of “␣an”');
+    const changes = tiles.map(([first]) => first - whole[0]);
+    const shown = map(page, /^Change of the log-probability of “[^”]+”$/);
     expectNear(await tableOf(shown), changes, 1e-3);
     expectNear(await coloursOf(shown), changes, 2 / 200);
     await choose(page, 'minus', '8');
-    const minus = map(page, /^Change of the log-probability of “␣an” minus/);
+    const minus = map(page, /^Change of the log-probability of “[^”]+” minus/);
     expectNear(
       await tableOf(minus),
-      tiles.map(([, purple], i) => changes[i] - (purple - whole[1])),
+      tiles.map(([, second], i) => changes[i] - (second - whole[1])),
       1e-3,
     );
     expect(await violations(page)).toEqual([]);
 
-    // The orange square, hidden by keyboard: rows 0 to 3, columns 0 to 3.
+    // The diamond, hidden by keyboard: rows 0 to 3, columns 4 to 7.
     await page.getByRole('application', { name: /^Patches/ }).focus();
-    await page.keyboard.press('ArrowRight');
+    for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowRight');
     await page.keyboard.down('Shift');
     for (const key of ['ArrowRight', 'ArrowDown']) for (let i = 0; i < 3; i++) await page.keyboard.press(key);
     await page.keyboard.up('Shift');
     await page.getByText('16 hidden').waitFor();
-    await page.waitForURL(/hidden=0-3%2C8-11%2C16-19%2C24-27$/);
+    await page.waitForURL(/hidden=4-7%2C12-15%2C20-23%2C28-31$/);
     await page.getByRole('button', { name: 'Ask without these 16 patches' }).press('Enter');
     const came = page.locator('.without dd');
     await came.first().waitFor();
     const [answer, before, , token] = await came.allTextContents();
-    expect(before).toBe('The picture shows an orange square and a purple star.');
-    expect(answer).toMatch(/star/);
-    expect(answer).not.toMatch(/orange/);
-    expectNear(token.split('→').map(numberOf), [whole[0], tiles[0][0]], 1e-3);
+    expect(before).toBe(answerOf('describe'));
+    expect(answer).toMatch(/clock/);
+    expect(answer).not.toMatch(/diamond/);
+    expectNear(token.split('→').map(numberOf), [whole[0], tiles[1][0]], 1e-3);
 
     // What runs can be stopped, and what was found stays.
     await choose(page, 'Tiles', '8');
@@ -224,7 +225,7 @@ describeExplorer('the page: where it looked', (explorer) => {
   });
 
   test('looks into one of several pictures, and nothing in an address can break it', async () => {
-    const question = encodeURIComponent('Which picture has the red square?');
+    const question = encodeURIComponent('Which picture shows an apple?');
     const odd = 'token=99&against=-1&layer=1e9&head=<b>&patch=%00&tiles=7&hidden=5-2,9-999,x,3&view=constructor';
     const page = await looking(
       await explorer.open(`device=simd&screen=look&picture=scene-1.png,scene-2.png&question=${question}&of=1&${odd}`),

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { besidePage, copyBeside, SHIPPED } from '../../src/explorer/beside.ts';
 import { builtPage } from '../../src/explorer/built.ts';
 import { servePage } from '../../src/explorer/server.ts';
+import { answerOf } from './answers.ts';
 import { describeExplorer, opened } from './harness.ts';
 
 /** Any host: it knows files and their types, and sends no headers. */
@@ -92,7 +93,7 @@ describeExplorer('the page: any host, and none', (explorer) => {
     await page.reload();
     expect(await opened(page)).toMatch(/2 threads$/);
     await page.locator('[type=submit]').click();
-    await page.locator('output', { hasText: 'The picture shows an orange square and a purple star.' }).waitFor();
+    await page.locator('output', { hasText: answerOf('describe') }).waitFor();
     expect(asked).toEqual([]);
   });
 

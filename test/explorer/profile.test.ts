@@ -11,18 +11,21 @@ import { groupBy } from '../../src/profile/summary.ts';
 import { scaled } from '../../src/profile/text.ts';
 import type { Trace } from '../../src/profile/trace-events.ts';
 import { closeDevice } from '../../tensor/device.ts';
+import { goldenAnswer } from './answers.ts';
 import { violations } from './axe.ts';
 import { describeExplorer } from './harness.ts';
 
 const QUESTION = 'What is in the picture?';
+const { length: ASKED } = goldenAnswer('describe').prompt_ids;
+const { length: ANSWERED } = goldenAnswer('describe').token_ids;
 
 /** Calls and FLOP of each operation, as a profile in Node counts them for the same answer of so many tokens. */
 async function countedHere(tokens: number): Promise<Map<string, string>> {
   const { device } = await openDevice('simd', 1);
-  const system = await openSystem('golden/tiny', device);
+  const system = await openSystem('golden/picture-book', device);
   const { model } = system;
   const size = model.config.visual.image_size;
-  const picture = resize(await readPicture('golden/tiny/pictures/scene-1.png'), size);
+  const picture = resize(await readPicture('golden/picture-book/pictures/scene-1.png'), size);
   const { ids } = promptOf(system, { content: [{ image: '' }, { text: QUESTION }], pictures: [picture], history: [] });
   const source = imageRows([ids], model.config);
   const work = { pixels: async () => pixelsOf([picture], size), images: 1, ids, source, tokens };
@@ -47,7 +50,7 @@ describeExplorer('the page: profile', (explorer) => {
     });
     const page = await explorer.open(String(address));
     await page.getByRole('button', { name: 'Profile the last answer' }).click();
-    const about = page.getByText(/49 tokens in, 12 out, in [\d.]+ ms as it runs/);
+    const about = page.getByText(new RegExp(`${ASKED} tokens in, ${ANSWERED} out, in [\\d.]+ ms as it runs`));
     await about.waitFor({ timeout: 60_000 });
     expect(await about.textContent()).toMatch(/Ran on WebAssembly SIMD.*clock: the page’s.* Roofs .*: [\d.]+ GFLOP\/s/);
     const rows = await page
@@ -55,7 +58,7 @@ describeExplorer('the page: profile', (explorer) => {
       .getByRole('row')
       .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
     const counted = new Map(rows.slice(1, -1).map(([name, calls, , , flop]) => [name, `${calls} ${flop}`]));
-    expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(await countedHere(12)));
+    expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(await countedHere(ANSWERED)));
     const [linear] = rows.filter(([name]) => name === 'linear');
     expect(Number(linear[9].split(' ')[0])).toBeGreaterThan(0); // of the roof
 
@@ -108,13 +111,13 @@ describeExplorer('the page: profile', (explorer) => {
       page.getByRole('button', { name: 'Trace' }).click(),
     ]);
     const { traceEvents } = JSON.parse(await readFile(await saved.path(), 'utf8')) as Trace;
-    expect(traceEvents.filter(({ name, pid }) => name === 'decode' && pid === 1)).toHaveLength(11);
+    expect(traceEvents.filter(({ name, pid }) => name === 'decode' && pid === 1)).toHaveLength(ANSWERED - 1);
     const [json] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'JSON' }).click(),
     ]);
     const found = JSON.parse(await readFile(await json.path(), 'utf8'));
-    expect(found).toMatchObject({ question: QUESTION, prompt: 49 });
+    expect(found).toMatchObject({ question: QUESTION, prompt: ASKED });
     expect(found.stepwise.launches).toHaveLength(rows.slice(1, -1).reduce((sum, [, calls]) => sum + Number(calls), 0));
   }, 120_000);
 

@@ -1,4 +1,5 @@
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
+import { SHIPPED } from '../../src/explorer/beside.ts';
 import { modelOn } from '../../src/generate/model-on.ts';
 import { freeModel } from '../../src/model/qwen-vl.ts';
 import { openDevice } from '../../src/open-device.ts';
@@ -7,6 +8,7 @@ import type { Golden, GoldenInputs } from '../../src/verify/golden.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { read } from '../../tensor/tensor.ts';
 import { CASES, openCase } from '../golden/cases.ts';
+import { goldenAnswer } from './answers.ts';
 
 /** The shipped model under Node, and the golden that asks about scene-1.png what is in the picture: what the page is compared with. */
 export interface Reference {
@@ -17,9 +19,9 @@ export interface Reference {
 }
 
 export async function openReference(): Promise<Reference> {
-  const opened = await openCase(CASES.find(({ name }) => name === 'describe')!);
+  const opened = await openCase(CASES.find(({ name }) => name === 'picture-book describe')!);
   const { device } = await openDevice('simd', 1);
-  const checkpoint = await openCheckpoint('golden/tiny');
+  const checkpoint = await openCheckpoint(SHIPPED.model);
   const model = modelOn(device, checkpoint);
   return {
     golden: opened.golden,
@@ -42,8 +44,12 @@ export async function openReference(): Promise<Reference> {
   };
 }
 
-/** The golden's answer, see golden/tiny/answers.json. */
-export const ANSWER = Int32Array.of(335, 326, 348, 343, 431, 334, 372, 259, 455, 337, 13, 553);
+/** The golden's answer, its last token the one that ends it. */
+export const ANSWER = Int32Array.from(goldenAnswer('describe').token_ids);
+
+export const VOCABULARY = 1536;
+/** Begins the rows of a picture. */
+export const IMAGE_START = 1533;
 
 /** The log-probability of a token under a row of scores, in float64. */
 export function logProbability(scores: Float32Array, token: number): number {

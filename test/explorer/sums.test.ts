@@ -44,8 +44,8 @@ describe('the cells of a pass', () => {
   let engine: Engine;
   const heard = new Map<string, Promise<HostData>>();
   beforeAll(async () => {
-    engine = await openEngine({ device: 'simd', threads: 1, folder: await openFolder('golden/tiny') });
-    const [found] = await findGoldens('golden/tiny/activations/describe', undefined);
+    engine = await openEngine({ device: 'simd', threads: 1, folder: await openFolder('golden/picture-book') });
+    const [found] = await findGoldens('golden/picture-book/activations/describe', undefined);
     const { golden, close } = await found.open();
     await close();
     const { system } = engine;

@@ -79,7 +79,7 @@ describeExplorer('the page: verify', (explorer) => {
     await start.click();
     await page
       .getByRole('status')
-      .filter({ hasText: /cpu, free: \d+ of 100 activations/ })
+      .filter({ hasText: /cpu, free: \d+ of 106 activations/ })
       .waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
     await start.waitFor();

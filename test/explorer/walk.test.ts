@@ -18,7 +18,7 @@ describeExplorer('the page: walk', (explorer) => {
   /** What Node hears of the same prompt; it may add without fusing, so that last digits differ. */
   const node = new Map<string, HostData>();
   beforeAll(async () => {
-    const [found] = await findGoldens('golden/tiny/activations/describe', undefined);
+    const [found] = await findGoldens('golden/picture-book/activations/describe', undefined);
     const { golden, checkpoint, close } = await found.open();
     const { device } = await openDevice('simd', 2);
     const model = modelOn(device, checkpoint);

@@ -5,7 +5,7 @@ import { openSystem } from '../../src/generate/open-system.ts';
 import type { System } from '../../src/generate/system.ts';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
 import type { Piece, Turn } from '../../src/input/prompt/prompt.ts';
-import { type DeviceName, openDevice } from '../../src/open-device.ts';
+import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
 import { DEVICES } from '../devices.ts';
 
@@ -18,10 +18,21 @@ interface GoldenAnswer {
   text: string;
 }
 
-const answers = JSON.parse(await readFile('golden/tiny/answers.json', 'utf8')) as GoldenAnswer[];
-/** Where a token takes as long as an answer elsewhere: one picture, two, and a conversation. */
-const few = answers.filter(({ name }) => ['describe', 'two-pictures', 'conversation'].includes(name));
-const askedOn = (mode: DeviceName) => (mode === 'cpu' || mode === 'webasm' ? few : answers);
+const answersOf = async (of: string) =>
+  JSON.parse(await readFile(`golden/${of}/answers.json`, 'utf8')) as readonly GoldenAnswer[];
+const CHECKPOINTS = [
+  { of: 'picture-book', answers: await answersOf('picture-book') },
+  { of: 'tiny', answers: await answersOf('tiny') },
+];
+/** Where a token takes as long as an answer elsewhere, one checkpoint is asked about one picture, about two, and in a conversation. */
+const FEW = ['describe', 'two-pictures', 'conversation'];
+const few = CHECKPOINTS.slice(0, 1).map(({ of, answers }) => ({
+  of,
+  answers: answers.filter(({ name }) => FEW.includes(name)),
+}));
+const ASKED = DEVICES.flatMap((mode) =>
+  (mode === 'cpu' || mode === 'webasm' ? few : CHECKPOINTS).map((each) => ({ mode, ...each })),
+);
 
 /** A golden's text as pieces: its pictures, then the words. */
 function pieces(text: string): Piece[] {
@@ -30,21 +41,21 @@ function pieces(text: string): Piece[] {
   return [...Array.from({ length: images }, () => ({ image: '' })), { text: words }];
 }
 
-describe.each(DEVICES)('greedy answers on %s', (mode) => {
+describe.each(ASKED)('greedy answers of $of on $mode', ({ mode, of, answers }) => {
   let device: Device;
   let system: System;
   beforeAll(async () => {
     device = (await openDevice(mode, 2)).device;
-    system = await openSystem('golden/tiny', device);
+    system = await openSystem(`golden/${of}`, device);
   });
   afterAll(async () => {
     await system.close();
     await closeDevice(device);
   });
 
-  test.each(askedOn(mode))('$name: $text', async ({ pictures, history, query, token_ids, text }) => {
+  test.each(answers)('$name: $text', async ({ pictures, history, query, token_ids, text }) => {
     const before = device.live.size;
-    const loaded = await Promise.all(pictures.map((name) => readPicture(`golden/tiny/pictures/${name}`)));
+    const loaded = await Promise.all(pictures.map((name) => readPicture(`golden/${of}/pictures/${name}`)));
     const turns: Turn[] = history.map(([user, assistant]) => ({ user: pieces(user), assistant }));
     const ids: number[] = [];
     let said = '';

@@ -12,9 +12,12 @@ export const CASES = [
   { name: 'model-a', kind: 'random', taps: 86 },
   { name: 'model-b', kind: 'random', taps: 65 },
   { name: 'model-e', kind: 'random', taps: 58 },
-  { name: 'describe', kind: 'trained', taps: 100 },
-  { name: 'locate-zh', kind: 'trained', taps: 16 },
-  { name: 'two-pictures', kind: 'trained', taps: 16 },
+  { name: 'describe', kind: 'trained', of: 'tiny', taps: 100 },
+  { name: 'locate-zh', kind: 'trained', of: 'tiny', taps: 16 },
+  { name: 'two-pictures', kind: 'trained', of: 'tiny', taps: 16 },
+  { name: 'picture-book describe', kind: 'trained', of: 'picture-book', taps: 106 },
+  { name: 'picture-book locate-zh', kind: 'trained', of: 'picture-book', taps: 20 },
+  { name: 'picture-book two-pictures', kind: 'trained', of: 'picture-book', taps: 20 },
 ] as const;
 
 export interface OpenedCase {
@@ -23,15 +26,19 @@ export interface OpenedCase {
   close(): Promise<void>;
 }
 
-export async function openCase({ name, kind }: (typeof CASES)[number]): Promise<OpenedCase> {
+export async function openCase(wanted: (typeof CASES)[number]): Promise<OpenedCase> {
+  const { name, kind } = wanted;
   const files: FileSource[] = [];
   const open = async (path: string) => {
     files.push(await openFile(path));
     return files[files.length - 1];
   };
-  const base = kind === 'random' ? `golden/quirks/${name}.activations` : `golden/tiny/activations/${name}`;
+  const base =
+    kind === 'random'
+      ? `golden/quirks/${name}.activations`
+      : `golden/${wanted.of}/activations/${name.replace(`${wanted.of} `, '')}`;
   const golden = await openGolden(await open(`${base}.safetensors`), await open(`${base}.f64.safetensors`));
-  const checkpoint = kind === 'random' ? await randomModel(name, open) : await openCheckpoint('golden/tiny');
+  const checkpoint = kind === 'random' ? await randomModel(name, open) : await openCheckpoint(`golden/${wanted.of}`);
   return {
     checkpoint,
     golden,

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { freeModel, loadModel } from '../../src/model/qwen-vl.ts';
-import { openDevice } from '../../src/open-device.ts';
+import { type DeviceName, openDevice } from '../../src/open-device.ts';
 import { compareGolden, type TapMeasurement } from '../../src/verify/compare.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
@@ -15,8 +15,12 @@ function worstRatio(results: readonly TapMeasurement[]) {
   return twins.reduce((a, b) => (b.ratio > a.ratio ? b : a));
 }
 
+/** A second trained checkpoint runs through the same code: on the slow devices one of them is enough. */
+const casesOn = (mode: DeviceName) =>
+  CASES.filter((each) => (mode !== 'cpu' && mode !== 'webasm') || each.kind === 'random' || each.of !== 'tiny');
+
 describe.each(DEVICES)('every golden activation on %s', (mode) => {
-  test.each(CASES)('$name', async (wanted) => {
+  test.each(casesOn(mode))('$name', async (wanted) => {
     const opened = await openCase(wanted);
     const { device } = await openDevice(mode, 2);
     try {
@@ -28,7 +32,7 @@ describe.each(DEVICES)('every golden activation on %s', (mode) => {
       expect(results).toHaveLength(wanted.taps);
       expect(judge(results, mode, wanted.kind)).toEqual([]);
 
-      if (wanted.taps > 16) {
+      if (wanted.taps > 20) {
         // Where the golden has every module, forced blocks show what each of them adds by itself.
         const forced = await compareGolden(model, opened.golden, { mode: 'forced' });
         const added = forced.reduce((a, b) => (b.nmse > a.nmse ? b : a));

@@ -10,7 +10,7 @@ import { describeMachine, machine } from '../../src/profile/machine.ts';
 import { qvlHere } from '../verify/qvl.ts';
 import { decodeTrace } from './trace-decoder.ts';
 
-const PICTURE = join('golden', 'tiny', 'pictures', 'scene-1.png');
+const PICTURE = join('golden', 'picture-book', 'pictures', 'scene-1.png');
 
 let folder: string;
 /** With a cache of its own: roofs that are measured beside other tests are low, and must not be kept for the user. */
@@ -69,7 +69,7 @@ test('prints where the time goes, and writes a trace, a page and the records', a
   expect(stdout).toMatch(/\d+ % of the stepwise time belongs to kernels by name/);
   expect(stdout).toContain('measured: ms');
   expect(decodeTrace(await readFile(trace, 'utf8'))).toHaveLength(3);
-  expect(await readFile(html, 'utf8')).toContain('What is in the picture? — golden/tiny');
+  expect(await readFile(html, 'utf8')).toContain('What is in the picture? — golden/picture-book');
   const records = JSON.parse(await readFile(json, 'utf8'));
   expect(records).toMatchObject({ schema: 'qwen-vl-ts profile', version: 2, device: { name: 'simd' } });
   expect(records.tokens).toHaveLength(2);

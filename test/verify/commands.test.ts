@@ -26,6 +26,8 @@ test('qvl trace and compare: pictures and a question give the golden’s activat
     runTrace,
     picture,
     'What is in the picture?',
+    '--model',
+    golden('tiny'),
     '-o',
     join(folder, 'q.safetensors'),
     '--device',

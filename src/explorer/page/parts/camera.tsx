@@ -26,8 +26,11 @@ export function Camera({ onClose }: { onClose(): void }) {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
       if (left) return off();
       video.current!.srcObject = stream;
+      // A muted video that plays by itself stands still, without a frame, while it is below the window's edge.
+      video.current!.scrollIntoView({ block: 'nearest' });
+      await video.current!.play();
     })().catch((error: Error) => {
-      refused.value = REFUSALS[error.name] ?? error.message;
+      if (!left) refused.value = REFUSALS[error.name] ?? error.message;
     });
     return () => {
       left = true;
@@ -50,7 +53,6 @@ export function Camera({ onClose }: { onClose(): void }) {
       ) : (
         <video
           ref={video}
-          autoplay
           muted
           playsInline
           onLoadedData={() => {
