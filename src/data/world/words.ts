@@ -18,9 +18,8 @@ export const ANY_ITEM: Item = { subject: { kind: 'thing', thing: 0 }, parts: [],
  * What a scene shows: from left to right, what is the same together.
  *
  * Where something is, is a point in the middle half of its width that the scene's seed decides. Things that stand side by side have one
- * order; of those that stand one below the other either may come first, for nobody sees which is a hair further left. A model that has to
- * guess there learns what follows either guess. With the middles as the order it learned only what follows the right one, and said the
- * same thing twice after the wrong one.
+ * order; of those that stand one below the other either may come first, for nobody sees which is a hair further left. So a model that has
+ * to guess there learns what follows either guess; with the middles as the order it would learn only what follows the right one.
  */
 export function groupsOf({ items, seed }: Scene): Group[] {
   const random = randomAt(seed, 'order');
