@@ -9,13 +9,12 @@
 import { execFile } from 'node:child_process';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { ROOT, SHIPPED_MODEL } from '../src/shipped.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Inside the project, so that they find its packages. */
 const COPIES = join(ROOT, 'out', 'profile-overhead');
-const MODEL = join(ROOT, 'golden', 'tiny');
 const STEPS = 40;
 const PROCESSES = 6;
 const ROUNDS = 60;
@@ -60,7 +59,7 @@ async function decoding(folder: string): Promise<{ run(watched?: boolean): Promi
   const { createSampler, GREEDY } = await load<typeof import('../src/generate/sample.ts')>('src/generate/sample.ts');
   const { watch } = await load<typeof import('../src/profile/watch.ts')>('src/profile/watch.ts');
   const { device } = await openDevice('simd', 1);
-  const { model, close } = await openSystem(MODEL, device);
+  const { model, close } = await openSystem(SHIPPED_MODEL, device);
   const prompt = Int32Array.of(5, 6, 7, 8);
   return {
     close,

@@ -1,5 +1,6 @@
 /** One start of the shipped model: its times as JSON on stdout. */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { SHIPPED_MODEL } from '../src/shipped.ts';
 
 /** Milliseconds, but for the last. */
 export interface TinyTimes {
@@ -11,7 +12,6 @@ export interface TinyTimes {
   readonly tokensPerSecond: number;
 }
 
-const FOLDER = fileURLToPath(new URL('../golden/tiny', import.meta.url));
 const TOKENS = 256;
 
 const { chat, load } = await import('../src/index.ts');
@@ -19,8 +19,8 @@ const { generate } = await import('../src/generate/generate.ts');
 const { createSampler, GREEDY } = await import('../src/generate/sample.ts');
 const loading = performance.now();
 
-const model = await load(FOLDER, { device: 'simd', threads: Number(process.argv[2]) });
-const message = [{ image: `${FOLDER}/pictures/scene-1.png` }, { text: 'What is in the picture?' }];
+const model = await load(SHIPPED_MODEL, { device: 'simd', threads: Number(process.argv[2]) });
+const message = [{ image: join(SHIPPED_MODEL, 'pictures', 'scene-1.png') }, { text: 'What is in the picture?' }];
 await chat(model, message).next();
 const firstToken = performance.now() - loading;
 

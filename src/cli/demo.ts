@@ -5,11 +5,12 @@ import { InputError } from '../error.ts';
 import { readPicture } from '../input/picture/read-picture.ts';
 import type { Model } from '../model/qwen-vl.ts';
 import { quote } from '../quote.ts';
+import { SHIPPED_MODEL } from '../shipped.ts';
 import { compareGolden } from '../verify/compare.ts';
 import { openGolden } from '../verify/golden.ts';
 import { judge } from '../verify/tolerances.ts';
 import { ask, openSystemFor } from './ask.ts';
-import { type Options, SHIPPED_MODEL } from './options.ts';
+import type { Options } from './options.ts';
 import { answerOptions } from './sampling.ts';
 import { bold, dim, print } from './terminal.ts';
 

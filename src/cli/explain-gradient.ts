@@ -4,6 +4,7 @@ import type { Config } from '../architecture/config.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { InputError } from '../error.ts';
 import { quote, quoteSome } from '../quote.ts';
+import { ROOT } from '../shipped.ts';
 import type { Batch } from '../train/batch.ts';
 import { listOperations } from '../verify/divergence.ts';
 import { findGradientGoldens } from '../verify/gradients/gradient-case.ts';
@@ -12,7 +13,7 @@ import { runGolden } from '../verify/run.ts';
 import { findLine, findOperation } from '../verify/sources.ts';
 import { listTaps, plainInputs } from '../verify/taps.ts';
 import { printErrors, printLine, QUESTION_TOKENS } from './explanation.ts';
-import { type Options, openDeviceFor, ROOT } from './options.ts';
+import { type Options, openDeviceFor } from './options.ts';
 import { bold, dim, print, thousands } from './terminal.ts';
 
 /** `qvl explain NAME.grad`: what a gradient is, which operations make it on the way back, and how far it is from its golden. */

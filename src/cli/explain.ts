@@ -3,6 +3,7 @@ import { closeDevice } from '../../tensor/device.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { InputError } from '../error.ts';
 import { quote, quoteSome } from '../quote.ts';
+import { ROOT, SHIPPED_MODEL } from '../shipped.ts';
 import { listOperations } from '../verify/divergence.ts';
 import { findGoldens, type OpenedCase } from '../verify/open.ts';
 import { runGolden } from '../verify/run.ts';
@@ -10,7 +11,7 @@ import { findLine, findOperation } from '../verify/sources.ts';
 import { listTaps, plainInputs, type TapInfo } from '../verify/taps.ts';
 import { explainGradient } from './explain-gradient.ts';
 import { printErrors, printLine, QUESTION_TOKENS } from './explanation.ts';
-import { type Options, openDeviceFor, ROOT, SHIPPED_MODEL } from './options.ts';
+import { type Options, openDeviceFor } from './options.ts';
 import { bold, dim, print, thousands } from './terminal.ts';
 
 /** `qvl explain TAP`: what an activation, or its gradient, is, where it is computed, at which cost, and how far it is from its golden. */

@@ -13,9 +13,10 @@ import { parseJson } from '../fields.ts';
 import { nextScores } from '../generate/generate.ts';
 import { adaptFeatures, createCache, encodePatches, loadModel, type Model } from '../model/qwen-vl.ts';
 import { type Part, profileParts } from '../profile/parts.ts';
+import { ROOT } from '../shipped.ts';
 import { listTaps, plainInputs } from '../verify/taps.ts';
 import { printChanges, printWeights } from './inspect-folder.ts';
-import { memoryBytes, type Options, ROOT, wholeNumber } from './options.ts';
+import { memoryBytes, type Options, wholeNumber } from './options.ts';
 import { bold, print, thousands } from './terminal.ts';
 
 /** What a question usually adds to its picture: roles, tags and a dozen words. */

@@ -1,8 +1,8 @@
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { largestWeight } from '../checkpoint/folder.ts';
 import { InputError } from '../error.ts';
 import { DEVICE_NAMES, type DeviceName, defaultThreads, type OpenedDevice, openDevice } from '../open-device.ts';
+import { ROOT } from '../shipped.ts';
 
 export const OPTIONS = {
   model: { type: 'string' },
@@ -164,12 +164,6 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   debug: 'all',
   help: 'all',
 };
-
-/** The project's folder: what it ships is found from here, wherever the command is run. */
-export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-
-/** The small trained checkpoint that comes with the project, and what is asked where no other is named. */
-export const SHIPPED_MODEL = join(ROOT, 'golden', 'picture-book');
 
 /** A golden, and what it is compared with where its place does not tell. */
 export interface NamedGolden {

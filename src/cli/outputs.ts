@@ -3,7 +3,8 @@ import { access, constants, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError } from '../error.ts';
 import { quote } from '../quote.ts';
-import { type Options, SHIPPED_GOLDENS, SHIPPED_MODEL } from './options.ts';
+import { SHIPPED_MODEL } from '../shipped.ts';
+import { type Options, SHIPPED_GOLDENS } from './options.ts';
 import { pathFor } from './pictures.ts';
 
 const OUTPUTS = ['boxes', 'output', 'html', 'json', 'trace', 'resume'] as const;

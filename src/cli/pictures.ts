@@ -8,7 +8,8 @@ import { ImageError } from '../error.ts';
 import type { Picture } from '../input/picture/picture.ts';
 import { openPicture, openPictures, type PictureSource } from '../input/picture/picture-source.ts';
 import { quote } from '../quote.ts';
-import { type Options, SHIPPED_MODEL } from './options.ts';
+import { SHIPPED_MODEL } from '../shipped.ts';
+import type { Options } from './options.ts';
 
 /** How many pixels a side the model sees. @throws CheckpointError when it cannot be opened */
 export async function imageSize(options: Options): Promise<number> {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { readText } from '../checkpoint/file-source.ts';
+import { ROOT } from '../shipped.ts';
 import { inputSummary, inputTree } from '../verify/inputs/input-tree.ts';
 import { page } from '../verify/report/html.ts';
 import { readTolerances } from '../verify/report/read-report.ts';
@@ -17,7 +18,7 @@ import {
 import { type Paint, summary, tree } from '../verify/report/tree.ts';
 import { TOLERANCES } from '../verify/tolerances.ts';
 import { save } from './files.ts';
-import { type Options, ROOT } from './options.ts';
+import type { Options } from './options.ts';
 import { bold, dim, green, print, red } from './terminal.ts';
 
 const LARGEST_TABLE = 1 << 20;

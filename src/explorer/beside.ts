@@ -1,15 +1,10 @@
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT, SHIPPED_MODEL } from '../shipped.ts';
 import { LISTING } from './engine/page-folders.ts';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
 /** The model that the page comes with, and pictures to ask it about. */
-export const SHIPPED = {
-  model: join(ROOT, 'golden/picture-book'),
-  pictures: join(ROOT, 'golden/picture-book/pictures'),
-};
+export const SHIPPED = { model: SHIPPED_MODEL, pictures: join(SHIPPED_MODEL, 'pictures') };
 
 /** What of a model folder the page reads. */
 const MODEL_FILES = /^(config|generation_config|quantize_config)\.json$|\.(bin|safetensors|index\.json|tiktoken)$/;

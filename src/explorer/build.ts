@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
-import { ROOT, SHIPPED } from './beside.ts';
+import { ROOT } from '../shipped.ts';
+import { SHIPPED } from './beside.ts';
 import { HEADERS } from './headers.ts';
 import { findSources } from './sources.ts';
 

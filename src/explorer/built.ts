@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { InputError } from '../error.ts';
-import { ROOT, SHIPPED } from './beside.ts';
+import { ROOT } from '../shipped.ts';
+import { SHIPPED } from './beside.ts';
 import { buildPage } from './build.ts';
 
 /** Where the user's tools keep what they can make again, or this project's do. */
@@ -10,10 +11,8 @@ const CACHE = join(process.env.XDG_CACHE_HOME || join(ROOT, 'node_modules/.cache
 
 /** All that a build is made of. */
 const SOURCES = [
-  ...['src', 'tensor', 'kernels', 'package.json', 'package-lock.json'],
-  ...[join(SHIPPED.model, 'answers.json'), join(SHIPPED.model, 'config.json'), SHIPPED.pictures].map((path) =>
-    path.slice(ROOT.length),
-  ),
+  ...['src', 'tensor', 'kernels', 'package.json', 'package-lock.json'].map((path) => join(ROOT, path)),
+  ...[join(SHIPPED.model, 'answers.json'), join(SHIPPED.model, 'config.json'), SHIPPED.pictures],
 ];
 
 /** What nobody has used for so long is removed. */
@@ -65,8 +64,8 @@ async function removeOld(): Promise<void> {
 async function hashOf(paths: readonly string[]): Promise<string> {
   const files = await Promise.all(
     paths.map(async (path) => {
-      const entries = await readdir(join(ROOT, path), { recursive: true, withFileTypes: true }).catch(() => undefined);
-      if (!entries) return [join(ROOT, path)];
+      const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => undefined);
+      if (!entries) return [path];
       return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
     }),
   );
@@ -74,6 +73,6 @@ async function hashOf(paths: readonly string[]): Promise<string> {
   const contents = await Promise.all(sorted.map((path) => readFile(path)));
   const hash = createHash('sha256');
   for (const [i, path] of sorted.entries())
-    hash.update(`${path.slice(ROOT.length)}\0${contents[i].length}\0`).update(contents[i]);
+    hash.update(`${relative(ROOT, path)}\0${contents[i].length}\0`).update(contents[i]);
   return hash.digest('hex').slice(0, 16);
 }
