@@ -5,8 +5,8 @@ import { chromium, type Page } from 'playwright-core';
 import { besidePage, SHIPPED } from '../src/explorer/beside.ts';
 import { buildPage } from '../src/explorer/build.ts';
 import { servePage } from '../src/explorer/server.ts';
+import { answerOf } from '../test/answers.ts';
 import { FLAGS, findChromium } from '../test/browser/chromium.ts';
-import { answerOf } from '../test/explorer/answers.ts';
 import { summary, type Timing } from './measure.ts';
 
 /** One visit to the page, from its address to the first answer: milliseconds, and bytes that were sent. */

@@ -9,3 +9,6 @@ if (wanted && named.length === 0) throw new RangeError(`TEST_DEVICE is "${wanted
  * for `webgpu` and `headlessgl`.
  */
 export const DEVICES: readonly DeviceName[] = wanted ? named : ['cpu', 'webasm', 'simd'];
+
+/** Where GPU.js computes on the processor: a token takes as long there as an answer elsewhere. */
+export const isSlow = (device: DeviceName): boolean => device === 'cpu' || device === 'webasm';

@@ -3,13 +3,9 @@ import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { answerOf } from '../answers.ts';
 
 const SCENES = [1, 2].map((i) => resolve(`golden/picture-book/pictures/scene-${i}.png`));
-const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as {
-  name: string;
-  text: string;
-}[];
-const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text;
 
 let folder: string;
 beforeAll(async () => {
@@ -57,9 +53,9 @@ test('a conversation through pipes: answers alone on standard output, pictures n
   child.stdin.end(`${lines.join('\n')}\n`);
   expect(await code).toBe(0);
   const [first, second, third] = said.stdout.trimEnd().split('\n');
-  expect(first).toBe(goldenText('describe'));
+  expect(first).toBe(answerOf('describe'));
   expect(second).not.toBe('');
-  expect(third).toBe(goldenText('locate-zh'));
+  expect(third).toBe(answerOf('locate-zh'));
   for (const note of [
     'there is no box in the last answer',
     `Picture 2: ${SCENES[1]}, 224 × 224`,

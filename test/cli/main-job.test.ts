@@ -1,15 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readPicture } from '../../src/input/picture/read-picture.ts';
-
-const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as {
-  name: string;
-  text: string;
-}[];
-const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text ?? '';
+import { answerOf } from '../answers.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -29,8 +24,8 @@ function qvl(...words: string[]): Promise<{ stdout: string; stderr: string }> {
 describe('the main job', () => {
   test('asks, answers, draws and checks', async () => {
     const { stdout, stderr } = await qvl('--device', 'simd');
-    expect(stdout).toContain(goldenText('describe'));
-    expect(stdout).toContain(goldenText('locate-zh'));
+    expect(stdout).toContain(answerOf('describe'));
+    expect(stdout).toContain(answerOf('locate-zh'));
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
       /^checked: 106 taps, worst \d+\.\d\d × PyTorch's own rounding \((transformer\.[\w.]+|(decode\.\d\.)?logits)\)$/,
     );
@@ -56,7 +51,7 @@ describe('the main job', () => {
       '--boxes',
       'boxes.png',
     );
-    expect(stdout).toBe(`${goldenText(name)}\n`);
+    expect(stdout).toBe(`${answerOf(name)}\n`);
   });
 
   test('qvl inspect prices the published model without its weights', async () => {

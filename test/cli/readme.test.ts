@@ -3,13 +3,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { answerOf } from '../answers.ts';
 
 const FOLDER = join('out', 'readme'); // inside the project, so that it can import itself by name
-const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as {
-  name: string;
-  text: string;
-}[];
-const goldenText = (name: string) => answers.find((answer) => answer.name === name)?.text;
 const examples = [...(await readFile('README.md', 'utf8')).matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
 
 beforeAll(() => mkdir(FOLDER, { recursive: true }));
@@ -26,7 +22,7 @@ async function run(index: number): Promise<string> {
 test('the README has as many examples as are tested', () => expect(examples).toHaveLength(4));
 
 test('a question has its answer', async () => {
-  expect(await run(0)).toBe(`${goldenText('describe')}\n`);
+  expect(await run(0)).toBe(`${answerOf('describe')}\n`);
 });
 
 test('an answer comes piece by piece', async () => {
@@ -35,7 +31,7 @@ test('an answer comes piece by piece', async () => {
 
 test('a batch has the boxes of each answer', async () => {
   const [, second] = (await run(2)).split(/^(?=\[)/m);
-  expect(second).toContain(`ref: '${goldenText('locate-zh')?.match(/<ref>(.*?)<\/ref>/)?.[1]}'`);
+  expect(second).toContain(`ref: '${answerOf('locate-zh').match(/<ref>(.*?)<\/ref>/)?.[1]}'`);
 });
 
 test('conversations have a loss and gradients', async () => {

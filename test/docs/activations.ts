@@ -5,24 +5,17 @@ import { openConfig } from '../../src/checkpoint/folder.ts';
 import { createTokenizer } from '../../src/input/text/tokenizer.ts';
 import type { GoldenInputs } from '../../src/verify/golden.ts';
 import { listTaps, plainInputs, type TapInfo } from '../../src/verify/taps.ts';
+import { goldenAnswer } from '../answers.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
 /** The golden whose prompt is spelled out. */
 const GOLDEN = 'describe';
 
-interface Answer {
-  readonly name: string;
-  readonly pictures: readonly string[];
-  readonly query: string;
-  readonly prompt_ids: readonly number[];
-}
-
 /** ACTIVATIONS.md: one prompt in literal ids, and every activation of it, from the null device. */
 export async function activationsPage(): Promise<string> {
   const [shipped, published] = [await openConfig('golden/picture-book'), await openConfig('golden/published')];
-  const answers = JSON.parse(await readFile('golden/picture-book/answers.json', 'utf8')) as Answer[];
-  const { prompt_ids: ids, query, pictures } = answers.find(({ name }) => name === GOLDEN)!;
+  const { prompt_ids: ids, query, pictures } = goldenAnswer(GOLDEN);
   const words = ids.length - shipped.visual.n_queries;
   const small = await listTaps(shipped, withSteps(plainInputs(shipped, ids.length), ids));
   const length = published.visual.n_queries + words;

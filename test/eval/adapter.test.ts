@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { runEval } from '../../src/cli/eval.ts';
+import { answersOf } from '../answers.ts';
 import { qvlHere } from '../verify/qvl.ts';
 
 test('qvl eval --adapter judges the answers of the adapted model', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'eval-adapter-'));
-  const answers: { name: string; text: string }[] = JSON.parse(await readFile('golden/tiny-lora/answers.json', 'utf8'));
+  const answers = await answersOf('golden/tiny-lora');
   const expected = answers.find(({ name }) => name === 'finetune')!.text; // in Chinese, which the base does not answer here
   const asked = { from: 'user', value: `Picture 1: <img>scene-1.png</img>\nWhat is in the picture?` };
   const line = { conversations: [asked, { from: 'assistant', value: expected }], measure: 'exact' };

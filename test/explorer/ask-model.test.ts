@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { SHIPPED } from '../../src/explorer/beside.ts';
-import { answerOf } from './answers.ts';
+import { answerOf } from '../answers.ts';
 import { answered, asks, drags, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { SHIPPED } from '../../src/explorer/beside.ts';
-import { answerOf } from './answers.ts';
+import { answerOf } from '../answers.ts';
 import { answered, asks, drags } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';
@@ -141,8 +141,10 @@ describeExplorer(
       await page.keyboard.press('Shift+ArrowLeft');
       await page.keyboard.press('-');
       expect(await circle.getAttribute('aria-label')).toBe('green circle, middle at 245, 240, size 280');
+      for (let i = 0; i < 2; i++) await page.keyboard.press('+');
+      expect(await circle.getAttribute('aria-label')).toBe('green circle, middle at 245, 240, size 320');
       await asks(page); // at once: the board that is asked about is the one that is seen
-      await page.locator('output:not([aria-busy=true])', { hasText: /green/ }).waitFor(); // of what shape, it has to guess
+      await answered(page, 'The picture shows a green circle.');
       const board = (await page.locator('.board .ground').boundingBox())!;
       const at = (x: number, y: number) =>
         [board.x + (x * board.width) / 1000, board.y + (y * board.height) / 1000] as const;
@@ -160,7 +162,7 @@ describeExplorer(
       await expect.poll(() => page.url()).toContain('cat-face');
       await page.reload();
       expect(await circle.getAttribute('aria-label')).toBe(
-        `green circle, middle at ${numbers[0]}, ${numbers[1]}, size 280`,
+        `green circle, middle at ${numbers[0]}, ${numbers[1]}, size 320`,
       );
       await cat.focus();
       await page.keyboard.press('Delete');

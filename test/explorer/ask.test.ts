@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { answerOf, goldenAnswer } from './answers.ts';
+import { answerOf, goldenAnswer } from '../answers.ts';
 import { answered, asks, LONG } from './asks.ts';
 import { violations } from './axe.ts';
 import { describeExplorer, opened } from './harness.ts';

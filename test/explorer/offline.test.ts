@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { besidePage, copyBeside, SHIPPED } from '../../src/explorer/beside.ts';
 import { builtPage } from '../../src/explorer/built.ts';
 import { servePage } from '../../src/explorer/server.ts';
-import { answerOf } from './answers.ts';
+import { answerOf } from '../answers.ts';
 import { describeExplorer, opened } from './harness.ts';
 
 /** Any host: it knows files and their types, and sends no headers. */

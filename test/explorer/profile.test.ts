@@ -11,7 +11,7 @@ import { groupBy } from '../../src/profile/summary.ts';
 import { scaled } from '../../src/profile/text.ts';
 import type { Trace } from '../../src/profile/trace-events.ts';
 import { closeDevice } from '../../tensor/device.ts';
-import { goldenAnswer } from './answers.ts';
+import { goldenAnswer } from '../answers.ts';
 import { violations } from './axe.ts';
 import { describeExplorer } from './harness.ts';
 

@@ -1,4 +1,4 @@
-import { openCheckpoint } from '../../src/checkpoint/folder.ts';
+import { openCheckpoint, openConfig } from '../../src/checkpoint/folder.ts';
 import { SHIPPED } from '../../src/explorer/beside.ts';
 import { modelOn } from '../../src/generate/model-on.ts';
 import { freeModel } from '../../src/model/qwen-vl.ts';
@@ -7,8 +7,8 @@ import { capture } from '../../src/verify/capture.ts';
 import type { Golden, GoldenInputs } from '../../src/verify/golden.ts';
 import { closeDevice } from '../../tensor/device.ts';
 import { read } from '../../tensor/tensor.ts';
+import { goldenAnswer } from '../answers.ts';
 import { CASES, openCase } from '../golden/cases.ts';
-import { goldenAnswer } from './answers.ts';
 
 /** The shipped model under Node, and the golden that asks about scene-1.png what is in the picture: what the page is compared with. */
 export interface Reference {
@@ -47,9 +47,11 @@ export async function openReference(): Promise<Reference> {
 /** The golden's answer, its last token the one that ends it. */
 export const ANSWER = Int32Array.from(goldenAnswer('describe').token_ids);
 
-export const VOCABULARY = 1536;
+const { vocab_size: VOCABULARY, visual } = await openConfig(SHIPPED.model);
+
+export { VOCABULARY };
 /** Begins the rows of a picture. */
-export const IMAGE_START = 1533;
+export const IMAGE_START = visual.image_start_id;
 
 /** The log-probability of a token under a row of scores, in float64. */
 export function logProbability(scores: Float32Array, token: number): number {

@@ -8,7 +8,7 @@ import { type Engine, openEngine } from '../../src/explorer/engine/engine.ts';
 import { attention, encoderAttention, look } from '../../src/explorer/engine/look.ts';
 import { askWithout, occlude } from '../../src/explorer/engine/occlude.ts';
 import type { Context } from '../../src/explorer/engine/service.ts';
-import { answerOf, goldenAnswer } from './answers.ts';
+import { answerOf, goldenAnswer } from '../answers.ts';
 
 const { length: TOKENS } = goldenAnswer('describe').token_ids;
 

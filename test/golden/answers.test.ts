@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer } from '../../src/generate/answer.ts';
 import { openSystem } from '../../src/generate/open-system.ts';
@@ -7,32 +6,15 @@ import { readPicture } from '../../src/input/picture/read-picture.ts';
 import type { Piece, Turn } from '../../src/input/prompt/prompt.ts';
 import { openDevice } from '../../src/open-device.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
-import { DEVICES } from '../devices.ts';
+import { answersOf } from '../answers.ts';
+import { DEVICES, isSlow } from '../devices.ts';
 
-interface GoldenAnswer {
-  name: string;
-  pictures: string[];
-  history: [string, string][];
-  query: string;
-  token_ids: number[];
-  text: string;
-}
-
-const answersOf = async (of: string) =>
-  JSON.parse(await readFile(`golden/${of}/answers.json`, 'utf8')) as readonly GoldenAnswer[];
-const CHECKPOINTS = [
-  { of: 'picture-book', answers: await answersOf('picture-book') },
-  { of: 'tiny', answers: await answersOf('tiny') },
-];
-/** Where a token takes as long as an answer elsewhere, one checkpoint is asked about one picture, about two, and in a conversation. */
+const CHECKPOINTS = ['picture-book', 'tiny'] as const;
+/** On the slow devices one checkpoint is asked about one picture, about two, and in a conversation. */
 const FEW = ['describe', 'two-pictures', 'conversation'];
-const few = CHECKPOINTS.slice(0, 1).map(({ of, answers }) => ({
-  of,
-  answers: answers.filter(({ name }) => FEW.includes(name)),
-}));
-const ASKED = DEVICES.flatMap((mode) =>
-  (mode === 'cpu' || mode === 'webasm' ? few : CHECKPOINTS).map((each) => ({ mode, ...each })),
-);
+const all = await Promise.all(CHECKPOINTS.map(async (of) => ({ of, answers: await answersOf(`golden/${of}`) })));
+const few = [{ ...all[0], answers: all[0].answers.filter(({ name }) => FEW.includes(name)) }];
+const ASKED = DEVICES.flatMap((mode) => (isSlow(mode) ? few : all).map((each) => ({ mode, ...each })));
 
 /** A golden's text as pieces: its pictures, then the words. */
 function pieces(text: string): Piece[] {

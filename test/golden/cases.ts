@@ -12,12 +12,12 @@ export const CASES = [
   { name: 'model-a', kind: 'random', taps: 86 },
   { name: 'model-b', kind: 'random', taps: 65 },
   { name: 'model-e', kind: 'random', taps: 58 },
-  { name: 'describe', kind: 'trained', of: 'tiny', taps: 100 },
-  { name: 'locate-zh', kind: 'trained', of: 'tiny', taps: 16 },
-  { name: 'two-pictures', kind: 'trained', of: 'tiny', taps: 16 },
-  { name: 'picture-book describe', kind: 'trained', of: 'picture-book', taps: 106 },
-  { name: 'picture-book locate-zh', kind: 'trained', of: 'picture-book', taps: 20 },
-  { name: 'picture-book two-pictures', kind: 'trained', of: 'picture-book', taps: 20 },
+  { name: 'describe', kind: 'trained', of: 'tiny', file: 'describe', taps: 100 },
+  { name: 'locate-zh', kind: 'trained', of: 'tiny', file: 'locate-zh', taps: 16 },
+  { name: 'two-pictures', kind: 'trained', of: 'tiny', file: 'two-pictures', taps: 16 },
+  { name: 'picture-book describe', kind: 'trained', of: 'picture-book', file: 'describe', taps: 106 },
+  { name: 'picture-book locate-zh', kind: 'trained', of: 'picture-book', file: 'locate-zh', taps: 20 },
+  { name: 'picture-book two-pictures', kind: 'trained', of: 'picture-book', file: 'two-pictures', taps: 20 },
 ] as const;
 
 export interface OpenedCase {
@@ -34,9 +34,7 @@ export async function openCase(wanted: (typeof CASES)[number]): Promise<OpenedCa
     return files[files.length - 1];
   };
   const base =
-    kind === 'random'
-      ? `golden/quirks/${name}.activations`
-      : `golden/${wanted.of}/activations/${name.replace(`${wanted.of} `, '')}`;
+    kind === 'random' ? `golden/quirks/${name}.activations` : `golden/${wanted.of}/activations/${wanted.file}`;
   const golden = await openGolden(await open(`${base}.safetensors`), await open(`${base}.f64.safetensors`));
   const checkpoint = kind === 'random' ? await randomModel(name, open) : await openCheckpoint(`golden/${wanted.of}`);
   return {

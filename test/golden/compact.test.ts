@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answer } from '../../src/generate/answer.ts';
 import { modelOn } from '../../src/generate/model-on.ts';
@@ -9,14 +8,9 @@ import { openDevice } from '../../src/open-device.ts';
 import { compareGolden } from '../../src/verify/compare.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice, type Device } from '../../tensor/device.ts';
+import { answersOf } from '../answers.ts';
 import { DEVICES } from '../devices.ts';
-import { answersOf, COMPACT, goldenNameOf, openCompact } from './compact.ts';
-
-interface GoldenAnswer {
-  name: string;
-  token_ids: number[];
-  text: string;
-}
+import { COMPACT, folderOf, goldenNameOf, openCompact } from './compact.ts';
 
 describe.each(DEVICES)('models in 4 bits and with LoRA adapters on %s', (mode) => {
   let device: Device;
@@ -48,7 +42,7 @@ test('the answers of all of them, token by token', async () => {
   const picture = await readPicture('golden/tiny/pictures/scene-1.png');
   const { device } = await openDevice('simd', 2);
   for (const wanted of COMPACT) {
-    const answers: GoldenAnswer[] = JSON.parse(await readFile(`${answersOf(wanted)}/answers.json`, 'utf8'));
+    const answers = await answersOf(folderOf(wanted));
     const expected = answers.find(({ name }) => name === goldenNameOf(wanted))!;
     const system = await openSystem(wanted.of, device, { adapter: wanted.adapter });
     const content = [{ image: '' }, { text: 'What is in the picture?' }];

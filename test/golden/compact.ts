@@ -16,13 +16,13 @@ export const COMPACT = [
 export type Compact = (typeof COMPACT)[number];
 
 /** The folder of its answers. */
-export const answersOf = ({ of, adapter }: Compact): string => (adapter ? LORA : of);
+export const folderOf = ({ of, adapter }: Compact): string => (adapter ? LORA : of);
 
 /** What the golden is called there, and its file. */
 export const goldenNameOf = ({ name, adapter }: Compact): string => (adapter ? name : 'describe');
 
 export async function openCompact(wanted: Compact) {
-  const base = `${answersOf(wanted)}/activations/${goldenNameOf(wanted)}`;
+  const base = `${folderOf(wanted)}/activations/${goldenNameOf(wanted)}`;
   const files = await Promise.all([openFile(`${base}.safetensors`), openFile(`${base}.f64.safetensors`)]);
   const [golden, checkpoint] = await Promise.all([
     openGolden(files[0], files[1], { name: wanted.name }),

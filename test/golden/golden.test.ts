@@ -4,7 +4,7 @@ import { type DeviceName, openDevice } from '../../src/open-device.ts';
 import { compareGolden, type TapMeasurement } from '../../src/verify/compare.ts';
 import { judge } from '../../src/verify/tolerances.ts';
 import { closeDevice } from '../../tensor/device.ts';
-import { DEVICES } from '../devices.ts';
+import { DEVICES, isSlow } from '../devices.ts';
 import { CASES, openCase } from './cases.ts';
 
 const table: string[] = [];
@@ -17,7 +17,7 @@ function worstRatio(results: readonly TapMeasurement[]) {
 
 /** A second trained checkpoint runs through the same code: on the slow devices one of them is enough. */
 const casesOn = (mode: DeviceName) =>
-  CASES.filter((each) => (mode !== 'cpu' && mode !== 'webasm') || each.kind === 'random' || each.of !== 'tiny');
+  CASES.filter((each) => !isSlow(mode) || each.kind === 'random' || each.of !== 'tiny');
 
 describe.each(DEVICES)('every golden activation on %s', (mode) => {
   test.each(casesOn(mode))('$name', async (wanted) => {

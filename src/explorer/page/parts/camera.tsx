@@ -26,8 +26,8 @@ export function Camera({ onClose }: { onClose(): void }) {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
       if (left) return off();
       video.current!.srcObject = stream;
-      // A muted video that plays by itself stands still, without a frame, while it is below the window's edge.
       video.current!.scrollIntoView({ block: 'nearest' });
+      // A muted video that is left to play by itself stands still, without a frame, while it is below the window's edge.
       await video.current!.play();
     })().catch((error: Error) => {
       if (!left) refused.value = REFUSALS[error.name] ?? error.message;
