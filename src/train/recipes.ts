@@ -65,7 +65,7 @@ const SMALL = {
     ...{ image: 'half', layerDecay: 0.95 },
   },
   'stage-2': {
-    ...{ peak: 4e-4, minimum: 8e-5, warmup: 143, steps: 6800, batch: 32 },
+    ...{ peak: 4e-4, minimum: 2e-5, warmup: 189, steps: 9000, batch: 32 },
     ...{ image: 'full', layerDecay: 0.95 },
   },
   'stage-3': {
