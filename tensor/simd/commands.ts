@@ -69,6 +69,9 @@ export function walker({ module, memory, names, words, values, layout }: Shared,
     string,
     (...given: number[]) => void
   >;
+  // Quirk of V8: of a growth between the memory's arrival in a thread and its instance the thread is not told (once in some 300 such
+  // growths), and memory.fill and memory.copy trap in the new pages. To grow by nothing reads the size anew; of later growths it is told.
+  memory.grow(0);
   const kernels = names.map((name) => exports[name]);
   /** About 20 µs; it takes longer to be woken. */
   const SPINS = 2000;

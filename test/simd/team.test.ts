@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { recipes } from '../../kernels/simd/scale.ts';
 import { DeviceError } from '../../tensor/error.ts';
-import { LAYOUT } from '../../tensor/simd/commands.ts';
+import { createList, LAYOUT, walker } from '../../tensor/simd/commands.ts';
 import { compileKernels } from '../../tensor/simd/kernels.ts';
 import { createTeam, type TeamOptions } from '../../tensor/simd/team.ts';
 import { type StartedWorker, startWorker } from '../../tensor/simd/worker.ts';
@@ -97,6 +97,17 @@ describe('a list of commands', () => {
     expect(Atomics.load(seen, 0)).toBe(LAYOUT.length);
     await team.close();
   });
+});
+
+test('a thread reads the size of its memory anew once it has its instance: a growth in that moment is lost', () => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
+  const asked: number[] = [];
+  memory.grow = (pages) => {
+    asked.push(pages);
+    return WebAssembly.Memory.prototype.grow.call(memory, pages);
+  };
+  walker({ module, memory, names: ['divide'], ...createList() }, true);
+  expect(asked).toEqual([0]);
 });
 
 test.each([1, 2])('a kernel that the module does not hold is named, on %i threads', async (threads) => {
