@@ -126,13 +126,11 @@ describeExplorer('the page: ask', (explorer) => {
     await page.getByText('stopped;').waitFor();
     const so_far = await page.locator('output').textContent();
     await page.getByText('Sampling').click();
-    await page.getByLabel('Temperature').fill('0');
-    await page.getByLabel('Repetition penalty').fill('1');
+    await page.getByLabel('Least tokens').fill('');
     expect(await page.locator('output').textContent()).toBe(so_far);
     await asks(page);
     await answered(page, answerOf('describe'));
-    await page.getByLabel('Temperature').fill('3');
-    await page.getByLabel('Repetition penalty').fill('100');
+    await page.getByLabel('Least tokens').fill('1800');
     await asks(page);
     await page.locator('output[aria-busy=true]').waitFor();
     await page.close(); // while it answers

@@ -19,7 +19,7 @@ export interface AskArgument {
   readonly history?: readonly { readonly pictures: number; readonly question: string; readonly answer: string }[];
   readonly options?: Pick<
     AnswerOptions,
-    'temperature' | 'topP' | 'topK' | 'repetitionPenalty' | 'maxNewTokens' | 'seed'
+    'temperature' | 'topP' | 'topK' | 'repetitionPenalty' | 'minNewTokens' | 'maxNewTokens' | 'seed'
   >;
 }
 

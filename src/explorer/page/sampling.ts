@@ -37,6 +37,10 @@ export const SETTINGS: readonly Setting[] = [
     note: 'the same one draws the same answer',
   },
   {
+    ...{ name: 'minNewTokens', label: 'Least tokens', step: 1, text: inAddress('min-new-tokens', '') },
+    note: 'before it has so many an answer does not end',
+  },
+  {
     ...{ name: 'maxNewTokens', label: 'Most tokens', step: 1, text: inAddress('max-new-tokens', '') },
     note: 'an answer ends after so many',
   },
