@@ -7,8 +7,8 @@ const TOGETHER = [
   'test/*.test.ts',
 ];
 
-/** The page's screens with real clicks, a minute and a half of two cores' time: `npm run test:page`. */
-const SCREENS = 'test/explorer/{ask,ask-model,ask-pictures,break,look,offline,profile,speed,verify,walk}.test.ts';
+/** The page's screens with real clicks, more than a minute and a half of two cores' time: `npm run test:page`. */
+const SCREENS = 'test/explorer/{ask,ask-model,ask-pictures,break,look,offline,page,profile,speed,verify,walk}.test.ts';
 
 export default defineConfig({
   test: {
