@@ -51,8 +51,9 @@ export const MIXTURES: Readonly<Record<Stage, Mixture>> = {
   1: { shares: { caption: 1 }, chinese: 0.5, perPicture: 1, items: [1, 4], growth: 6_000, sight: 'pixels' },
   2: { shares: STAGE_2, chinese: 0.5, perPicture: 5, items: [1, 5], growth: 0, sight: 'pixels' },
   3: {
+    // Pictures are told apart last: after 15,000 conversations about two, which of them shows something was still half a guess.
     shares: {
-      ...{ dialogue: 4, 'grounding dialogue': 3, 'reading dialogue': 1.5, 'several pictures': 2, 'text dialogue': 0.5 },
+      ...{ dialogue: 4, 'grounding dialogue': 3, 'reading dialogue': 1.5, 'several pictures': 4, 'text dialogue': 0.5 },
       ...{ text: 0.5 },
     },
     ...{ chinese: 0.5, perPicture: 4, items: [1, 5], growth: 0, sight: 'pixels' },

@@ -134,20 +134,19 @@ export const DIALOGUES = {
     return conversation('reading dialogue', language, [page], random.shuffled([read, grounded]));
   },
 
-  'several pictures'({ random, world, language, items }: Making): Draft {
+  /** What is asked first cannot be read off an answer before it: half the time that is which picture shows something. */
+  'several pictures'({ random, world, language, items, perPicture }: Making): Draft {
     const scenes = [world.scene(random, items), world.scene(random, items)] as const;
-    const english = language === 'English';
-    const number = random.whole(1, 2);
-    const caption = captionOf(scenes[number - 1], language);
-    const one: Exchange = english
-      ? [`What is in Picture ${number}?`, `Picture ${number} shows ${caption}.`]
-      : [`图${number}中有什么?`, `图${number}中有${caption}。`];
-    return conversation(
-      'several pictures',
-      language,
-      scenes,
-      random.shuffled([compare(random, scenes, language), one]),
-    );
+    const compared = [0, 1].map(() => compare(random, scenes, language));
+    const comparisons = compared.filter(([asked], i) => i === 0 || asked !== compared[0][0]);
+    const captions = random.shuffled([0, 1]).map((i): Exchange => {
+      const caption = captionOf(scenes[i], language);
+      return language === 'English'
+        ? [`What is in Picture ${i + 1}?`, `Picture ${i + 1} shows ${caption}.`]
+        : [`图${i + 1}中有什么?`, `图${i + 1}中有${caption}。`];
+    });
+    const exchanges = random.shuffled([comparisons, captions]).flat();
+    return conversation('several pictures', language, scenes, exchanges.slice(0, perPicture));
   },
 
   'text dialogue'({ random, language }: Making): Draft {
