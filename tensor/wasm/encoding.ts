@@ -2,10 +2,19 @@
  * The bytes that a WebAssembly module is made of (WebAssembly core specification 2.0, chapter 5), in lists of lists: nothing is copied
  * before the whole is written.
  */
-export type Bytes = Uint8Array | readonly (number | Bytes)[];
+export type Bytes = Uint8Array | Constant | readonly (number | Bytes)[];
 
-/** The bytes one after another. */
-export function written(bytes: Bytes): Uint8Array<ArrayBuffer> {
+/** Four lanes that a function reads from its module's table: they are written as the table's index. */
+export interface Constant {
+  readonly lanes: Bytes;
+}
+
+/**
+ * The bytes one after another.
+ *
+ * @param indexOf of a constant in the module's table
+ */
+export function written(bytes: Bytes, indexOf?: (constant: Constant) => number): Uint8Array<ArrayBuffer> {
   let room = new Uint8Array(1024);
   let length = 0;
   const need = (more: number): void => {
@@ -15,6 +24,11 @@ export function written(bytes: Bytes): Uint8Array<ArrayBuffer> {
     room = larger;
   };
   const write = (part: Bytes): void => {
+    if ('lanes' in part) {
+      if (!indexOf) throw new TypeError('a constant stands outside of a function');
+      write(unsigned(indexOf(part)));
+      return;
+    }
     need(part.length);
     if (part instanceof Uint8Array) {
       room.set(part, length);
@@ -63,8 +77,8 @@ export const float64 = (value: number): Uint8Array => new Uint8Array(Float64Arra
 export const vector = (items: readonly Bytes[]): Bytes => [unsigned(items.length), items];
 
 /** How many bytes, then the bytes. */
-export function sized(bytes: Bytes): Bytes {
-  const whole = written(bytes);
+export function sized(bytes: Bytes, indexOf?: (constant: Constant) => number): Bytes {
+  const whole = written(bytes, indexOf);
   return [unsigned(whole.length), whole];
 }
 

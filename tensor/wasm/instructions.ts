@@ -1,4 +1,4 @@
-import { float32, unsigned } from './encoding.ts';
+import { type Bytes, float32, unsigned } from './encoding.ts';
 import {
   codeOf,
   extract,
@@ -73,7 +73,7 @@ export const v128 = {
 export const f32x4 = {
   const: (...lanes: [number] | [number, number, number, number]): Value<'v128'> => ({
     type: 'v128',
-    code: [simd(0x0c), four(lanes).map(float32)],
+    code: constant(lanes, float32),
   }),
   splat: plain(simd(0x13), ['f32'], 'v128'),
   extract_lane: extract(simd(0x1f), 'f32'),
@@ -106,7 +106,7 @@ export const i32x4 = {
   dot_i16x8_s: plain(simd(0xba), ['v128', 'v128'], 'v128'),
   const: (...lanes: [number] | [number, number, number, number]): Value<'v128'> => ({
     type: 'v128',
-    code: [simd(0x0c), four(lanes).map((lane) => new Uint8Array(Int32Array.of(lane).buffer))],
+    code: constant(lanes, int32),
   }),
   shl: plain(simd(0xab), ['v128', 'i32'], 'v128'),
   splat: plain(simd(0x11), ['i32'], 'v128'),
@@ -149,5 +149,15 @@ export function select<T extends Type>(condition: Operand<'i32'>, a: Value<T>, b
   return { type: a.type, code };
 }
 
-const four = (lanes: readonly number[]): readonly number[] =>
-  lanes.length === 1 ? [lanes[0], lanes[0], lanes[0], lanes[0]] : lanes;
+/**
+ * Zeros are made where they are used: that is one instruction without memory. All else stands once in the module and is read, for newer
+ * engines make 128 bits out of two integers and shuffles at each use: under Node 24 `gelu` took 3.8 ms with that, 2.7 without; under Nodes
+ * 20 and 22 it takes 2.7 either way.
+ */
+function constant(lanes: readonly number[], encode: (lane: number) => Uint8Array): Bytes {
+  const bytes = (lanes.length === 1 ? Array.from({ length: 4 }, () => lanes[0]) : lanes).map(encode);
+  const zero = bytes.every((lane) => lane.every((byte) => byte === 0));
+  return zero ? [simd(0x0c), bytes] : [0x23, { lanes: bytes }];
+}
+
+const int32 = (lane: number): Uint8Array => new Uint8Array(Int32Array.of(lane).buffer);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { func } from '../../tensor/wasm/code.ts';
 import { float32, float64, signed, unsigned } from '../../tensor/wasm/encoding.ts';
-import { i32 } from '../../tensor/wasm/instructions.ts';
+import { f32x4, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { assemble } from '../../tensor/wasm/module.ts';
 import { execute, RESULT } from './execute.ts';
 
@@ -88,6 +88,27 @@ describe('code', () => {
       assemble({ exports: [main, main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false }),
     ).toThrow('two exports have one name');
   });
+});
+
+test('a constant of 128 bits stands in a module once however often it is used, and each is its own', () => {
+  const lanes = [[1.5], [-0], [0], [1, 2, 3, 4], [1.5]] as [number][];
+  const main = func('main', {}, (code) => {
+    for (const [i, each] of lanes.entries()) code.run(v128.store(16 * i, f32x4.const(...each)));
+    code.run(v128.store(16 * lanes.length, i32x4.const(-1, 2, -3, 4)));
+  });
+  const bytes = assemble({ exports: [main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false });
+  const count = (lane: number) =>
+    Buffer.from(bytes)
+      .toString('hex')
+      .split(Buffer.from(float32(lane)).toString('hex')).length - 1;
+  expect([count(1.5), count(2), count(-0)]).toEqual([4, 1, 4]);
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  (new WebAssembly.Instance(new WebAssembly.Module(bytes), { environment: { memory } }).exports.main as () => void)();
+  const stored = new Float32Array(memory.buffer, 0, 4 * lanes.length);
+  expect([...stored]).toEqual(
+    lanes.flatMap((each) => (each.length === 1 ? Array.from({ length: 4 }, () => each[0]) : each)),
+  );
+  expect([...new Int32Array(memory.buffer, 16 * lanes.length, 4)]).toEqual([-1, 2, -3, 4]);
 });
 
 describe('encoding', () => {
