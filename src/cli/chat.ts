@@ -30,11 +30,12 @@ export async function runChat(paths: string[], options: Options): Promise<void> 
     terminal,
     prompt: terminal ? '› ' : '',
   });
-  const interrupts = watchInterrupts(lines);
+  const prompt = promptOf(lines);
+  const interrupts = watchInterrupts(lines, prompt);
   try {
     for (const seen of pictures) show(conversation, seen);
     if (terminal) say(dim('Ask, or type /help. Ctrl-C stops an answer, twice it leaves.'));
-    lines.prompt();
+    prompt();
     for await (const line of lines) {
       const words = line.trim();
       if (words !== '') {
@@ -44,7 +45,7 @@ export async function runChat(paths: string[], options: Options): Promise<void> 
         });
         interrupts.end();
       }
-      lines.prompt();
+      prompt();
     }
   } finally {
     lines.close();
@@ -52,6 +53,17 @@ export async function runChat(paths: string[], options: Options): Promise<void> 
     sight.free();
     await close();
   }
+}
+
+/** Asks for a line while any can come: at the end of a pipe the last lines are still to be answered, and Node from 24 on throws there. */
+function promptOf(lines: Interface): () => void {
+  let open = true;
+  lines.on('close', () => {
+    open = false;
+  });
+  return () => {
+    if (open) lines.prompt();
+  };
 }
 
 /** Bad input ends a message, not the conversation. */
@@ -96,7 +108,7 @@ async function reply(
 }
 
 /** Ctrl-C: the first stops the answer that is being given, if there is one; a second one leaves. */
-function watchInterrupts(lines: Interface) {
+function watchInterrupts(lines: Interface, prompt: () => void) {
   let controller: AbortController | undefined;
   let before = false;
   const interrupt = () => {
@@ -107,7 +119,7 @@ function watchInterrupts(lines: Interface) {
     before = true;
     if (controller) return controller.abort(new Error('interrupted'));
     say(dim('Ctrl-C again, or Ctrl-D, leaves'));
-    lines.prompt();
+    prompt();
   };
   const heard = () => {
     before = false;
