@@ -91,7 +91,7 @@ describe('code', () => {
 });
 
 test('a constant of 128 bits stands in a module once however often it is used, and each is its own', () => {
-  const lanes = [[1.5], [-0], [0], [1, 2, 3, 4], [1.5]] as [number][];
+  const lanes: Parameters<typeof f32x4.const>[] = [[1.5], [-0], [0], [1, 2, 3, 4], [1.5]];
   const main = func('main', {}, (code) => {
     for (const [i, each] of lanes.entries()) code.run(v128.store(16 * i, f32x4.const(...each)));
     code.run(v128.store(16 * lanes.length, i32x4.const(-1, 2, -3, 4)));
