@@ -6,13 +6,13 @@ import { at, WORD, words } from './address.ts';
 import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
 import { softmax, softmaxGradient } from './softmax.ts';
-import { TILE_ROWS, tile } from './tile.ts';
+import { tile } from './tile.ts';
 import { PANEL } from './weight-types.ts';
 
 /** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */
 const QUERY_BLOCK = 32;
 
-const fourRows = tile('float32', TILE_ROWS, 1, 'down columns');
+const fourRows = tile('float32', 4, 1, 'down columns');
 const oneRow = tile('float32', 1, 1, 'down columns');
 
 /**
@@ -111,12 +111,13 @@ const addKeys = func(
             columns: i32.sub(d, column),
             add: 1,
             bias: 0,
+            lane: 0,
           }),
         ),
       );
     const zero = code.let(i32.const(0));
-    const whole = code.let(i32.and(keys, -TILE_ROWS));
-    sweep(code, fourRows, zero, whole, TILE_ROWS);
+    const whole = code.let(i32.and(keys, -4));
+    sweep(code, fourRows, zero, whole, 4);
     sweep(code, oneRow, whole, keys, 1);
   },
 );

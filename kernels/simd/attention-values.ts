@@ -101,6 +101,7 @@ const mix = func(
           columns: i32.sub(d, column),
           add: key,
           bias: 0,
+          lane: 0,
         });
       code.if(
         four,

@@ -4,7 +4,7 @@ import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
-import { TILE_ROWS, TILE_SHAPES, tile } from './tile.ts';
+import { tile, tileRows, tileShapes, WHOLE_TILES } from './tile.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 import { widen } from './widen.ts';
 
@@ -15,9 +15,13 @@ import { widen } from './widen.ts';
 export const K_BLOCK = 256;
 
 /**
- * Rows that share the weights of a panel while they are cached: 128 rows of 256 x are 128 KB of the second-level cache.
+ * Rows that share the weights of a panel while they are cached: 120 rows of 256 x are 120 KB of the second-level cache. A multiple of
+ * WHOLE_TILES.
  */
-const ROW_BLOCK = 128;
+const ROW_BLOCK = 120;
+
+/** Steps of k in a turn of a tile's loop: see tile.ts. */
+const unrolledBy = ({ modern }: Code): number => (modern ? 4 : 1);
 
 /** What happens to a finished result. */
 export const ACTIVATION = { none: 0, gelu: 1 } as const;
@@ -51,13 +55,13 @@ export const PRODUCT_PARAMETERS = {
  * from their columns, each with what follows it in the model.
  *
  * ```
- * for each block of 128 rows                x and y of the block: second-level cache
+ * for each block of 120 rows                x and y of the block: second-level cache
  *   for each panel of 8 columns             its weights are read from memory once a block
  *     for each block of 256 k               8 KB of weights: first-level cache
- *       for each tile of 4 rows             4 × 8 sums: registers
+ *       for each tile of 4 or 6 rows        4 × 8 or 6 × 8 sums: registers
  * ```
  *
- * x is read where it lies: four rows are four sequential streams, and packing them as well gained 1 to 4 %.
+ * x is read where it lies: rows are sequential streams, and packing four of them as well gained 1 to 4 %.
  *
  * One or two rows use each weight once or twice, so memory is the limit; the same layout serves, for panels are
  * sequential streams.
@@ -102,7 +106,7 @@ function widenedProduct(type: 'bfloat16' | 'float16', name: string) {
 
 /**
  * `y = xᵀ · Wᵀ`, the gradient of a weight: x `[K, M]` is packed too, as panels of its columns (pack.ts). Everything else as in
- * `product`; the rows of a unit are a multiple of TILE_ROWS.
+ * `product`; the rows of a unit are a multiple of WHOLE_TILES.
  */
 export const transposedProduct = func('product_transposed', PRODUCT_PARAMETERS, (code, p) => {
   const wPanel = code.let(panelBytes('float32', p.K));
@@ -128,7 +132,7 @@ export function unitsOf(M: number, N: number, K: number): { unitRows: number; un
   const panels = Math.ceil(N / PANEL);
   const wholeRows = M >= FEWEST_ROWS * UNITS && N * K <= CACHED_WEIGHTS;
   const rowParts = Math.max(Math.ceil(M / ROW_BLOCK), wholeRows ? UNITS : 1);
-  const unitRows = TILE_ROWS * Math.ceil(M / rowParts / TILE_ROWS);
+  const unitRows = WHOLE_TILES * Math.ceil(M / rowParts / WHOLE_TILES);
   const unitPanels = Math.ceil(panels / Math.min(panels, Math.ceil(UNITS / rowParts)));
   return { unitRows, unitPanels, units: Math.ceil(M / unitRows) * Math.ceil(panels / unitPanels) };
 }
@@ -149,17 +153,16 @@ export function emitProduct(
   { weightsOf, wPanel, panelsAtOnce }: Weights,
   xLayout: 'rows' | 'panels of columns' = 'rows',
 ): void {
-  const tiles = TILE_SHAPES.map(([rows, panels]) => ({
+  const xs = xLayout === 'rows' ? 'along rows' : 'down panels';
+  const tiles = tileShapes(code).map(([rows, panels]) => ({
     rows,
     panels,
-    compute: tile(type, rows, panels, xLayout === 'rows' ? 'along rows' : 'down columns'),
+    compute: tile(type, rows, panels, xs, unrolledBy(code)),
   }));
-  const xRow = code.let(xLayout === 'rows' ? words(K) : i32.const(WORD));
+  const xRow = code.let(xLayout === 'rows' ? words(K) : panelBytes('float32', K));
   const xStep = xLayout === 'rows' ? WORD : PANEL * WORD;
   const xAt = (row: Local<'i32'>, k: Local<'i32'>): Value<'i32'> =>
-    xLayout === 'rows'
-      ? at(at(x, k), row, xRow)
-      : at(at(at(x, i32.div_u(row, PANEL), panelBytes('float32', K)), k, xStep), i32.rem_u(row, PANEL));
+    at(at(x, k, xStep), xLayout === 'rows' ? row : i32.div_u(row, PANEL), xRow);
   const yRow = code.let(words(N));
   const panelCount = code.let(i32.div_u(i32.add(N, PANEL - 1), PANEL));
   const across = code.let(i32.div_u(i32.sub(i32.add(panelCount, unitPanels), 1), unitPanels));
@@ -170,7 +173,7 @@ export function emitProduct(
     const panelEnd = code.let(smaller(i32.add(firstPanel, unitPanels), panelCount));
     code.for(firstRow, rowEnd, ROW_BLOCK, (first) => {
       const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
-      const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), TILE_ROWS)));
+      const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), tileRows(code))));
       const rest = code.let(i32.sub(last, lastFull));
       const wide = code.let(panelsAtOnce(i32.sub(last, first)));
       code.for(firstPanel, panelEnd, wide, (panel) => {
@@ -197,9 +200,10 @@ export function emitProduct(
               columns,
               add: k,
               bias: added,
+              lane: i32.rem_u(row, PANEL),
             });
           const [full, ...partial] = tiles;
-          code.for(first, lastFull, TILE_ROWS, (row) => run(full, row));
+          code.for(first, lastFull, tileRows(code), (row) => run(full, row));
           for (const shape of partial) {
             const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
             code.if(fits, () => run(shape, lastFull));

@@ -35,9 +35,9 @@ const canShare = (): boolean =>
 export async function simd(recipes: Recipes, wantedThreads: number, mostPages = MOST_PAGES): Promise<Driver> {
   const shared = canShare();
   const threads = shared ? wantedThreads : 1;
-  const { simd: supported, relaxed } = features();
+  const { simd: supported, relaxed, modern } = features();
   if (!supported) throw new DeviceError('simd: this JavaScript engine has no WebAssembly SIMD; choose another device');
-  const module = compileKernels(kernelsOf(recipes), shared, relaxed);
+  const module = compileKernels(kernelsOf(recipes), shared, relaxed, modern);
   const { elements } = recipes;
   const operations = new Map(recipes.operations.map((recipe) => [recipe.op, recipe]));
   const open = () => createBank(module, { threads, shared, mostPages });

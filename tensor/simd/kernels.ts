@@ -17,12 +17,14 @@ export const inOrder = <P extends Parameters>(kernel: Func<P>, given: Arguments<
  *
  * @param shared whether the memory will be one that threads share
  * @param relaxed whether multiply-adds are fused; by default where the engine can
+ * @param modern whether they are written for an engine of 2025 or later; by default as it is
  */
 export function compileKernels(
   kernels: readonly Func[],
   shared: boolean,
   relaxed = features().relaxed,
+  modern = features().modern,
 ): WebAssembly.Module {
   const memory = { pages: 0, mostPages: 65536, shared };
-  return new WebAssembly.Module(assemble({ exports: kernels, memory, relaxed }));
+  return new WebAssembly.Module(assemble({ exports: kernels, memory, relaxed, modern }));
 }

@@ -38,6 +38,8 @@ export interface Label {
 export interface Code {
   /** Whether `multiplyAdd` is one relaxed instruction. */
   readonly relaxed: boolean;
+  /** Whether it is written for an engine of 2025 or later: see features.ts. */
+  readonly modern: boolean;
   /** A new local with this first value. */
   let<T extends Type>(value: Value<T>): Local<T>;
   set<T extends Type>(local: Local<T>, value: Operand<T>): void;
@@ -62,6 +64,7 @@ const VOID = 0x40;
 /** What a function body needs to know about its module. */
 export interface Context {
   readonly relaxed: boolean;
+  readonly modern: boolean;
   /** The index of a function, which joins the module at its first call. */
   indexOf(callee: Func): number;
 }
@@ -90,6 +93,7 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
 
   const code: Code = {
     relaxed: context.relaxed,
+    modern: context.modern,
     let(value) {
       locals.push(value.type);
       const made = local(definition.names.length + locals.length - 1, value.type);

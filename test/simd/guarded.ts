@@ -21,15 +21,17 @@ export interface Guarded {
   clear(): void;
 }
 
-const modules = new Map<boolean, WebAssembly.Module>();
+const modules = new Map<string, WebAssembly.Module>();
 
 /**
  * @param relaxed whether kernels may fuse multiply-adds, by default not
  * @param start where allocations begin: what lies before is never touched, and so takes no memory
+ * @param modern whether kernels are written for an engine of 2025 or later, by default not; any engine runs them
  */
-export function guarded(relaxed = false, pages = 64, start = 0): Guarded {
-  const module = modules.get(relaxed) ?? compileKernels(kernelsOf(RECIPES), false, relaxed);
-  modules.set(relaxed, module);
+export function guarded(relaxed = false, pages = 64, start = 0, modern = false): Guarded {
+  const key = `${relaxed} ${modern}`;
+  const module = modules.get(key) ?? compileKernels(kernelsOf(RECIPES), false, relaxed, modern);
+  modules.set(key, module);
   const end = start + pages * PAGE;
   const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: Math.ceil(end / PAGE) });
   const run = instantiate(module, memory);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pack, unpack } from '../../kernels/simd/pack.ts';
-import { ACTIVATION, K_BLOCK, product, SCRATCH, unitsOf } from '../../kernels/simd/product.ts';
+import { ACTIVATION, K_BLOCK, product, SCRATCH, transposedProduct, unitsOf } from '../../kernels/simd/product.ts';
 import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weight-types.ts';
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
@@ -9,6 +9,8 @@ import { erf } from './erf.ts';
 import { type Guarded, guarded } from './guarded.ts';
 
 const memory = guarded();
+/** With the tile of newer engines. */
+const newer = guarded(false, 64, 0, true);
 
 const types = ['float32', 'bfloat16', 'float16'] as const;
 
@@ -26,11 +28,17 @@ function keep(type: WeightType, data: Float32Array): { kept: Float32Array | Uint
 }
 
 /** Packs weights that are stored `[N, K]`. */
-function packed(type: WeightType, kept: Float32Array | Uint16Array, N: number, K: number): number {
+function packed(
+  type: WeightType,
+  kept: Float32Array | Uint16Array,
+  N: number,
+  K: number,
+  { run, allocate, put }: Guarded = memory,
+): number {
   const [panels, bytes] = [Math.ceil(N / PANEL), WEIGHT_BYTES[type]];
-  const to = memory.allocate(panels * PANEL * K * bytes);
+  const to = allocate(panels * PANEL * K * bytes);
   const strides = { rowStride: bytes * K, columnStride: bytes };
-  memory.run(pack[type], { w: memory.put(kept), packed: to, N, K, ...strides, start: 0, end: panels });
+  run(pack[type], { w: put(kept), packed: to, N, K, ...strides, start: 0, end: panels });
   return to;
 }
 
@@ -73,7 +81,7 @@ function run(
 const gelu = (x: number): number => (x / 2) * (1 + erf(x * Math.SQRT1_2));
 
 const layers = fc.record({
-  M: fc.integer({ min: 1, max: 9 }),
+  M: fc.integer({ min: 1, max: 15 }),
   N: fc.integer({ min: 1, max: 40 }),
   K: fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: K_BLOCK - 2, max: 2 * K_BLOCK + 3 })),
   seed: fc.nat(0xffff),
@@ -116,6 +124,9 @@ test.each(variants)('with %s weights it equals the equation, whole and in parts'
       }
       expect(run(memory, variant, w, layer, { M, N, K, cut })).toEqual(y);
       memory.clear();
+      newer.clear();
+      expect(run(newer, variant, packed(typeOf(variant), kept, N, K, newer), layer, { M, N, K })).toEqual(y);
+      newer.clear();
     }),
     { numRuns: 60 },
   );
@@ -141,6 +152,34 @@ test.each(variants)('%s: a row alone has the bytes that it has among others', (v
     expect(some).toEqual(all.slice(row * N, (row + rows) * N));
   }
   memory.clear();
+});
+
+test('the gradient of a weight equals the product of what was turned over, with the tile of either engine', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 50 }),
+      fc.integer({ min: 1, max: 30 }),
+      fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: K_BLOCK - 2, max: K_BLOCK + 40 })),
+      fc.nat(0xffff),
+      (M, N, K, seed) => {
+        const { floats } = draw(seed);
+        const [x, w] = [floats([M, K]).data as Float32Array, floats([N, K]).data as Float32Array];
+        memory.clear();
+        const expected = run(memory, 'float32', packed('float32', w, N, K), { x }, { M, N, K });
+        for (const each of [memory, newer]) {
+          each.clear();
+          const y = each.allocate(4 * M * N);
+          const rest = { bias: 0, residual: 0, activation: ACTIVATION.none, scratch: 0 };
+          const { units, ...cut } = unitsOf(M, N, K);
+          const panels = { x: packed('float32', x, M, K, each), w: packed('float32', w, N, K, each) };
+          each.run(transposedProduct, { ...panels, y, M, N, K, ...rest, ...cut, start: 0, end: units });
+          expect(each.floats(y, M * N)).toEqual(expected);
+          each.clear();
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test('sums in blocks keep the rounding of long rows low', () => {

@@ -22,7 +22,7 @@ function multiplyAdd(epsilon: number): number {
   });
   const limits = { pages: 1, mostPages: 1, shared: false };
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const module = new WebAssembly.Module(assemble({ exports: [main], memory: limits, relaxed }));
+  const module = new WebAssembly.Module(assemble({ exports: [main], memory: limits, relaxed, modern: false }));
   const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
   (exports.main as () => void)();
   return new Float32Array(memory.buffer)[0];

@@ -76,6 +76,7 @@ describe('code', () => {
       exports: [main],
       memory: { pages: 1, mostPages: 2, shared: true },
       relaxed: false,
+      modern: false,
     });
     const module = new WebAssembly.Module(bytes);
     expect(WebAssembly.Module.exports(module)).toEqual([{ name: 'main', kind: 'function' }]);
@@ -85,7 +86,12 @@ describe('code', () => {
     (new WebAssembly.Instance(module, { environment: { memory } }).exports.main as () => void)();
     expect(new Int32Array(memory.buffer)[0]).toBe(3);
     expect(() =>
-      assemble({ exports: [main, main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false }),
+      assemble({
+        exports: [main, main],
+        memory: { pages: 1, mostPages: 1, shared: false },
+        relaxed: false,
+        modern: false,
+      }),
     ).toThrow('two exports have one name');
   });
 });
@@ -96,7 +102,12 @@ test('a constant of 128 bits stands in a module once however often it is used, a
     for (const [i, each] of lanes.entries()) code.run(v128.store(16 * i, f32x4.const(...each)));
     code.run(v128.store(16 * lanes.length, i32x4.const(-1, 2, -3, 4)));
   });
-  const bytes = assemble({ exports: [main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false });
+  const bytes = assemble({
+    exports: [main],
+    memory: { pages: 1, mostPages: 1, shared: false },
+    relaxed: false,
+    modern: false,
+  });
   const count = (lane: number) =>
     Buffer.from(bytes)
       .toString('hex')
