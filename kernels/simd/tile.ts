@@ -61,8 +61,8 @@ const SUM_BLOCK = 32;
  *        row 3   x ──► │ ssss           ssss │          not memory
  * ```
  *
- * **The register budget** is 15 of the 16 vector registers of x86-64; V8 keeps one for itself. It moves all loads of a
- * loop body to its top, so they count together: 8 sums + 2 weights + 4 x + 1 product = 15. Any larger tile spills to
+ * **The register budget** is 15 of the 16 vector registers of x86-64; V8 keeps one for itself. That of Node 20 and 22 moves all loads of
+ * a loop body to its top, so they count together: 8 sums + 2 weights + 4 x + 1 product = 15. Any larger tile spills to
  * the stack, and so does the same tile with two steps of k unrolled: 4 × 8 as it stands reached 90 % of the
  * multiply-add roof, unrolled twice 70 %, 6 × 8 72 %, 3 × 16 75 %.
  *
