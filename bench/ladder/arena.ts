@@ -38,9 +38,7 @@ export function createArena(): Arena {
     floats: (at, count) => new Float32Array(memory.buffer, at, count),
     compile(functions) {
       const limits = { pages: 0, mostPages: PAGE, shared: false };
-      const module = new WebAssembly.Module(
-        assemble({ exports: functions, memory: limits, relaxed: false, modern: false }),
-      );
+      const module = new WebAssembly.Module(assemble({ exports: functions, memory: limits, relaxed: false }));
       const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
       return functions.map(({ name }) => exports[name] as (...parameters: number[]) => void);
     },

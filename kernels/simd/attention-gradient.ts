@@ -12,7 +12,9 @@ import { PANEL } from './weight-types.ts';
 /** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */
 const QUERY_BLOCK = 32;
 
-const fourRows = tile('float32', 4, 1, 'down columns');
+/** Keys of a tile. A power of two. */
+const KEYS = 4;
+const fourRows = tile('float32', KEYS, 1, 'down columns');
 const oneRow = tile('float32', 1, 1, 'down columns');
 
 /**
@@ -116,8 +118,8 @@ const addKeys = func(
         ),
       );
     const zero = code.let(i32.const(0));
-    const whole = code.let(i32.and(keys, -4));
-    sweep(code, fourRows, zero, whole, 4);
+    const whole = code.let(i32.and(keys, -KEYS));
+    sweep(code, fourRows, zero, whole, KEYS);
     sweep(code, oneRow, whole, keys, 1);
   },
 );

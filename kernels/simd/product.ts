@@ -4,7 +4,7 @@ import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
 import { forLanes } from './lanes.ts';
-import { tile, tileRows, tileShapes, WHOLE_TILES } from './tile.ts';
+import { tile, tileShapes, unrolledBy, WHOLE_TILES } from './tile.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 import { widen } from './widen.ts';
 
@@ -19,9 +19,6 @@ export const K_BLOCK = 256;
  * WHOLE_TILES.
  */
 const ROW_BLOCK = 120;
-
-/** Steps of k in a turn of a tile's loop: see tile.ts. */
-const unrolledBy = ({ modern }: Code): number => (modern ? 4 : 1);
 
 /** What happens to a finished result. */
 export const ACTIVATION = { none: 0, gelu: 1 } as const;
@@ -154,7 +151,7 @@ export function emitProduct(
   xLayout: 'rows' | 'panels of columns' = 'rows',
 ): void {
   const xs = xLayout === 'rows' ? 'along rows' : 'down panels';
-  const tiles = tileShapes(code).map(([rows, panels]) => ({
+  const [full, ...partial] = tileShapes(code).map(([rows, panels]) => ({
     rows,
     panels,
     compute: tile(type, rows, panels, xs, unrolledBy(code)),
@@ -173,7 +170,7 @@ export function emitProduct(
     const panelEnd = code.let(smaller(i32.add(firstPanel, unitPanels), panelCount));
     code.for(firstRow, rowEnd, ROW_BLOCK, (first) => {
       const last = code.let(smaller(i32.add(first, ROW_BLOCK), rowEnd));
-      const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), tileRows(code))));
+      const lastFull = code.let(i32.sub(last, i32.rem_u(i32.sub(last, first), full.rows)));
       const rest = code.let(i32.sub(last, lastFull));
       const wide = code.let(panelsAtOnce(i32.sub(last, first)));
       code.for(firstPanel, panelEnd, wide, (panel) => {
@@ -186,7 +183,7 @@ export function emitProduct(
           const weights = code.let(weightsOf(panel, k, depth, unit));
           // The first block of k writes, the others add; the last adds the bias too.
           const added = code.let(select(i32.lt_u(i32.add(k, depth), K), i32.const(0), ownBias));
-          const run = ({ compute }: (typeof tiles)[number], row: Local<'i32'>): void =>
+          const run = ({ compute }: typeof full, row: Local<'i32'>): void =>
             code.call(compute, {
               x: xAt(row, k),
               xRow,
@@ -202,8 +199,7 @@ export function emitProduct(
               bias: added,
               lane: i32.rem_u(row, PANEL),
             });
-          const [full, ...partial] = tiles;
-          code.for(first, lastFull, tileRows(code), (row) => run(full, row));
+          code.for(first, lastFull, full.rows, (row) => run(full, row));
           for (const shape of partial) {
             const fits = i32.and(i32.eq(rest, shape.rows), i32.eq(panels, shape.panels));
             code.if(fits, () => run(shape, lastFull));

@@ -4,19 +4,20 @@ import type { Local, Operand } from '../../tensor/wasm/values.ts';
 import { at, WORD } from './address.ts';
 import { loadWeights, PANEL, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 
-/** Rows of the tile of all large products, of one panel: what the registers hold, see `tile`. */
-export const tileRows = ({ modern }: Pick<Code, 'modern'>): number => (modern ? 6 : 4);
-
-/** A multiple of either. */
+/** A multiple of the rows of either full tile. */
 export const WHOLE_TILES = 12;
 
-/** The tiles of a product; where fewer rows are left, more panels side by side fill the registers. */
-export const tileShapes = (code: Pick<Code, 'modern'>): readonly (readonly [rows: number, panels: number])[] => [
-  ...Array.from({ length: tileRows(code) }, (_, i) => [tileRows(code) - i, 1] as const),
-  [2, 2],
-  [1, 2],
-  [1, 3],
-];
+/**
+ * The tiles of a product: first that of all large ones, what the registers hold (see `tile`); where fewer rows are left, more panels side
+ * by side fill the registers.
+ */
+export function tileShapes({ modern }: Pick<Code, 'modern'>): readonly (readonly [rows: number, panels: number])[] {
+  const most = modern ? 6 : 4;
+  return [...Array.from({ length: most }, (_, i) => [most - i, 1] as const), [2, 2], [1, 2], [1, 3]];
+}
+
+/** Steps of k in a turn of their loops. */
+export const unrolledBy = ({ modern }: Pick<Code, 'modern'>): number => (modern ? 4 : 1);
 
 /** Vectors of four columns in a panel. */
 const VECTORS = PANEL / 4;

@@ -35,9 +35,10 @@ const canShare = (): boolean =>
 export async function simd(recipes: Recipes, wantedThreads: number, mostPages = MOST_PAGES): Promise<Driver> {
   const shared = canShare();
   const threads = shared ? wantedThreads : 1;
-  const { simd: supported, relaxed, modern } = features();
-  if (!supported) throw new DeviceError('simd: this JavaScript engine has no WebAssembly SIMD; choose another device');
-  const module = compileKernels(kernelsOf(recipes), shared, relaxed, modern);
+  const engine = features();
+  if (!engine.simd)
+    throw new DeviceError('simd: this JavaScript engine has no WebAssembly SIMD; choose another device');
+  const module = compileKernels(kernelsOf(recipes), shared, engine);
   const { elements } = recipes;
   const operations = new Map(recipes.operations.map((recipe) => [recipe.op, recipe]));
   const open = () => createBank(module, { threads, shared, mostPages });
@@ -93,7 +94,7 @@ export async function simd(recipes: Recipes, wantedThreads: number, mostPages = 
 
   return {
     name: 'simd',
-    description: `WebAssembly SIMD${relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
+    description: `WebAssembly SIMD${engine.relaxed ? ' with fused multiply-add' : ''}, ${threads} thread${threads === 1 ? '' : 's'}${shared ? '' : ' (memory cannot be shared here)'}`,
     bfloat16: true,
     weightBytes(storage) {
       const { type, shape } = storage as Stored;

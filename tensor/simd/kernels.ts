@@ -1,6 +1,6 @@
 import type { Func, Parameters } from '../wasm/code.ts';
 import { features } from '../wasm/features.ts';
-import { assemble } from '../wasm/module.ts';
+import { assemble, type ModuleOptions } from '../wasm/module.ts';
 
 /** The arguments of a kernel by the names of its parameters: byte offsets in the memory, and numbers. */
 export type Arguments<P extends Parameters> = { readonly [name in keyof P]: number };
@@ -16,14 +16,12 @@ export const inOrder = <P extends Parameters>(kernel: Func<P>, given: Arguments<
  * Assembles kernels, functions that the module exports under their names, and compiles them. The module can be sent to workers.
  *
  * @param shared whether the memory will be one that threads share
- * @param relaxed whether multiply-adds are fused; by default where the engine can
- * @param modern whether they are written for an engine of 2025 or later; by default as it is
+ * @param engine what they are written for: whether multiply-adds are fused, and whether it is one of 2025 or later; by default this one
  */
 export function compileKernels(
   kernels: readonly Func[],
   shared: boolean,
-  relaxed = features().relaxed,
-  modern = features().modern,
+  { relaxed, modern }: Pick<ModuleOptions, 'relaxed' | 'modern'> = features(),
 ): WebAssembly.Module {
   const memory = { pages: 0, mostPages: 65536, shared };
   return new WebAssembly.Module(assemble({ exports: kernels, memory, relaxed, modern }));

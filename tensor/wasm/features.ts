@@ -13,8 +13,6 @@ export function features(): { readonly simd: boolean; readonly relaxed: boolean;
     code.run(v128.store(0, code.multiplyAdd(value, f32x4.const(2), value)));
   });
   const valid = (relaxed: boolean): boolean =>
-    WebAssembly.validate(
-      assemble({ exports: [probe], memory: { pages: 1, mostPages: 1, shared: false }, relaxed, modern: false }),
-    );
+    WebAssembly.validate(assemble({ exports: [probe], memory: { pages: 1, mostPages: 1, shared: false }, relaxed }));
   return { simd: valid(false), relaxed: valid(true), modern: 'Float16Array' in globalThis };
 }

@@ -11,15 +11,15 @@ export interface ModuleOptions {
   readonly memory: { readonly pages: number; readonly mostPages: number; readonly shared: boolean };
   /** Whether the engine knows relaxed SIMD. */
   readonly relaxed: boolean;
-  /** Whether functions are written for an engine of 2025 or later: any engine runs either, with the same results. */
-  readonly modern: boolean;
+  /** Whether functions are written for an engine of 2025 or later, by default not: any engine runs either, with the same results. */
+  readonly modern?: boolean | undefined;
 }
 
 /**
  * The bytes of a module (WebAssembly core specification 2.0, section 5.5): types, one imported memory, functions, the
  * constants of 128 bits as globals, exports, code, and the functions' names for profilers.
  */
-export function assemble({ exports, memory, relaxed, modern }: ModuleOptions): Uint8Array<ArrayBuffer> {
+export function assemble({ exports, memory, relaxed, modern = false }: ModuleOptions): Uint8Array<ArrayBuffer> {
   const functions = [...exports];
   if (new Set(functions.map(({ name }) => name)).size < functions.length) {
     throw new RangeError(`two exports have one name: ${functions.map(({ name }) => name).join(', ')}`);

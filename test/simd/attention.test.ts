@@ -8,7 +8,7 @@ import { causalSpan, groupSpan } from '../../src/model/attention.ts';
 import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
 
-const memory = guarded(false, 256);
+const memory = guarded({ pages: 256 });
 /** Queries of a unit. */
 const CHUNK = 8;
 

@@ -6,7 +6,7 @@ import type { Value } from '../../tensor/wasm/values.ts';
 
 /** Runs a function body over a memory that holds these bytes, and returns the memory. */
 export function execute(body: (code: Code) => void, given: ArrayLike<number> = [], relaxed = false): DataView {
-  const options = { memory: { pages: 1, mostPages: 1, shared: false }, relaxed, modern: false };
+  const options = { memory: { pages: 1, mostPages: 1, shared: false }, relaxed };
   const bytes = assemble({ exports: [func('main', {}, body)], ...options });
   expect(WebAssembly.validate(bytes)).toBe(true);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });

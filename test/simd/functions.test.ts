@@ -13,7 +13,7 @@ function compile(emit: (code: Code, x: Local<'v128'>) => Local<'v128'>): (x: Flo
     forLanes(code, 0, count, ({ load, store }) => store(x, emit(code, code.let(load(x))))),
   );
   const limits = { pages: 200, mostPages: 200, shared: false };
-  const module = new WebAssembly.Module(assemble({ exports: [main], memory: limits, relaxed: false, modern: false }));
+  const module = new WebAssembly.Module(assemble({ exports: [main], memory: limits, relaxed: false }));
   const memory = new WebAssembly.Memory({ initial: 200, maximum: 200 });
   const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
   return (x) => {

@@ -24,13 +24,13 @@ export interface Guarded {
 const modules = new Map<string, WebAssembly.Module>();
 
 /**
- * @param relaxed whether kernels may fuse multiply-adds, by default not
- * @param start where allocations begin: what lies before is never touched, and so takes no memory
- * @param modern whether kernels are written for an engine of 2025 or later, by default not; any engine runs them
+ * @param options.relaxed whether kernels may fuse multiply-adds, by default not
+ * @param options.modern whether kernels are written for an engine of 2025 or later, by default not; any engine runs them
+ * @param options.start where allocations begin: what lies before is never touched, and so takes no memory
  */
-export function guarded(relaxed = false, pages = 64, start = 0, modern = false): Guarded {
+export function guarded({ relaxed = false, modern = false, pages = 64, start = 0 } = {}): Guarded {
   const key = `${relaxed} ${modern}`;
-  const module = modules.get(key) ?? compileKernels(kernelsOf(RECIPES), false, relaxed, modern);
+  const module = modules.get(key) ?? compileKernels(kernelsOf(RECIPES), false, { relaxed, modern });
   modules.set(key, module);
   const end = start + pages * PAGE;
   const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: Math.ceil(end / PAGE) });

@@ -15,7 +15,7 @@ import { instantiate } from './instantiate.ts';
 const memory = guarded();
 
 // Where int32 offsets change their sign, in the middle of what is written.
-const across = guarded(false, 64, 2 ** 31 - 100);
+const across = guarded({ start: 2 ** 31 - 100 });
 
 test.each([
   ['', memory],
@@ -92,7 +92,7 @@ test('of two segments for one place of a cache the later counts, however the pla
 
 test('kernels run on shared memory; a kernel it does not hold is named', () => {
   const shared = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const run = instantiate(compileKernels(kernelsOf(RECIPES), true, false), shared);
+  const run = instantiate(compileKernels(kernelsOf(RECIPES), true, { relaxed: false }), shared);
   const ids = new Int32Array(shared.buffer, 0, 1);
   new Uint16Array(shared.buffer, 8, 1)[0] = 0x3f80;
   run(gatherRows.bfloat16, { table: 8, ids: 0, y: 16, D: 1, start: 0, end: ids.length });

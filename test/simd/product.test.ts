@@ -10,7 +10,7 @@ import { type Guarded, guarded } from './guarded.ts';
 
 const memory = guarded();
 /** With the tile of newer engines. */
-const newer = guarded(false, 64, 0, true);
+const newer = guarded({ modern: true });
 
 const types = ['float32', 'bfloat16', 'float16'] as const;
 

@@ -18,7 +18,7 @@ describe('every SIMD recipe equals the equations, writes nothing else, and does 
 describe('across 2 GiB, from where offsets are negative as int32, and as newer engines have it, every SIMD recipe equals the equations too', () => {
   let device: Device;
   beforeAll(() => {
-    device = createDevice(recipeDriver(guarded(false, 64, 2 ** 31 - 2048, true)));
+    device = createDevice(recipeDriver(guarded({ start: 2 ** 31 - 2048, modern: true })));
   });
   afterAll(() => closeDevice(device));
 

@@ -22,14 +22,14 @@ function multiplyAdd(epsilon: number): number {
   });
   const limits = { pages: 1, mostPages: 1, shared: false };
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const module = new WebAssembly.Module(assemble({ exports: [main], memory: limits, relaxed, modern: false }));
+  const module = new WebAssembly.Module(assemble({ exports: [main], memory: limits, relaxed }));
   const { exports } = new WebAssembly.Instance(module, { environment: { memory } });
   (exports.main as () => void)();
   return new Float32Array(memory.buffer)[0];
 }
 
 function worst([M, N, K]: readonly [number, number, number]): { worst: number; split: boolean } {
-  const memory = guarded(relaxed);
+  const memory = guarded({ relaxed });
   const [x, weights] = [draw(1).floats([M, K]), draw(2).floats([N, K])];
   const panels = Math.ceil(N / 8);
   const [packed, y, parts] = [panels * 32 * K, 4 * M * N, 4 * M * N].map(memory.allocate);

@@ -76,7 +76,6 @@ describe('code', () => {
       exports: [main],
       memory: { pages: 1, mostPages: 2, shared: true },
       relaxed: false,
-      modern: false,
     });
     const module = new WebAssembly.Module(bytes);
     expect(WebAssembly.Module.exports(module)).toEqual([{ name: 'main', kind: 'function' }]);
@@ -90,7 +89,6 @@ describe('code', () => {
         exports: [main, main],
         memory: { pages: 1, mostPages: 1, shared: false },
         relaxed: false,
-        modern: false,
       }),
     ).toThrow('two exports have one name');
   });
@@ -106,7 +104,6 @@ test('a constant of 128 bits stands in a module once however often it is used, a
     exports: [main],
     memory: { pages: 1, mostPages: 1, shared: false },
     relaxed: false,
-    modern: false,
   });
   const count = (lane: number) =>
     Buffer.from(bytes)
