@@ -1,7 +1,7 @@
 import { type Func, func } from '../../tensor/wasm/code.ts';
-import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
+import { f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import { at, WORD } from './address.ts';
-import { sumAcross } from './lanes.ts';
+import { sumsAcross } from './lanes.ts';
 
 const parameters = {
   q: 'i32',
@@ -46,11 +46,15 @@ export const dots = (rows: number, keys: number): Func<typeof parameters> =>
     steps(v128.load, 4, at(p.q, i32.and(p.d, -4)));
     steps(v128.load32_zero, 1, at(p.q, p.d));
 
-    for (const [row, sumsOfRow] of sums.entries()) {
-      const to = code.let(at(p.scores, row, p.scoresRow));
-      for (const [key, sum] of sumsOfRow.entries()) {
-        const score = f32.div(f32x4.extract_lane(sumAcross(code, sum), 0), p.divisor);
-        code.run(f32.store(to, score, key * WORD));
+    const to = q.map((_, row) => code.let(at(p.scores, row, p.scoresRow)));
+    const divisor = code.let(f32x4.splat(p.divisor));
+    const together = (rows * keys) % 4 === 0 ? 4 : 1;
+    for (let first = 0; first < rows * keys; first += together) {
+      const group = sums.flat().slice(first, first + together);
+      const scores = code.let(f32x4.div(sumsAcross(code, group), divisor));
+      for (let lane = 0; lane < together; lane++) {
+        const [row, key] = [Math.floor((first + lane) / keys), (first + lane) % keys];
+        code.run(v128.store32_lane(to[row], scores, lane, key * WORD));
       }
     }
   });

@@ -108,6 +108,16 @@ export function largestOf(code: Code, count: Value<'i32'>, element: (lanes: Lane
 
 export const sumAcross = (code: Code, value: Value<'v128'>): Local<'v128'> => across(code, value, f32x4.add);
 
+/** What `sumAcross` gives of one vector or of four: the sum of each in a lane of its own, in fewer instructions than one by one. */
+export function sumsAcross(code: Code, values: readonly Local<'v128'>[]): Local<'v128'> {
+  const [a, b, c, d] = values;
+  if (values.length !== 4) return sumAcross(code, a);
+  const halves = (x: Local<'v128'>, y: Local<'v128'>) =>
+    code.let(f32x4.add(i8x16.shuffle(x, y, [0, 1, 4, 5]), i8x16.shuffle(x, y, [2, 3, 6, 7])));
+  const [left, right] = [halves(a, b), halves(c, d)];
+  return code.let(f32x4.add(i8x16.shuffle(left, right, [0, 2, 4, 6]), i8x16.shuffle(left, right, [1, 3, 5, 7])));
+}
+
 /** The four lanes combined, in all four lanes: first with the other half, then with the neighbour. */
 function across(
   code: Code,

@@ -125,13 +125,21 @@ function copyPanels(
         const rows = code.let(at(w, i32.mul(panel, PANEL), rowStride));
         const { from: source, to: target } = sides({ rows, panel, k });
         const [read, write] = [code.let(source.at), code.let(target.at)];
-        code.for(0, depth, 1, () => {
+        const copy = (): void => {
           for (let offset = 0; offset < PANEL * WEIGHT_BYTES[type]; offset += 16) {
             code.run(v128.store(write, v128.load(read, offset), offset));
           }
           code.set(read, i32.add(read, source.step));
           code.set(write, i32.add(write, target.step));
-        });
+        };
+        // Written out: a turn of a loop took about as long as its copy.
+        code.if(
+          i32.eq(depth, STREAMS),
+          () => {
+            for (let step = 0; step < STREAMS; step++) copy();
+          },
+          () => code.for(0, depth, 1, copy),
+        );
       });
     });
   });
