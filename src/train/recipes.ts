@@ -70,7 +70,7 @@ const SMALL = {
     ...{ image: 'full', layerDecay: 0.95 },
   },
   'stage-3': {
-    ...{ peak: 4e-4, minimum: 4e-5, warmup: 1350, steps: 3600, batch: 32 },
+    ...{ peak: 4e-4, minimum: 4e-5, warmup: 1125, steps: 3000, batch: 32 },
     ...{ image: 'full', layerDecay: 1 },
   },
 } as const satisfies Record<string, Recipe>;
