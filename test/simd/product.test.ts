@@ -1,18 +1,16 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pack, unpack } from '../../kernels/simd/pack.ts';
 import { ACTIVATION, K_BLOCK, product, SCRATCH, transposedProduct, unitsOf } from '../../kernels/simd/product.ts';
-import { PANEL, WEIGHT_BYTES, type WeightType } from '../../kernels/simd/weight-types.ts';
+import { PANEL, type WeightType } from '../../kernels/simd/weight-types.ts';
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../../tensor/dtype.ts';
 import { draw } from '../kernels/case.ts';
 import { erf } from './erf.ts';
 import { type Guarded, guarded } from './guarded.ts';
+import { packed } from './packed.ts';
 
 const memory = guarded();
 /** With the tile of newer engines. */
 const newer = guarded({ modern: true });
-
-const types = ['float32', 'bfloat16', 'float16'] as const;
 
 type Variant = keyof typeof product;
 const variants = Object.keys(product) as Variant[];
@@ -25,21 +23,6 @@ function keep(type: WeightType, data: Float32Array): { kept: Float32Array | Uint
   const [round, widen] = type === 'float16' ? [roundToFloat16, widenFloat16] : [roundToBfloat16, widenBfloat16];
   const kept = round(data);
   return { kept, values: widen(kept) };
-}
-
-/** Packs weights that are stored `[N, K]`. */
-function packed(
-  type: WeightType,
-  kept: Float32Array | Uint16Array,
-  N: number,
-  K: number,
-  { run, allocate, put }: Guarded = memory,
-): number {
-  const [panels, bytes] = [Math.ceil(N / PANEL), WEIGHT_BYTES[type]];
-  const to = allocate(panels * PANEL * K * bytes);
-  const strides = { rowStride: bytes * K, columnStride: bytes };
-  run(pack[type], { w: put(kept), packed: to, N, K, ...strides, start: 0, end: panels });
-  return to;
 }
 
 interface Layer {
@@ -98,7 +81,7 @@ test.each(variants)('with %s weights it equals the equation, whole and in parts'
       const source = draw(seed);
       const floats = (...shape: number[]) => source.floats(shape).data as Float32Array;
       const { kept, values } = keep(typeOf(variant), floats(N, K));
-      const w = packed(typeOf(variant), kept, N, K);
+      const w = packed(memory, typeOf(variant), kept, N, K);
       const layer = {
         x: floats(M, K),
         bias: biased ? floats(N) : undefined,
@@ -125,7 +108,7 @@ test.each(variants)('with %s weights it equals the equation, whole and in parts'
       expect(run(memory, variant, w, layer, { M, N, K, cut })).toEqual(y);
       memory.clear();
       newer.clear();
-      expect(run(newer, variant, packed(typeOf(variant), kept, N, K, newer), layer, { M, N, K })).toEqual(y);
+      expect(run(newer, variant, packed(newer, typeOf(variant), kept, N, K), layer, { M, N, K })).toEqual(y);
       newer.clear();
     }),
     { numRuns: 60 },
@@ -138,7 +121,7 @@ test.each(variants)('%s: a row alone has the bytes that it has among others', (v
   const { floats } = draw(7);
   const x = floats([M, K]).data as Float32Array;
   const type = typeOf(variant);
-  const w = packed(type, keep(type, floats([N, K]).data as Float32Array).kept, N, K);
+  const w = packed(memory, type, keep(type, floats([N, K]).data as Float32Array).kept, N, K);
   const all = run(memory, variant, w, { x }, { M, N, K });
   expect(run(memory, type, w, { x }, { M, N, K })).toEqual(all);
   for (const [row, rows] of [
@@ -165,13 +148,13 @@ test('the gradient of a weight equals the product of what was turned over, with 
         const { floats } = draw(seed);
         const [x, w] = [floats([M, K]).data as Float32Array, floats([N, K]).data as Float32Array];
         memory.clear();
-        const expected = run(memory, 'float32', packed('float32', w, N, K), { x }, { M, N, K });
+        const expected = run(memory, 'float32', packed(memory, 'float32', w, N, K), { x }, { M, N, K });
         for (const each of [memory, newer]) {
           each.clear();
           const y = each.allocate(4 * M * N);
           const rest = { bias: 0, residual: 0, activation: ACTIVATION.none, scratch: 0 };
           const { units, ...cut } = unitsOf(M, N, K);
-          const panels = { x: packed('float32', x, M, K, each), w: packed('float32', w, N, K, each) };
+          const panels = { x: packed(each, 'float32', x, M, K), w: packed(each, 'float32', w, N, K) };
           each.run(transposedProduct, { ...panels, y, M, N, K, ...rest, ...cut, start: 0, end: units });
           expect(each.floats(y, M * N)).toEqual(expected);
           each.clear();
@@ -187,7 +170,7 @@ test('sums in blocks keep the rounding of long rows low', () => {
   const [M, N, K] = [4, 8, 11008];
   const { floats } = draw(3);
   const [x, weights] = [floats([M, K]).data as Float32Array, floats([N, K]).data as Float32Array];
-  const y = run(memory, 'float32', packed('float32', weights, N, K), { x }, { M, N, K });
+  const y = run(memory, 'float32', packed(memory, 'float32', weights, N, K), { x }, { M, N, K });
   let [ours, plain] = [0, 0];
   for (let m = 0; m < M; m++) {
     for (let n = 0; n < N; n++) {
@@ -202,57 +185,6 @@ test('sums in blocks keep the rounding of long rows low', () => {
   }
   expect(Math.sqrt(ours)).toBeLessThan(Math.sqrt(plain) / 2);
   memory.clear();
-});
-
-test.each(
-  types,
-)('%s: panels hold the weights of 8 outputs side by side, zeros beyond, whichever way they were stored', (type) => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 9 }), fc.nat(3), (N, K, cut) => {
-      memory.clear();
-      const bytes = WEIGHT_BYTES[type];
-      const bits = Uint8Array.from({ length: N * K * bytes }, (_, i) => (31 * i + 7) & 0xff); // NaNs among them
-      const view = type === 'float32' ? new Float32Array(bits.buffer) : new Uint16Array(bits.buffer);
-      const turned = new Uint8Array(bits.length);
-      for (let n = 0; n < N; n++) {
-        for (let k = 0; k < K; k++) {
-          const at = (n * K + k) * bytes;
-          turned.set(bits.subarray(at, at + bytes), (k * N + n) * bytes);
-        }
-      }
-      const panels = Math.ceil(N / PANEL);
-      const size = panels * PANEL * K * bytes;
-      const expected = new Uint8Array(size);
-      for (let n = 0; n < N; n++) {
-        for (let k = 0; k < K; k++) {
-          const at = (n * K + k) * bytes;
-          const to = ((Math.floor(n / PANEL) * K + k) * PANEL + (n % PANEL)) * bytes;
-          expected.set(bits.subarray(at, at + bytes), to);
-        }
-      }
-      expect(memory.bytes(packed(type, view, N, K), size)).toEqual(expected);
-
-      const [w, to] = [memory.put(new Uint16Array(turned.buffer)), memory.allocate(size)];
-      const strides = { rowStride: bytes, columnStride: bytes * N };
-      const middle = Math.min(cut, panels);
-      memory.run(pack[type], { w, packed: to, N, K, ...strides, start: middle, end: panels });
-      memory.run(pack[type], { w, packed: to, N, K, ...strides, start: 0, end: middle });
-      expect(memory.bytes(to, size)).toEqual(expected);
-
-      // And back, either way.
-      for (const [stored, layout] of [
-        [turned, strides],
-        [bits, { rowStride: bytes * K, columnStride: bytes }],
-      ] as const) {
-        const rows = memory.allocate(stored.length);
-        memory.run(unpack[type], { packed: to, w: rows, N, K, ...layout, start: middle, end: panels });
-        memory.run(unpack[type], { packed: to, w: rows, N, K, ...layout, start: 0, end: middle });
-        expect(memory.bytes(rows, stored.length)).toEqual(stored);
-      }
-      memory.clear();
-    }),
-    { numRuns: 40 },
-  );
 });
 
 test('units cover every row and panel once; of many rows under few weights each has all panels', () => {
