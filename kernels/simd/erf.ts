@@ -26,9 +26,9 @@ const FAR = interpolate((x) => -Math.log(1 - erf(x)), 8, MIDDLE, END);
  * @param x a local: it is read several times
  */
 export function emitErf(code: Code, x: Local<'v128'>): Local<'v128'> {
-  const { sub, mul, neg, pmin } = f32x4;
+  const { add, sub, mul, neg, pmin } = f32x4;
   const square = code.let(mul(x, x));
-  const near = code.let(code.multiplyAdd(x, polynomial(code, square, NEAR), x));
+  const near = code.let(add(x, mul(x, polynomial(code, square, NEAR))));
 
   const size = code.let(f32x4.abs(x));
   const bounded = code.let(pmin(size, f32x4.const(END)));

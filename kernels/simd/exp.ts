@@ -26,10 +26,10 @@ const ROUNDER_BITS = 0x4b400000;
 export function emitExp(code: Code, x: Local<'v128'>): Local<'v128'> {
   const { add, sub, mul, pmin, pmax } = f32x4;
   const bounded = code.let(pmin(pmax(x, f32x4.const(LEAST)), f32x4.const(MOST)));
-  const shifted = code.let(code.multiplyAdd(bounded, f32x4.const(Math.LOG2E), f32x4.const(ROUNDER)));
+  const shifted = code.let(add(mul(bounded, f32x4.const(Math.LOG2E)), f32x4.const(ROUNDER)));
   const n = code.let(sub(shifted, f32x4.const(ROUNDER)));
-  const r = code.let(code.multiplyAdd(n, f32x4.const(-LN2_HIGH), bounded));
-  code.set(r, code.multiplyAdd(n, f32x4.const(-LN2_LOW), r));
+  const r = code.let(sub(bounded, mul(n, f32x4.const(LN2_HIGH))));
+  code.set(r, sub(r, mul(n, f32x4.const(LN2_LOW))));
 
   // 1 + (r + r² · (1/2! + r/3! + … + r⁵/7!)): what is large is added last.
   const factorials = [2, 6, 24, 120, 720, 5040];
@@ -40,7 +40,7 @@ export function emitExp(code: Code, x: Local<'v128'>): Local<'v128'> {
       factorials.map((f) => 1 / f),
     ),
   );
-  const exponential = code.let(add(f32x4.const(1), code.multiplyAdd(mul(r, r), series, r)));
+  const exponential = code.let(add(f32x4.const(1), add(r, mul(mul(r, r), series))));
 
   // Times 2ⁿ in two halves: n reaches beyond what one float32 can hold, and subnormals are rounded once.
   const integer = code.let(i32x4.sub(shifted, i32x4.const(ROUNDER_BITS)));
@@ -51,9 +51,12 @@ export function emitExp(code: Code, x: Local<'v128'>): Local<'v128'> {
 /** 2ⁿ for −126 ≤ n ≤ 127: n plus the bias, where a float32 has its exponent. */
 const powerOfTwo = (n: Value<'v128'>): Value<'v128'> => i32x4.shl(i32x4.add(n, i32x4.const(127)), 23);
 
-/** `c₀ + c₁·x + c₂·x² + …` by Horner's rule. */
+/**
+ * `c₀ + c₁·x + c₂·x² + …` by Horner's rule. Nothing is fused, where the engine could: so `exp` and `erf` have the same bytes
+ * everywhere, and one analysis of their errors holds.
+ */
 export function polynomial(code: Code, x: Local<'v128'>, coefficients: readonly number[]): Value<'v128'> {
   return coefficients
     .map((coefficient): Value<'v128'> => f32x4.const(coefficient))
-    .reduceRight((sum, coefficient) => code.multiplyAdd(code.let(sum), x, coefficient));
+    .reduceRight((sum, coefficient) => f32x4.add(f32x4.mul(code.let(sum), x), coefficient));
 }
