@@ -53,7 +53,8 @@ const powerOfTwo = (n: Value<'v128'>): Value<'v128'> => i32x4.shl(i32x4.add(n, i
 
 /**
  * `c₀ + c₁·x + c₂·x² + …` by Horner's rule. Nothing is fused, where the engine could: so `exp` and `erf` have the same bytes
- * everywhere, and one analysis of their errors holds.
+ * everywhere, and one analysis of their errors holds. Fused, gelu took 0.8 of its time under Node 24 and 0.6 under Node 20, and one
+ * activation of a golden (model-e's ln_post) went from 0.94 of what is allowed beyond all of it.
  */
 export function polynomial(code: Code, x: Local<'v128'>, coefficients: readonly number[]): Value<'v128'> {
   return coefficients
