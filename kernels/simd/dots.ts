@@ -48,11 +48,10 @@ export const dots = (rows: number, keys: number): Func<typeof parameters> =>
 
     const to = q.map((_, row) => code.let(at(p.scores, row, p.scoresRow)));
     const divisor = code.let(f32x4.splat(p.divisor));
-    const together = (rows * keys) % 4 === 0 ? 4 : 1;
-    for (let first = 0; first < rows * keys; first += together) {
-      const group = sums.flat().slice(first, first + together);
+    for (let first = 0; first < rows * keys; first += 4) {
+      const group = sums.flat().slice(first, first + 4);
       const scores = code.let(f32x4.div(sumsAcross(code, group), divisor));
-      for (let lane = 0; lane < together; lane++) {
+      for (const lane of group.keys()) {
         const [row, key] = [Math.floor((first + lane) / keys), (first + lane) % keys];
         code.run(v128.store32_lane(to[row], scores, lane, key * WORD));
       }

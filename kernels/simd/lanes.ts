@@ -108,10 +108,9 @@ export function largestOf(code: Code, count: Value<'i32'>, element: (lanes: Lane
 
 export const sumAcross = (code: Code, value: Value<'v128'>): Local<'v128'> => across(code, value, f32x4.add);
 
-/** What `sumAcross` gives of one vector or of four: the sum of each in a lane of its own, in fewer instructions than one by one. */
+/** What `sumAcross` gives of up to four vectors, each in a lane of its own, in fewer instructions than one by one. */
 export function sumsAcross(code: Code, values: readonly Local<'v128'>[]): Local<'v128'> {
-  const [a, b, c, d] = values;
-  if (values.length !== 4) return sumAcross(code, a);
+  const [a, b = a, c = a, d = a] = values;
   const halves = (x: Local<'v128'>, y: Local<'v128'>) =>
     code.let(f32x4.add(i8x16.shuffle(x, y, [0, 1, 4, 5]), i8x16.shuffle(x, y, [2, 3, 6, 7])));
   const [left, right] = [halves(a, b), halves(c, d)];

@@ -132,7 +132,7 @@ function copyPanels(
           code.set(read, i32.add(read, source.step));
           code.set(write, i32.add(write, target.step));
         };
-        // Written out: a turn of a loop took about as long as its copy.
+        // Written out: gradients of weights, for which two matrices are packed, take 2 to 4 % less than with a loop.
         code.if(
           i32.eq(depth, STREAMS),
           () => {

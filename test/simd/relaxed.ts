@@ -3,7 +3,6 @@
  * multiply-add that shows whether it was fused, and how far a product is from its equation, in the unit of its tolerance; and
  * whether its bytes depend on how it was split.
  */
-import { pack } from '../../kernels/simd/pack.ts';
 import { product } from '../../kernels/simd/product.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { features } from '../../tensor/wasm/features.ts';
@@ -11,6 +10,7 @@ import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { assemble } from '../../tensor/wasm/module.ts';
 import { draw } from '../kernels/case.ts';
 import { guarded } from './guarded.ts';
+import { packed } from './packed.ts';
 
 const { relaxed } = features();
 
@@ -32,12 +32,10 @@ function worst([M, N, K]: readonly [number, number, number]): { worst: number; s
   const memory = guarded({ relaxed });
   const [x, weights] = [draw(1).floats([M, K]), draw(2).floats([N, K])];
   const panels = Math.ceil(N / 8);
-  const [packed, y, parts] = [panels * 32 * K, 4 * M * N, 4 * M * N].map(memory.allocate);
-  const strides = { rowStride: 4 * K, columnStride: 4 };
-  memory.run(pack.float32, { w: memory.put(weights.data), packed, N, K, ...strides, start: 0, end: panels });
+  const [y, parts] = [4 * M * N, 4 * M * N].map(memory.allocate);
   const given = {
     x: memory.put(x.data),
-    w: packed,
+    w: packed(memory, 'float32', weights.data as Float32Array, N, K),
     scratch: 0,
     bias: 0,
     residual: 0,

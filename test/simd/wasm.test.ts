@@ -85,11 +85,7 @@ describe('code', () => {
     (new WebAssembly.Instance(module, { environment: { memory } }).exports.main as () => void)();
     expect(new Int32Array(memory.buffer)[0]).toBe(3);
     expect(() =>
-      assemble({
-        exports: [main, main],
-        memory: { pages: 1, mostPages: 1, shared: false },
-        relaxed: false,
-      }),
+      assemble({ exports: [main, main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false }),
     ).toThrow('two exports have one name');
   });
 });
@@ -100,11 +96,7 @@ test('a constant of 128 bits stands in a module once however often it is used, a
     for (const [i, each] of lanes.entries()) code.run(v128.store(16 * i, f32x4.const(...each)));
     code.run(v128.store(16 * lanes.length, i32x4.const(-1, 2, -3, 4)));
   });
-  const bytes = assemble({
-    exports: [main],
-    memory: { pages: 1, mostPages: 1, shared: false },
-    relaxed: false,
-  });
+  const bytes = assemble({ exports: [main], memory: { pages: 1, mostPages: 1, shared: false }, relaxed: false });
   const count = (lane: number) =>
     Buffer.from(bytes)
       .toString('hex')
