@@ -27,8 +27,8 @@ const GRAIN = 100_000;
 const WORTH_WAKING = 300_000;
 /** A list of so many is not made longer: a program must get its turn, for timers and signals. About the tenth part of a second. */
 const MOST_OPERATIONS = 2e9;
-/** Each thread takes its units in about so many portions, so that one that is held up does not hold up the others. */
-const PORTIONS = 8;
+/** The smallest portion is such a part of what a thread has to do: so long it may wait for the others. */
+const SMALLEST_PORTION = 1 / 32;
 /** Portions begin at multiples of it where units are many: they may be single elements of vectors. */
 const ALIGNED = 16;
 /** A thread that does not do so many operations in a tenth of a second, after a second of grace, is lost: a three-hundredth of what is usual. */
@@ -55,7 +55,7 @@ export async function createTeam(
 ): Promise<Team> {
   if (threads === 1) return alone(module, memory);
   const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-  const shared: Shared = { module, memory, names, ...createList() };
+  const shared: Shared = { module, memory, names, ...createList(threads) };
   const { words, values } = shared;
   const numbers = new Map(names.map((name, number) => [name, number]));
   const what: string[] = [];
@@ -111,15 +111,16 @@ export async function createTeam(
       if (((published - first) | 0) === LAYOUT.length) reuse();
       const place = published & (LAYOUT.length - 1);
       const command = LAYOUT.commands + place * LAYOUT.stride;
-      const share = shareOf(units, operations, threads);
+      const least = leastPortion(units, operations, threads);
+      const most = Math.max(least, units / (2 * threads));
       what[place] = name;
       words[command + LAYOUT.kernel] = number;
       words[command + LAYOUT.arguments] = given.length;
       words[command + LAYOUT.units] = units;
-      words[command + LAYOUT.share] = share;
+      words[command + LAYOUT.least] = least;
       words[command + LAYOUT.next] = 0;
       words[command + LAYOUT.done] = 0;
-      words[command + LAYOUT.patience] = grace + Math.min(1e9, ((operations / units) * share) / SLOWEST);
+      words[command + LAYOUT.patience] = grace + Math.min(1e9, ((operations / units) * most) / SLOWEST);
       values.set(given, place * LAYOUT.mostArguments);
       published = (published + 1) | 0;
       Atomics.store(words, LAYOUT.published, published);
@@ -151,9 +152,9 @@ function alone(module: WebAssembly.Module, memory: WebAssembly.Memory): Team {
 
 type Exports = Readonly<Record<string, ((...given: number[]) => void) | undefined>>;
 
-/** How many units are taken at once. */
-function shareOf(units: number, operations: number, threads: number): number {
-  const portions = Math.min(threads * PORTIONS, operations / GRAIN);
+/** How few units a thread takes at once. */
+function leastPortion(units: number, operations: number, threads: number): number {
+  const portions = Math.min(threads / SMALLEST_PORTION, operations / GRAIN);
   if (portions < 2) return units;
   return Math.floor(units / portions / ALIGNED) * ALIGNED || Math.max(1, Math.floor(units / portions));
 }

@@ -5,8 +5,8 @@ import { type Shared, walker } from './commands.ts';
 function work(shared: Shared, makeWalker: typeof walker): void {
   const { words, layout } = shared;
   const walk = makeWalker(shared, true);
-  /** About 20 µs. */
-  const SPINS = 2000;
+  /** As at a barrier. */
+  const SPINS = 20_000;
   let at = 0;
   for (;;) {
     for (let spins = 0; Atomics.load(words, layout.published) === at; spins++) {

@@ -106,7 +106,7 @@ test('a thread reads the size of its memory anew once it has its instance: a gro
     asked.push(pages);
     return WebAssembly.Memory.prototype.grow.call(memory, pages);
   };
-  walker({ module, memory, names: ['divide'], ...createList() }, true);
+  walker({ module, memory, names: ['divide'], ...createList(1) }, true);
   expect(asked).toEqual([0]);
 });
 
@@ -165,7 +165,7 @@ describe('is an error, not a hang, now and from then on:', () => {
         const text = `const { words, layout } = require('node:worker_threads').workerData;
           require('node:worker_threads').parentPort.postMessage('');
           while (Atomics.load(words, layout.published) === 0);
-          Atomics.add(words, layout.commands + layout.next, words[layout.commands + layout.share]);
+          Atomics.add(words, layout.commands + layout.next, words[layout.commands + layout.least]);
           process.exit(1);`;
         const worker = new Worker(text, { eval: true, workerData: shared });
         await new Promise((resolve) => worker.once('message', resolve));
