@@ -5,8 +5,8 @@ import { type Shared, walker } from './commands.ts';
 function work(shared: Shared, makeWalker: typeof walker): void {
   const { words, layout } = shared;
   const walk = makeWalker(shared, true);
-  /** As at a barrier. */
-  const SPINS = 20_000;
+  /** About 16 µs, and not longer as at a barrier: between two lists there may be nothing to do for long, and others want the processor. */
+  const SPINS = 2000;
   let at = 0;
   for (;;) {
     for (let spins = 0; Atomics.load(words, layout.published) === at; spins++) {
