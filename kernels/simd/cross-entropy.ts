@@ -4,13 +4,14 @@ import { f32, f32x4, i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
 import { at, words } from './address.ts';
 import { emitExp } from './exp.ts';
-import { forLanes, largestOf, sumOver } from './lanes.ts';
+import { ABREAST, forLanes, type Lanes, largestOf, sumOver } from './lanes.ts';
 import { emitLog } from './log.ts';
 
 /** The largest of a row's V scores, and Σ exp(z − largest). */
 function total(code: Code, row: Local<'i32'>, V: Local<'i32'>) {
   const largest = largestOf(code, V, ({ load }) => load(row));
-  const sum = sumOver(code, V, ({ load }) => emitExp(code, code.let(f32x4.sub(load(row), largest))));
+  const term = ({ load }: Lanes) => emitExp(code, code.let(f32x4.sub(load(row), largest)));
+  const sum = sumOver(code, V, term, ABREAST);
   return { largest, sum };
 }
 
@@ -37,9 +38,9 @@ export const crossEntropyGradient = func(
     code.for(start, end, 1, (row) => {
       const [from, to] = [z, dz].map((rows) => code.let(at(rows, row, words(V))));
       const { largest, sum } = total(code, from, V);
-      forLanes(code, 0, V, ({ load, store }) => {
+      const probability = ({ load, store }: Lanes): void =>
         store(to, f32x4.div(emitExp(code, code.let(f32x4.sub(load(from), largest))), sum));
-      });
+      forLanes(code, 0, V, probability, ABREAST);
       const label = code.let(at(to, i32.load(at(labels, row))));
       code.run(f32.store(label, f32.sub(f32.load(label), 1)));
       const flow = code.let(v128.load32_splat(at(dy, row)));

@@ -4,7 +4,7 @@ import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
 import { emitErf } from './erf.ts';
 import { emitExp } from './exp.ts';
-import { forLanes } from './lanes.ts';
+import { ABREAST, forLanes, type Lanes } from './lanes.ts';
 
 /** `x/2 · (1 + erf(x/√2))` in four lanes. */
 export function emitGelu(code: Code, x: Local<'v128'>): Local<'v128'> {
@@ -15,9 +15,8 @@ export function emitGelu(code: Code, x: Local<'v128'>): Local<'v128'> {
 
 /** `gelu` over the elements from `start` to `end`. */
 export const gelu = func('gelu', { x: 'i32', y: 'i32', start: 'i32', end: 'i32' }, (code, { x, y, start, end }) => {
-  forLanes(code, start, end, ({ load, store }) => {
-    store(y, emitGelu(code, code.let(load(x))));
-  });
+  const compute = ({ load, store }: Lanes) => store(y, emitGelu(code, code.let(load(x))));
+  forLanes(code, start, end, compute, ABREAST);
 });
 
 /** `geluGradient`: dx = dy · (y/x + x · φ(x)), y = gelu(x); where x is next to 0, y/x is ½; the elements from `start` to `end`. */
@@ -26,14 +25,15 @@ export const geluGradient = func(
   { x: 'i32', y: 'i32', dy: 'i32', dx: 'i32', start: 'i32', end: 'i32' },
   (code, { x, y, dy, dx, start, end }) => {
     const { add, mul, div, abs, lt } = f32x4;
-    forLanes(code, start, end, ({ load, store }) => {
+    const compute = ({ load, store }: Lanes): void => {
       const value = code.let(load(x));
       const exponent = code.let(mul(mul(value, f32x4.const(-0.5)), value));
       const density = mul(f32x4.const(1 / Math.sqrt(2 * Math.PI)), emitExp(code, exponent));
       const tiny = lt(abs(value), f32x4.const(1e-30));
       const cumulative = v128.bitselect(f32x4.const(0.5), div(load(y), value), tiny);
       store(dx, mul(load(dy), add(cumulative, mul(value, density))));
-    });
+    };
+    forLanes(code, start, end, compute, ABREAST);
   },
 );
 

@@ -3,8 +3,8 @@ import { f32x4, i32, select } from '../../tensor/wasm/instructions.ts';
 import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { emitGelu } from './gelu.ts';
-import { forLanes } from './lanes.ts';
-import { tile, tileShapes, unrolledBy, WHOLE_TILES } from './tile.ts';
+import { forLanes, type Lanes } from './lanes.ts';
+import { tile, tileShapes, unrolledBy, VECTORS, WHOLE_TILES } from './tile.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 import { widen } from './widen.ts';
 
@@ -229,12 +229,16 @@ const finish = func(
   (code, { y, residual, N, activation, column, columns, first, last }) => {
     code.for(first, last, 1, (row) => {
       const offset = code.let(words(i32.add(i32.mul(row, N), column)));
-      forLanes(code, 0, columns, ({ load, store }) => {
-        const value = code.let(load(i32.add(y, offset)));
-        code.if(i32.eq(activation, ACTIVATION.gelu), () => code.set(value, emitGelu(code, value)));
-        code.if(residual, () => code.set(value, f32x4.add(value, load(i32.add(residual, offset)))));
-        store(i32.add(y, offset), value);
+      const to = code.let(i32.add(y, offset));
+      code.if(i32.eq(activation, ACTIVATION.gelu), () => {
+        const compute = ({ load, store }: Lanes) => store(to, emitGelu(code, code.let(load(to))));
+        forLanes(code, 0, columns, compute, VECTORS);
       });
+      code.if(residual, () =>
+        forLanes(code, 0, columns, ({ load, store }) =>
+          store(to, f32x4.add(load(to), load(i32.add(residual, offset)))),
+        ),
+      );
     });
   },
 );

@@ -2,7 +2,7 @@ import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { emitExp } from './exp.ts';
-import { forLanes } from './lanes.ts';
+import { ABREAST, forLanes, type Lanes } from './lanes.ts';
 
 /**
  * `siluGate`: y = x · gate / (1 + exp(−gate)); the elements from `start` to `end`. As in the meaning, the exponent
@@ -13,12 +13,13 @@ export const siluGate = func(
   { x: 'i32', gate: 'i32', y: 'i32', start: 'i32', end: 'i32' },
   (code, { x, gate, y, start, end }) => {
     const { add, mul, div } = f32x4;
-    forLanes(code, start, end, ({ load, store }) => {
+    const compute = ({ load, store }: Lanes): void => {
       const g = code.let(load(gate));
       const e = emitExp(code, code.let(f32x4.neg(f32x4.abs(g))));
       const numerator = v128.bitselect(e, f32x4.const(1), f32x4.lt(g, f32x4.const(0)));
       store(y, mul(load(x), mul(g, div(numerator, add(f32x4.const(1), e)))));
-    });
+    };
+    forLanes(code, start, end, compute, ABREAST);
   },
 );
 
@@ -32,7 +33,7 @@ export const siluGateGradient = func(
   (code, { x, gate, dy, dgate, start, end }) => {
     const { add, mul, div } = f32x4;
     const one = code.let(f32x4.const(1));
-    forLanes(code, start, end, ({ load, store }) => {
+    const compute = ({ load, store }: Lanes): void => {
       const g = code.let(load(gate));
       const e = emitExp(code, code.let(f32x4.neg(f32x4.abs(g))));
       const negative = code.let(f32x4.lt(g, f32x4.const(0)));
@@ -40,7 +41,8 @@ export const siluGateGradient = func(
       const sigmoid = mul(v128.bitselect(e, one, negative), share);
       const rest = mul(v128.bitselect(one, e, negative), share);
       store(dgate, mul(mul(load(dy), load(x)), mul(sigmoid, add(one, mul(g, rest)))));
-    });
+    };
+    forLanes(code, start, end, compute, ABREAST);
   },
 );
 

@@ -1,9 +1,10 @@
 import type { Recipe } from '../../tensor/simd/recipe.ts';
 import { func } from '../../tensor/wasm/code.ts';
 import { f32x4, i32, memory } from '../../tensor/wasm/instructions.ts';
+import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { emitExp } from './exp.ts';
-import { forLanes, largestOf, sumOver } from './lanes.ts';
+import { ABREAST, forLanes, type Lanes, largestOf, sumOver } from './lanes.ts';
 
 /**
  * `softmax`: y[j] = exp(x[j] − max) / Σ exp(x − max) over the keys that a row sees, 0 over the rest. Row r of the
@@ -18,11 +19,12 @@ export const softmax = func(
       const [from, to] = [code.let(at(x, row, bytes)), code.let(at(y, row, bytes))];
       const count = code.let(i32.load(at(span, i32.rem_u(row, N), 2 * WORD), WORD));
       const largest = largestOf(code, count, ({ load }) => load(from));
-      const sum = sumOver(code, count, ({ load, store }) => {
+      const term = ({ load, store }: Lanes): Local<'v128'> => {
         const exponential = emitExp(code, code.let(f32x4.sub(load(from), largest)));
         store(to, exponential);
         return exponential;
-      });
+      };
+      const sum = sumOver(code, count, term, ABREAST);
       forLanes(code, 0, count, ({ load, store }) => store(to, f32x4.div(load(to), sum)));
       code.run(memory.fill(at(to, count), 0, words(i32.sub(C, count))));
     });

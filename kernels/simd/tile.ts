@@ -20,7 +20,7 @@ export function tileShapes({ modern }: Pick<Code, 'modern'>): readonly (readonly
 export const unrolledBy = ({ modern }: Pick<Code, 'modern'>): number => (modern ? 4 : 1);
 
 /** Vectors of four columns in a panel. */
-const VECTORS = PANEL / 4;
+export const VECTORS = PANEL / 4;
 
 const parameters = {
   x: 'i32',

@@ -55,6 +55,13 @@ export interface Code {
   /** `for (i = from; i < to; i += step)`, unsigned. `to` is evaluated each time. */
   for(from: Operand<'i32'>, to: Operand<'i32'>, step: Operand<'i32'>, body: (i: Local<'i32'>) => void): void;
   call<P extends Parameters>(callee: Func<P>, operands: OperandsOf<P>): void;
+  /**
+   * The statements of several bodies in turns: the first of each, then the second of each. A processor looks some hundred instructions
+   * ahead; where each of a body's needs the one before, it finds as many at a time to work on as there are bodies.
+   *
+   * @param bodies as many statements each, none of them a branch; what one sets for the next, a sum, it sets and reads in one statement
+   */
+  abreast(bodies: readonly (() => void)[]): void;
   /** `a · b + c` in four lanes: the fused instruction where the module may use it, a product and a sum elsewhere. */
   multiplyAdd(a: Value<'v128'>, b: Value<'v128'>, c: Value<'v128'>): Value<'v128'>;
 }
@@ -71,12 +78,13 @@ export interface Context {
 
 /** @returns the function's types of locals beyond its parameters, and its instructions */
 export function emit(definition: Func, context: Context): { locals: readonly Type[]; code: Bytes } {
-  const bytes: Bytes[] = [];
+  let statements: Bytes[] = [];
   const locals: Type[] = [];
   let depth = 0;
+  let alone = true;
 
   const push = (...parts: readonly Bytes[]): void => {
-    bytes.push(...parts);
+    statements.push(parts);
   };
   const local = <T extends Type>(index: number, type: T): Local<T> => ({
     type,
@@ -84,6 +92,7 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
     code: [0x20, unsigned(index)],
   });
   const nest = (opcode: Bytes, body: (label: Label) => void): void => {
+    if (!alone) throw new TypeError(`${definition.name}: bodies abreast have no blocks, loops and conditions`);
     push(opcode);
     depth += 1;
     body({ depth });
@@ -130,10 +139,26 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
       for (const [name, type] of Object.entries(callee.parameters)) push(codeOf(type, operands[name]));
       push([0x10, unsigned(context.indexOf(callee))]);
     },
+    abreast(bodies) {
+      const before = statements;
+      alone = false;
+      const lists = bodies.map((body) => {
+        statements = [];
+        body();
+        return statements;
+      });
+      alone = true;
+      statements = before;
+      const [{ length }] = lists;
+      if (lists.some((list) => list.length !== length)) {
+        throw new TypeError(`${definition.name}: bodies abreast have ${lists.map((list) => list.length)} statements`);
+      }
+      for (let i = 0; i < length; i++) push(...lists.map((list) => list[i]));
+    },
     multiplyAdd: (a, b, c) => (context.relaxed ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c)),
   };
 
   const parameters = Object.entries(definition.parameters).map(([name, type], index) => [name, local(index, type)]);
   definition.body(code, Object.fromEntries(parameters));
-  return { locals, code: bytes };
+  return { locals, code: statements };
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { func } from '../../tensor/wasm/code.ts';
+import { type Code, func } from '../../tensor/wasm/code.ts';
 import { float32, float64, signed, unsigned } from '../../tensor/wasm/encoding.ts';
 import { f32x4, i32, i32x4, v128 } from '../../tensor/wasm/instructions.ts';
 import { assemble } from '../../tensor/wasm/module.ts';
@@ -54,6 +54,29 @@ describe('code', () => {
       code.run(i32.store(RESULT, i));
     });
     expect(view.getInt32(RESULT, true)).toBe(5);
+  });
+
+  test('bodies abreast have their first statements before the second of any', () => {
+    const SEEN = 0;
+    const view = execute((code) =>
+      code.abreast(
+        [1, 2, 3].map((number) => () => {
+          const seen = code.let(i32.load(SEEN));
+          code.run(i32.store(SEEN, i32.add(i32.load(SEEN), number)));
+          code.run(i32.store(RESULT + 4 * number, seen));
+        }),
+      ),
+    );
+    expect(view.getInt32(SEEN, true)).toBe(6);
+    expect([1, 2, 3].map((number) => view.getInt32(RESULT + 4 * number, true))).toEqual([0, 0, 0]);
+  });
+
+  test.each([
+    ['a condition', 'have no blocks', [(code: Code) => code.if(i32.const(1), () => {})]],
+    ['a loop in a loop', 'have no blocks', [(code: Code) => code.for(0, 1, 1, () => {})]],
+    ['another number of statements', 'have 0,1 statements', [() => {}, (code: Code) => code.let(i32.const(1))]],
+  ])('bodies abreast do not have %s', (_, message, bodies) => {
+    expect(() => execute((code) => code.abreast(bodies.map((body) => () => body(code))))).toThrow(message);
   });
 
   test('an expression is evaluated where it is used, a local once', () => {
