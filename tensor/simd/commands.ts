@@ -77,7 +77,7 @@ export function walker({ module, memory, names, words, values, layout }: Shared,
   // growths), and memory.fill and memory.copy trap in the new pages. To grow by nothing reads the size anew; of later growths it is told.
   memory.grow(0);
   const kernels = names.map((name) => exports[name]);
-  /** About 150 µs: to be woken takes 30 to 70, and half as long again for the thread that wakes. */
+  /** About 150 µs; to be woken takes 30 to 70. */
   const SPINS = 20_000;
 
   function fail(place: number): void {
