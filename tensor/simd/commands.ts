@@ -2,6 +2,8 @@
 export interface Shared {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
+  /** How many there are, the one that records among them. */
+  readonly threads: number;
   /** The module's exports, by number. */
   readonly names: readonly string[];
   /** The words of LIST, then those of COMMAND for each place. */
@@ -31,8 +33,6 @@ export const LAYOUT = {
   failed: 4,
   /** Set where it failed because a thread was lost. */
   lost: 5,
-  /** How many there are, the one that records among them. */
-  threads: 6,
   commands: 16,
 
   // Words of a command.
@@ -49,14 +49,12 @@ export const LAYOUT = {
   patience: 6,
 } as const;
 
-/** Allocates the list of a team of so many threads. */
-export function createList(threads: number): Pick<Shared, 'words' | 'values' | 'layout'> {
+/** Allocates the list. */
+export function createList(): Pick<Shared, 'words' | 'values' | 'layout'> {
   const { length, stride, commands, mostArguments } = LAYOUT;
-  const count = commands + length * stride;
-  const buffer = new SharedArrayBuffer(4 * count + 8 * length * mostArguments);
-  const words = new Int32Array(buffer, 0, count);
-  words[LAYOUT.threads] = threads;
-  return { words, values: new Float64Array(buffer, 4 * count), layout: LAYOUT };
+  const words = commands + length * stride;
+  const buffer = new SharedArrayBuffer(4 * words + 8 * length * mostArguments);
+  return { words: new Int32Array(buffer, 0, words), values: new Float64Array(buffer, 4 * words), layout: LAYOUT };
 }
 
 /**
@@ -68,7 +66,7 @@ export function createList(threads: number): Pick<Shared, 'words' | 'values' | '
  * @param canWait false on the main thread of a page, which spins
  * @returns runs the commands from number `at` on, and gives the number of the first that is not there yet
  */
-export function walker({ module, memory, names, words, values, layout }: Shared, canWait: boolean) {
+export function walker({ module, memory, threads, names, words, values, layout }: Shared, canWait: boolean) {
   const exports = new WebAssembly.Instance(module, { environment: { memory } }).exports as Record<
     string,
     (...given: number[]) => void
@@ -93,7 +91,6 @@ export function walker({ module, memory, names, words, values, layout }: Shared,
     const kernel = kernels[words[command + layout.kernel]];
     const units = words[command + layout.units];
     const least = words[command + layout.least];
-    const threads = words[layout.threads];
     const from = place * layout.mostArguments;
     const given = values.subarray(from, from + words[command + layout.arguments]);
     for (;;) {

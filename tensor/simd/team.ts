@@ -55,7 +55,7 @@ export async function createTeam(
 ): Promise<Team> {
   if (threads === 1) return alone(module, memory);
   const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-  const shared: Shared = { module, memory, names, ...createList(threads) };
+  const shared: Shared = { module, memory, threads, names, ...createList() };
   const { words, values } = shared;
   const numbers = new Map(names.map((name, number) => [name, number]));
   const what: string[] = [];

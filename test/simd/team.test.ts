@@ -106,7 +106,7 @@ test('a thread reads the size of its memory anew once it has its instance: a gro
     asked.push(pages);
     return WebAssembly.Memory.prototype.grow.call(memory, pages);
   };
-  walker({ module, memory, names: ['divide'], ...createList(1) }, true);
+  walker({ module, memory, threads: 1, names: ['divide'], ...createList() }, true);
   expect(asked).toEqual([0]);
 });
 
