@@ -1,7 +1,6 @@
 import { add } from '../../kernels/add.ts';
 import { argmax } from '../../kernels/argmax.ts';
 import { gelu } from '../../kernels/gelu.ts';
-import { resizeGrid } from '../../kernels/resize-grid.ts';
 import { divide, scaleRows } from '../../kernels/scale.ts';
 import { siluGate } from '../../kernels/silu-gate.ts';
 import { memoryRoof, multiplyAddRoof } from '../../src/profile/roof-kernels.ts';
@@ -100,42 +99,6 @@ const siluGateCase: Case = {
   },
 };
 
-/** Keys' piecewise cubic with a = −3/4, over the distance between a sample and the point that is asked for. */
-export function keys(distance: number): number {
-  const a = -0.75;
-  const s = Math.abs(distance);
-  if (s <= 1) return (a + 2) * s ** 3 - (a + 3) * s ** 2 + 1;
-  return s < 2 ? a * s ** 3 - 5 * a * s ** 2 + 8 * a * s - 4 * a : 0;
-}
-
-const resizeGridCase: Case = {
-  op: 'resizeGrid',
-  sizes: { from: between(1, 17), to: between(1, 17), D: between(1, 9) },
-  attributes: () => [{ to: 3 }],
-  example({ from, to, D, seed }) {
-    const x = draw(seed).floats([from * from, D]);
-    const clamp = (i: number) => Math.min(Math.max(i, 0), from - 1);
-    return {
-      inputs: { x },
-      run: ({ x }) => resizeGrid(x, from, to),
-      shape: [to * to, D],
-      element(cell, column) {
-        const [y, z] = [Math.trunc(cell / to), cell % to].map((i) => ((i + 0.5) * from) / to - 0.5);
-        let value = 0;
-        let scale = 0;
-        for (let i = Math.floor(y) - 1; i <= Math.floor(y) + 2; i++) {
-          for (let j = Math.floor(z) - 1; j <= Math.floor(z) + 2; j++) {
-            const source = x.at(clamp(i) * from + clamp(j), column);
-            value += keys(y - i) * keys(z - j) * source;
-            scale += Math.abs(source) * from; // a coordinate's rounding is relative to the grid's size
-          }
-        }
-        return { value, scale };
-      },
-    };
-  },
-};
-
 const argmaxCase: Case = {
   op: 'argmax',
   // Few levels: several elements are the largest, zeros of both signs among them.
@@ -199,7 +162,6 @@ export const elementCases = [
   scaleRowsCase,
   geluCase,
   siluGateCase,
-  resizeGridCase,
   argmaxCase,
   multiplyAddRoofCase,
   memoryRoofCase,

@@ -1,9 +1,8 @@
 import { crossEntropy, crossEntropyGradient } from '../../kernels/cross-entropy.ts';
 import { geluGradient } from '../../kernels/gelu.ts';
-import { resizeGridGradient } from '../../kernels/resize-grid.ts';
 import { siluGateGradient } from '../../kernels/silu-gate.ts';
 import { between, type Case, draw, given, size, small, sum } from './case.ts';
-import { erf, keys } from './cases-elements.ts';
+import { erf } from './cases-elements.ts';
 
 const geluGradientCase: Case = {
   op: 'geluGradient',
@@ -50,38 +49,6 @@ const siluGateGradientCase: Case = {
         // Of a sum that cancels; and an exponent's rounding is relative to it, and matters as far as the sigmoid is from 1.
         const scale = Math.abs(outer) * s * (1 + Math.abs(g) * rest) * (1 + Math.abs(g) * rest);
         return { value, scale: g < 0 ? Math.abs(outer) * s * (1 + Math.abs(g)) ** 2 : scale };
-      },
-    };
-  },
-};
-
-const resizeGridGradientCase: Case = {
-  op: 'resizeGridGradient',
-  sizes: { from: between(1, 17), to: between(1, 17), D: between(1, 9) },
-  attributes: () => [{ from: 3 }],
-  example({ from, to, D, seed }) {
-    const dy = draw(seed).floats([to * to, D]);
-    /** What each cell of a side gives to each of the result's. */
-    const side = Array.from({ length: to }, (_, i) => {
-      const y = ((i + 0.5) * from) / to - 0.5;
-      const shares = new Array<number>(from).fill(0);
-      for (let j = Math.floor(y) - 1; j <= Math.floor(y) + 2; j++) {
-        shares[Math.min(Math.max(j, 0), from - 1)] += keys(y - j);
-      }
-      return shares;
-    });
-    return {
-      inputs: { dy },
-      run: ({ dy }) => resizeGridGradient(dy, from, to),
-      shape: [from * from, D],
-      element(cell, column) {
-        const [row, line] = [Math.trunc(cell / from), cell % from];
-        const terms = sum(to * to, (i) => side[Math.trunc(i / to)][row] * side[i % to][line] * dy.at(i, column));
-        // A coordinate's rounding is relative to the grid's size.
-        return {
-          value: terms.value,
-          scale: from * sum(to * to, (i) => dy.at(i, column) / (to * to)).scale + terms.scale * from,
-        };
       },
     };
   },
@@ -143,7 +110,6 @@ const crossEntropyGradientCase: Case = {
 export const functionGradientCases = [
   geluGradientCase,
   siluGateGradientCase,
-  resizeGridGradientCase,
   crossEntropyCase,
   crossEntropyGradientCase,
 ] as const;

@@ -81,7 +81,12 @@ const sumOfSquaresCase: Case = {
       inputs: { x },
       run: ({ x }) => sumOfSquares(x),
       shape: [1, 1],
-      element: () => sum(rows * columns, (i) => x.at(0, i) ** 2), // row 0 goes on into the others
+      element() {
+        const { value } = sum(rows * columns, (i) => x.at(0, i) ** 2); // row 0 goes on into the others
+        // Of one sign, partial sums are as large as the sum. Their roundings are of either sign: they add up as the root of their number.
+        const partial = [rows, columns].reduce((count, length) => count + Math.min(32, length) + length / 32, 0);
+        return { value, scale: value * Math.sqrt(partial) };
+      },
     };
   },
 };

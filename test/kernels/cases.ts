@@ -8,6 +8,7 @@ import { matrixCases } from './cases-matrix.ts';
 import { moveCases } from './cases-moves.ts';
 import { normCases } from './cases-norms.ts';
 import { optimiserCases } from './cases-optimiser.ts';
+import { resizeCases } from './cases-resize.ts';
 
 /** One for each operation in kernels/. */
 export const cases: readonly Case[] = [
@@ -19,6 +20,7 @@ export const cases: readonly Case[] = [
   ...attentionGradientCases,
   ...normGradientCases,
   ...functionGradientCases,
+  ...resizeCases,
   ...optimiserCases,
 ];
 
