@@ -7,8 +7,11 @@ const TOGETHER = [
   'test/*.test.ts',
 ];
 
-/** The page's screens with real clicks, more than a minute and a half of two cores' time: `npm run test:page`. */
-const SCREENS = 'test/explorer/{ask,ask-model,ask-pictures,break,look,offline,page,profile,speed,verify,walk}.test.ts';
+/** What a browser is busy with for more than two minutes of two cores' time: the page's screens with real clicks, the traps of GPU.js and the clocks of GPUs. */
+const LONG_IN_BROWSER = [
+  'test/explorer/{ask,ask-model,ask-pictures,break,look,offline,page,profile,speed,verify,walk}.test.ts',
+  'test/{browser/traps,profile/clock-browser}.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -19,10 +22,13 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // Tests count the threads of their process and change its globals: each file has one of its own …
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [...TOGETHER, SCREENS] } },
+      {
+        extends: true,
+        test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [...TOGETHER, ...LONG_IN_BROWSER] },
+      },
       // … but where none does, a process of its own and its imports take longer than most files' tests.
       { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
-      { extends: true, test: { name: 'page', include: [SCREENS] } },
+      { extends: true, test: { name: 'page', include: LONG_IN_BROWSER } },
     ],
     // Never istanbul: it rewrites functions, and GPU.js translates the source text of the kernels.
     coverage: { provider: 'v8', include: ['src/**', 'tensor/**', 'kernels/**'] },

@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONGEST: Readonly<Record<string, number>> = {
   'golden/golden': 22,
   'browser/traps': 19,
-  'profile/clock': 18,
+  'profile/clock-browser': 18,
   'train/gradients': 16,
   'museum/museum': 16,
   'export/export': 16,
