@@ -1,21 +1,17 @@
 import type { Recipe } from '../../tensor/simd/recipe.ts';
-import { type Code, func } from '../../tensor/wasm/code.ts';
+import { func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
 import { attentionScores } from './attention-scores.ts';
 import { attentionValues } from './attention-values.ts';
+import { headsApart, headsWithin, splitHeads } from './heads.ts';
 import { softmax, softmaxGradient } from './softmax.ts';
-import { tile } from './tile.ts';
+import { tile, tileShapes } from './tile.ts';
 import { PANEL } from './weight-types.ts';
 
 /** Query rows that go through all of it together: 2 · 32 · C float32 of scratch for a head, so a second-level cache holds 1024 keys. */
 const QUERY_BLOCK = 32;
-
-/** Keys of a tile. A power of two. */
-const KEYS = 4;
-const fourRows = tile('float32', KEYS, 1, 'down columns');
-const oneRow = tile('float32', 1, 1, 'down columns');
 
 /**
  * `attentionGradient`: dq, dk and dv below each other in y, a head a unit, the heads from `start` to `end`.
@@ -24,7 +20,8 @@ const oneRow = tile('float32', 1, 1, 'down columns');
  * ds = p ⊙ (dp − Σ p·dp) / divisor, a matrix of queries × keys of the block and not of all; then dq = ds·k, and what the block adds to
  * dk = dsᵀ·q and dv = pᵀ·dy. One head is the work of one thread, so its sums have one order.
  *
- * Rows of q, k, v, dy and y are `row` bytes apart, heads d float32. Each head has 2 · QUERY_BLOCK · C float32 of `scratch`.
+ * Rows of q, dy and y are `row` bytes apart, heads d float32; those of k and v `kRow` and `kHead`. Each head has 2 · QUERY_BLOCK · C
+ * float32 of `scratch`.
  */
 export const attentionGradient = func(
   'attentionGradient',
@@ -37,6 +34,8 @@ export const attentionGradient = func(
     y: 'i32',
     scratch: 'i32',
     row: 'i32',
+    kRow: 'i32',
+    kHead: 'i32',
     N: 'i32',
     M: 'i32',
     d: 'i32',
@@ -45,12 +44,12 @@ export const attentionGradient = func(
     start: 'i32',
     end: 'i32',
   },
-  (code, { q, k, v, span, dy, y, scratch, row, N, M, d, C, divisor, start, end }) => {
+  (code, { q, k, v, span, dy, y, scratch, row, kRow, kHead, N, M, d, C, divisor, start, end }) => {
     const line = code.let(words(C));
     const block = code.let(i32.mul(line, QUERY_BLOCK));
     code.for(start, end, 1, (head) => {
-      const of = (rows: Local<'i32'>) => code.let(at(rows, head, words(d)));
-      const [qs, ks, vs, dys, dqs] = [q, k, v, dy, y].map(of);
+      const [qs, dys, dqs] = [q, dy, y].map((rows) => code.let(at(rows, head, words(d))));
+      const [ks, vs] = [k, v].map((rows) => code.let(at(rows, head, kHead)));
       const dks = code.let(at(dqs, N, row));
       const dvs = code.let(at(dks, M, row));
       code.for(0, i32.mul(M, 2), 1, (key) => code.run(memory.fill(at(dks, key, row), 0, words(d))));
@@ -76,13 +75,13 @@ export const attentionGradient = func(
         // The kernels number items from those of head 0 on: the block's are `first` to `last`, and its results begin at p and at ds.
         const last = code.let(i32.add(first, count));
         const [before, beforeDs] = [p, ds].map((to) => code.let(i32.sub(to, i32.mul(first, line))));
-        const rows = { qRow: row, qHead: 0, kRow: row, kHead: 0 };
+        const rows = { qRow: row, qHead: 0, kRow, kHead: 0 };
         const range = { N, C, start: first, end: last };
         code.call(attentionScores, { q: qs, k: ks, span, scores: before, ...rows, d, divisor, ...range });
         code.call(softmax, { x: before, span, y: before, ...range });
         code.call(attentionScores, { q: dys, k: vs, span, scores: beforeDs, ...rows, d, divisor: 1, ...range });
         code.call(softmaxGradient, { y: before, dy: beforeDs, span, dx: beforeDs, divisor, ...range });
-        const values = { vRow: row, vHead: 0, yRow: row, yHead: 0 };
+        const values = { vRow: kRow, vHead: 0, yRow: row, yHead: 0 };
         code.call(attentionValues, { probabilities: beforeDs, v: ks, span, y: dqs, ...values, d, ...range });
         const shared = { line, row, d, keys: most, count };
         code.call(addKeys, { x: ds, w: at(qs, first, row), y: at(dks, key, row), ...shared });
@@ -97,30 +96,30 @@ const addKeys = func(
   'addKeys',
   { x: 'i32', w: 'i32', y: 'i32', line: 'i32', row: 'i32', d: 'i32', keys: 'i32', count: 'i32' },
   (code, { x, w, y, line, row, d, keys, count }) => {
-    const sweep = (code: Code, compute: typeof oneRow, from: Local<'i32'>, to: Local<'i32'>, rows: number): void =>
-      code.for(from, to, rows, (key) =>
-        code.for(0, d, PANEL, (column) =>
-          code.call(compute, {
-            x: at(x, key),
-            xRow: WORD,
-            xStep: line,
-            w: at(w, column),
-            wPanel: PANEL * WORD,
-            wStep: row,
-            y: at(at(y, key, row), column),
-            yRow: row,
-            depth: count,
-            columns: i32.sub(d, column),
-            add: 1,
-            bias: 0,
-            lane: 0,
-          }),
-        ),
+    const [[most]] = tileShapes(code);
+    /** Keys that are computed together, at `key`. */
+    const add = (together: number, key: Local<'i32'>): void =>
+      code.for(0, d, PANEL, (column) =>
+        code.call(tile('float32', together, 1, 'down columns'), {
+          x: at(x, key),
+          xRow: WORD,
+          xStep: line,
+          w: at(w, column),
+          wPanel: PANEL * WORD,
+          wStep: row,
+          y: at(at(y, key, row), column),
+          yRow: row,
+          depth: count,
+          columns: i32.sub(d, column),
+          add: 1,
+          bias: 0,
+          lane: 0,
+        }),
       );
-    const zero = code.let(i32.const(0));
-    const whole = code.let(i32.and(keys, -KEYS));
-    sweep(code, fourRows, zero, whole, KEYS);
-    sweep(code, oneRow, whole, keys, 1);
+    const rest = code.let(i32.rem_u(keys, most));
+    const whole = code.let(i32.sub(keys, rest));
+    code.for(0, whole, most, (key) => add(most, key));
+    for (let few = 1; few < most; few++) code.if(i32.eq(rest, few), () => add(few, whole));
   },
 );
 
@@ -162,11 +161,16 @@ export const attentionKeys = func(
 export const recipes: readonly Recipe[] = [
   {
     op: 'attentionGradient',
-    kernels: [attentionGradient],
-    run(host, [q, k, v, span, dy], { H, N, M, d, C, divisor }, y) {
+    kernels: [attentionGradient, splitHeads],
+    run(host, [q, k, v, span, dy], { H, N, M, d, C: mostKeys, divisor }, y) {
+      // An odd number of cache lines: rows a power of two apart would meet in one set of a first-level cache.
+      const C = 16 * (Math.ceil(mostKeys / 16) | 1);
       const scratch = host.temporary(4 * 2 * QUERY_BLOCK * C * H);
-      const places = { q: q.at, k: k.at, v: v.at, span: span.at, dy: dy.at, y: y.at, scratch };
-      host.run(attentionGradient, { ...places, row: 4 * H * d, N, M, d, C, divisor }, H, 10 * H * N * C * d);
+      const { row } = headsWithin(q, { H, d });
+      const [keys, values] = [k, v].map((each) => headsApart(host, each, { M, H, d }));
+      const places = { q: q.at, k: keys.at, v: values.at, span: span.at, dy: dy.at, y: y.at, scratch };
+      const strides = { row, kRow: keys.row, kHead: keys.head };
+      host.run(attentionGradient, { ...places, ...strides, N, M, d, C, divisor }, H, 10 * H * N * C * d);
     },
   },
   {
