@@ -4,11 +4,13 @@ import { type Layout, type Stored, sizeOf } from '../../tensor/simd/stored.ts';
 import { elements } from '../../tensor/tensor.ts';
 import { int4Panels, int4Places } from './int4.ts';
 import { type MatrixLayout, pack, unpack } from './pack.ts';
+import { turnPanels } from './transpose.ts';
 import { PANEL, WEIGHT_BYTES, weightType } from './weight-types.ts';
 import { widenRange } from './widen.ts';
 
 /** The kernels that what follows may run. */
 export const LAYOUT_KERNELS = [
+  turnPanels,
   ...Object.values(pack),
   ...Object.values(unpack),
   ...Object.values(int4Panels),
@@ -52,8 +54,13 @@ export function panels(host: Host, stored: Stored, layout: Exclude<Layout, 'rows
   const bytes = panelsOf(matrix) * PANEL * matrix.K * WEIGHT_BYTES[type];
   const settles = stored.weight && (stored.layout === 'rows' || stored.missed === layout);
   const to = roomFor(host, stored, bytes, layout, settles ? host.heap.allocate : host.temporary);
-  const { at } = asRows(host, stored);
-  host.run(pack[type], { w: at, packed: to, ...matrix }, panelsOf(matrix), matrix.N * matrix.K);
+  const { N, K } = matrix;
+  if (stored.type === 'float32' && stored.layout !== 'rows' && N % PANEL === 0 && K % PANEL === 0) {
+    host.run(turnPanels, { from: stored.at, to, N, K }, N / PANEL, N * K);
+  } else {
+    const { at } = asRows(host, stored);
+    host.run(pack[type], { w: at, packed: to, ...matrix }, panelsOf(matrix), N * K);
+  }
   if (settles) {
     host.heap.free(stored.at);
     Object.assign(stored, { at: to, layout, missed: undefined, packed: `${host.op} has made ${layout}` });

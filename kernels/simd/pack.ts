@@ -2,6 +2,7 @@ import { type Code, func } from '../../tensor/wasm/code.ts';
 import { i32, v128 } from '../../tensor/wasm/instructions.ts';
 import type { Local, Operand, Value } from '../../tensor/wasm/values.ts';
 import { at } from './address.ts';
+import { turnSquare } from './transpose.ts';
 import { forEachType, PANEL, panelBytes, WEIGHT_BYTES, type WeightType } from './weight-types.ts';
 
 /** A matrix as it lies as rows: its element (n, k) is `n · rowStride + k · columnStride` bytes from the first. */
@@ -47,7 +48,25 @@ export const pack = forEachType((type: WeightType) =>
           index: i32.add(first, column),
           from: code.let(at(w, i32.add(first, column), rowStride)),
         }));
-        code.for(0, K, 1, () => {
+        /** Of rows whose weights are neighbours so many are turned four by four, where none is missing. */
+        const turned = code.let(i32.const(0));
+        if (type === 'float32') {
+          const whole = i32.and(i32.eq(columnStride, bytes), i32.ge_u(N, i32.add(first, PANEL)));
+          code.if(whole, () => code.set(turned, i32.and(K, -4)));
+          code.for(0, turned, 4, () => {
+            for (const half of [0, 4]) {
+              const rows = columns.slice(half, half + 4);
+              turnSquare(
+                code,
+                rows.map(({ from }) => [from, 0]),
+                rows.map((_, k) => [to, k * step + half * bytes]),
+              );
+            }
+            for (const { from } of columns) code.set(from, i32.add(from, 4 * bytes));
+            code.set(to, i32.add(to, 4 * step));
+          });
+        }
+        code.for(turned, K, 1, () => {
           for (const [column, { index, from }] of columns.entries()) {
             const offset = column * bytes;
             code.if(

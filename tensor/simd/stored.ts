@@ -22,7 +22,7 @@ export type Layout = 'rows' | 'panels of rows' | 'panels of columns';
  *
  * On one thread here a copy takes 0.2 to 0.5 ns an element, a product of 128 rows 6 to 7: packing a right operand for every
  * product costs it a twentieth, less with more rows. A weight of which products want both kinds (the second for gradients of
- * their inputs) pays two copies in every second product, instead of twice its memory.
+ * their inputs) pays a copy in every second product (two, where it is not in float32), instead of twice its memory.
  */
 export interface Stored {
   readonly bank: Bank;

@@ -50,13 +50,13 @@ test('a weight is packed once and stays so; what an operation made is packed for
   expect(await ran()).toEqual([
     'linear pack_float32 product_float32',
     'linear product_float32',
-    'matmul unpack_float32 pack_float32 product_float32',
+    'matmul turn_panels product_float32',
     'linear product_float32',
     'linear unpack_float32 pack_float32 product_float32',
-    'matmul unpack_float32 pack_float32 product_float32', // the second that asks for columns: they stay
+    'matmul turn_panels product_float32', // the second that asks for columns: they stay
     'matmul product_float32',
-    'linear unpack_float32 pack_float32 product_float32',
-    'linear unpack_float32 pack_float32 product_float32',
+    'linear turn_panels product_float32',
+    'linear turn_panels product_float32',
     'linear product_float32',
     ...['linear', 'linear', 'matmul', 'linear', 'linear', 'matmul', 'matmul', 'linear', 'linear', 'linear'].map(
       (op) => `${op} pack_float32 product_float32`,
