@@ -1,5 +1,5 @@
 import type { Recipe } from '../../tensor/simd/recipe.ts';
-import { func } from '../../tensor/wasm/code.ts';
+import { type Code, func } from '../../tensor/wasm/code.ts';
 import { i32, memory } from '../../tensor/wasm/instructions.ts';
 import type { Local } from '../../tensor/wasm/values.ts';
 import { at, WORD, words } from './address.ts';
@@ -55,23 +55,7 @@ export const attentionGradient = func(
       code.for(0, i32.mul(M, 2), 1, (key) => code.run(memory.fill(at(dks, key, row), 0, words(d))));
       const p = code.let(at(scratch, i32.mul(head, 2), block));
       const ds = code.let(i32.add(p, block));
-      const count = code.let(i32.const(0));
-      code.for(0, N, count, (first) => {
-        const entry = code.let(at(span, first, 2 * WORD));
-        const key = code.let(i32.load(entry));
-        const most = code.let(i32.const(0));
-        // As many rows as begin with the same key.
-        code.set(count, 0);
-        code.block((done) =>
-          code.loop((again) => {
-            const own = code.let(at(entry, count, 2 * WORD));
-            code.branchIf(done, i32.sub(i32.load(own), key));
-            const seen = code.let(i32.load(own, WORD));
-            code.if(i32.lt_u(most, seen), () => code.set(most, seen));
-            code.set(count, i32.add(count, 1));
-            code.branchIf(again, i32.and(i32.lt_u(count, QUERY_BLOCK), i32.lt_u(i32.add(first, count), N)));
-          }),
-        );
+      forBlocks(code, span, N, ({ first, count, key, most }) => {
         // The kernels number items from those of head 0 on: the block's are `first` to `last`, and its results begin at p and at ds.
         const last = code.let(i32.add(first, count));
         const [before, beforeDs] = [p, ds].map((to) => code.let(i32.sub(to, i32.mul(first, line))));
@@ -90,6 +74,38 @@ export const attentionGradient = func(
     });
   },
 );
+
+/** Query rows whose keys begin at the same row, `count` of them from `first` on. */
+interface Block {
+  readonly first: Local<'i32'>;
+  readonly count: Local<'i32'>;
+  /** The first key. */
+  readonly key: Local<'i32'>;
+  /** The most keys that one of them sees. */
+  readonly most: Local<'i32'>;
+}
+
+/** Visits the N query rows of a head, as many together as begin with the same key, at most QUERY_BLOCK. */
+function forBlocks(code: Code, span: Local<'i32'>, N: Local<'i32'>, body: (block: Block) => void): void {
+  const count = code.let(i32.const(0));
+  code.for(0, N, count, (first) => {
+    const entry = code.let(at(span, first, 2 * WORD));
+    const key = code.let(i32.load(entry));
+    const most = code.let(i32.const(0));
+    code.set(count, 0);
+    code.block((done) =>
+      code.loop((again) => {
+        const own = code.let(at(entry, count, 2 * WORD));
+        code.branchIf(done, i32.sub(i32.load(own), key));
+        const seen = code.let(i32.load(own, WORD));
+        code.if(i32.lt_u(most, seen), () => code.set(most, seen));
+        code.set(count, i32.add(count, 1));
+        code.branchIf(again, i32.and(i32.lt_u(count, QUERY_BLOCK), i32.lt_u(i32.add(first, count), N)));
+      }),
+    );
+    body({ first, count, key, most });
+  });
+}
 
 /** y[m] += Σᵢ x[i, m] · w[i] for the keys m < `keys` and the `count` query rows of a block: a matrix product of x down its columns. */
 const addKeys = func(
@@ -125,7 +141,8 @@ const addKeys = func(
 
 /**
  * `attentionKeys`: y[m, h] = Σᵢ p[h, i, m − first(i)] · q[i, h] over the query rows that see key m, a head a unit, the heads from `start`
- * to `end`: the same, from probabilities that lie in memory.
+ * to `end`: the same, from probabilities that lie in memory. Those of a block are copied, zeros beyond what each row sees: a head has
+ * QUERY_BLOCK · most float32 of `scratch`, `most` at least C.
  */
 export const attentionKeys = func(
   'attentionKeys',
@@ -134,37 +151,47 @@ export const attentionKeys = func(
     q: 'i32',
     span: 'i32',
     y: 'i32',
+    scratch: 'i32',
     row: 'i32',
     N: 'i32',
     M: 'i32',
     d: 'i32',
     C: 'i32',
+    most: 'i32',
     start: 'i32',
     end: 'i32',
   },
-  (code, { probabilities, q, span, y, row, N, M, d, C, start, end }) => {
-    const line = code.let(words(C));
+  (code, { probabilities, q, span, y, scratch, row, N, M, d, C, most, start, end }) => {
+    const [given, line] = [C, most].map((columns) => code.let(words(columns)));
     code.for(start, end, 1, (head) => {
       const [qs, ys] = [q, y].map((rows) => code.let(at(rows, head, words(d))));
-      const ps = code.let(at(probabilities, i32.mul(head, N), line));
+      const ps = code.let(at(probabilities, i32.mul(head, N), given));
+      const copies = code.let(at(scratch, i32.mul(head, QUERY_BLOCK), line));
       code.for(0, M, 1, (key) => code.run(memory.fill(at(ys, key, row), 0, words(d))));
-      code.for(0, N, 1, (i) => {
-        const entry = code.let(at(span, i, 2 * WORD));
-        const to = at(ys, i32.load(entry), row);
-        const keys = i32.load(entry, WORD);
-        code.call(addKeys, { x: at(ps, i, line), w: at(qs, i, row), y: to, line, row, d, keys, count: 1 });
+      forBlocks(code, span, N, ({ first, count, key, most: keys }) => {
+        code.for(0, count, 1, (i) => {
+          const own = code.let(i32.add(first, i));
+          const seen = code.let(words(i32.load(at(span, own, 2 * WORD), WORD)));
+          const copy = code.let(at(copies, i, line));
+          code.run(memory.copy(copy, at(ps, own, given), seen));
+          code.run(memory.fill(i32.add(copy, seen), 0, i32.sub(line, seen)));
+        });
+        const places = { x: copies, w: at(qs, first, row), y: at(ys, key, row) };
+        code.call(addKeys, { ...places, line, row, d, keys, count });
       });
     });
   },
 );
+
+/** At least so many float32, an odd number of cache lines: rows a power of two apart would meet in one set of a first-level cache. */
+const apart = (columns: number): number => 16 * (Math.ceil(columns / 16) | 1);
 
 export const recipes: readonly Recipe[] = [
   {
     op: 'attentionGradient',
     kernels: [attentionGradient, splitHeads],
     run(host, [q, k, v, span, dy], { H, N, M, d, C: mostKeys, divisor }, y) {
-      // An odd number of cache lines: rows a power of two apart would meet in one set of a first-level cache.
-      const C = 16 * (Math.ceil(mostKeys / 16) | 1);
+      const C = apart(mostKeys);
       const scratch = host.temporary(4 * 2 * QUERY_BLOCK * C * H);
       const { row } = headsWithin(q, { H, d });
       const [keys, values] = [k, v].map((each) => headsApart(host, each, { M, H, d }));
@@ -177,8 +204,10 @@ export const recipes: readonly Recipe[] = [
     op: 'attentionKeys',
     kernels: [attentionKeys],
     run(host, [span, probabilities, q], { H, N, M, d, C }, y) {
-      const places = { probabilities: probabilities.at, q: q.at, span: span.at, y: y.at };
-      host.run(attentionKeys, { ...places, row: 4 * H * d, N, M, d, C }, H, 2 * H * N * C * d);
+      const most = apart(C);
+      const scratch = host.temporary(4 * QUERY_BLOCK * most * H);
+      const places = { probabilities: probabilities.at, q: q.at, span: span.at, y: y.at, scratch };
+      host.run(attentionKeys, { ...places, row: 4 * H * d, N, M, d, C, most }, H, 2 * H * N * C * d);
     },
   },
 ];

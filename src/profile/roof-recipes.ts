@@ -33,6 +33,8 @@ export const multiplyAddRoof = func(
 const STREAMS = 4;
 /** Vectors that a stream reads at a time: a cache line. */
 const VECTORS = 4;
+/** Streams whose lines are added to sums of their own. With one set of sums each would wait for the one before, and a cache for them. */
+const SUMMED_APART = 2;
 
 /** `memoryRoof`: the rows from `start` to `end`. */
 export const memoryRoof = func(
@@ -43,12 +45,13 @@ export const memoryRoof = func(
     const part = code.let(i32.mul(i32.div_u(D, STREAMS * elements), elements * 4)); // bytes of a stream
     code.for(start, end, 1, (row) => {
       const from = code.let(at(x, row, words(D)));
-      const sums = Array.from({ length: VECTORS }, () => code.let(f32x4.const(0)));
+      const sums = Array.from({ length: SUMMED_APART * VECTORS }, () => code.let(f32x4.const(0)));
       code.for(0, turns, 1, () => {
         code.for(0, part, 16 * VECTORS, (offset) => {
           for (let stream = 0; stream < STREAMS; stream++) {
             const line = code.let(i32.add(at(from, stream, part), offset));
-            for (const [i, sum] of sums.entries()) code.set(sum, f32x4.add(sum, v128.load(line, 16 * i)));
+            const own = sums.slice((stream % SUMMED_APART) * VECTORS).slice(0, VECTORS);
+            for (const [i, sum] of own.entries()) code.set(sum, f32x4.add(sum, v128.load(line, 16 * i)));
           }
         });
         // Four streams of `part` bytes are `part` elements.
