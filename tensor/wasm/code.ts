@@ -91,9 +91,14 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
     local: index,
     code: [0x20, unsigned(index)],
   });
+  /** What decides where to go on can't stand between the statements of another body. */
+  const control = (...parts: readonly Bytes[]): void => {
+    if (!alone)
+      throw new TypeError(`${definition.name}: bodies abreast have no blocks, loops, conditions and branches`);
+    push(...parts);
+  };
   const nest = (opcode: Bytes, body: (label: Label) => void): void => {
-    if (!alone) throw new TypeError(`${definition.name}: bodies abreast have no blocks, loops and conditions`);
-    push(opcode);
+    control(opcode);
     depth += 1;
     body({ depth });
     depth -= 1;
@@ -113,8 +118,8 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
     run: (effect) => push(effect.code),
     block: (body) => nest([0x02, VOID], body),
     loop: (body) => nest([0x03, VOID], body),
-    branch: (label) => push([0x0c, unsigned(depth - label.depth)]),
-    branchIf: (label, condition) => push(codeOf('i32', condition), [0x0d, unsigned(depth - label.depth)]),
+    branch: (label) => control([0x0c, unsigned(depth - label.depth)]),
+    branchIf: (label, condition) => control(codeOf('i32', condition), [0x0d, unsigned(depth - label.depth)]),
     if(condition, then, otherwise) {
       push(codeOf('i32', condition));
       nest([0x04, VOID], () => {
@@ -136,8 +141,8 @@ export function emit(definition: Func, context: Context): { locals: readonly Typ
       );
     },
     call(callee, operands) {
-      for (const [name, type] of Object.entries(callee.parameters)) push(codeOf(type, operands[name]));
-      push([0x10, unsigned(context.indexOf(callee))]);
+      const given = Object.entries(callee.parameters).map(([name, type]) => codeOf(type, operands[name]));
+      push(...given, [0x10, unsigned(context.indexOf(callee))]);
     },
     abreast(bodies) {
       const before = statements;

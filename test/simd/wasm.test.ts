@@ -11,6 +11,10 @@ describe('code', () => {
     code.run(i32.store(address, i32.add(i32.load(address), 1))),
   );
 
+  const store = func('store', { address: 'i32', value: 'i32' }, (code, { address, value }) =>
+    code.run(i32.store(address, value)),
+  );
+
   test('for counts like its equivalent in TypeScript', () => {
     fc.assert(
       fc.property(fc.nat(50), fc.nat(50), fc.integer({ min: 1, max: 7 }), (from, to, step) => {
@@ -71,9 +75,18 @@ describe('code', () => {
     expect([1, 2, 3].map((number) => view.getInt32(RESULT + 4 * number, true))).toEqual([0, 0, 0]);
   });
 
+  test('bodies abreast may call', () => {
+    const view = execute((code) =>
+      code.abreast([1, 2].map((number) => () => code.call(store, { address: RESULT + 4 * number, value: number }))),
+    );
+    expect([1, 2].map((number) => view.getInt32(RESULT + 4 * number, true))).toEqual([1, 2]);
+  });
+
   test.each([
     ['a condition', 'have no blocks', [(code: Code) => code.if(i32.const(1), () => {})]],
     ['a loop in a loop', 'have no blocks', [(code: Code) => code.for(0, 1, 1, () => {})]],
+    ['a branch', 'have no blocks', [(code: Code) => code.branch({ depth: 0 })]],
+    ['a conditional branch', 'have no blocks', [(code: Code) => code.branchIf({ depth: 0 }, i32.const(1))]],
     ['another number of statements', 'have 0,1 statements', [() => {}, (code: Code) => code.let(i32.const(1))]],
   ])('bodies abreast do not have %s', (_, message, bodies) => {
     expect(() => execute((code) => code.abreast(bodies.map((body) => () => body(code))))).toThrow(message);
