@@ -86,7 +86,8 @@ export function requireShown({ things }: Probe, batch: ProbeBatch): void {
 }
 
 /**
- * What each patch shows, over all patches, and the mean over the four edges of its box, over the patches that show something.
+ * What each patch shows, and the mean over the four edges of its box, over the patches that show something. Of what they show the mean over
+ * those that show something and that over the ground count for half each: five patches in six are ground, which is soon told apart.
  *
  * @param patches `[B·L, D]` as the encoder gives them
  * @param hear told of each patch's part of the first, `[images · L, 1]`
@@ -99,12 +100,15 @@ export function patchLoss(
   hear: (parts: Tensor) => void,
 ): Tensor {
   const { device } = patches;
-  const shown = Int32Array.from([...batch.things.keys()].filter((patch) => batch.things[patch] > 0));
+  const patchesThat = (hold: (thing: number) => boolean) =>
+    Int32Array.from([...batch.things.keys()].filter((patch) => hold(batch.things[patch])));
+  const shown = patchesThat((thing) => thing > 0);
+  const parts = [shown, patchesThat((thing) => thing === 0)].filter(({ length }) => length > 0);
   return block('probe', { weight, bias }, (w) => {
     const named = linear(patches, w.weight, w.bias, { start: 0, count: things });
     const surprise = crossEntropy(named, tensor(device, batch.things, [batch.things.length]));
     hear(surprise);
-    const what = divide(foldRows(surprise, 1), batch.things.length);
+    const what = parts.map((rows) => divide(sumOf(surprise, rows), parts.length * rows.length)).reduce(sum);
     const covered = gatherRows(patches, tensor(device, shown, [shown.length]));
     const where = [0, 1, 2, 3].map((edge) => {
       const scores = linear(covered, w.weight, w.bias, { start: things + edge * PLACES, count: PLACES });
@@ -114,5 +118,9 @@ export function patchLoss(
     return sum(what, divide(where.reduce(sum), 4 * shown.length));
   });
 }
+
+/** Of some rows of a column. */
+export const sumOf = (column: Tensor, rows: Int32Array): Tensor =>
+  foldRows(gatherRows(column, tensor(column.device, rows, [rows.length])), 1);
 
 const placeOf = (edge: number): number => Math.min(PLACES - 1, Math.max(0, Math.floor(edge * PLACES)));

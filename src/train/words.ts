@@ -1,6 +1,5 @@
-import { foldRows, sum } from '../../kernels/add.ts';
+import { sum } from '../../kernels/add.ts';
 import { crossEntropy } from '../../kernels/cross-entropy.ts';
-import { gatherRows } from '../../kernels/gather-rows.ts';
 import { linear } from '../../kernels/linear.ts';
 import { rmsNorm } from '../../kernels/rms-norm.ts';
 import { divide } from '../../kernels/scale.ts';
@@ -10,7 +9,7 @@ import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 import { inPass, pixelsOn } from './in-pass.ts';
-import { type Probe, type ProbeBatch, patchLoss, requireShown } from './probe.ts';
+import { type Probe, type ProbeBatch, patchLoss, requireShown, sumOf } from './probe.ts';
 
 /** What each patch of some pictures shows, and each slot in the decoder's words: what the adapter learns to say before its rows are read. */
 export interface WordBatch extends ProbeBatch {
@@ -55,12 +54,7 @@ export function wordLoss(model: Model, probe: Probe, batch: WordBatch, hear: (pa
       const scores = linear(divide(rmsNorm(rows, ones, config.layer_norm_epsilon), SOFTNESS), wte);
       const surprise = crossEntropy(scores, tensor(device, words, [words.length]));
       hear(surprise);
-      const means = halves.map((half) =>
-        divide(
-          foldRows(gatherRows(surprise, tensor(device, Int32Array.from(half), [half.length])), 1),
-          2 * half.length,
-        ),
-      );
+      const means = halves.map((half) => divide(sumOf(surprise, Int32Array.from(half)), 2 * half.length));
       return means.reduce(sum);
     });
     return sum(named, said);

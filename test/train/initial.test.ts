@@ -19,11 +19,11 @@ test('noise has the moments that it should, and none of its numbers depends on a
   expect([...uniforms('1 a', 3)]).not.toEqual([...uniforms('2 a', 3)]);
 });
 
-test('weights are as the original makes them (golden/train, item 9), all but the adapter', async () => {
+test('weights are as the original makes them (golden/train, item 9), all but the adapter’s and the vision blocks’', async () => {
   const config = await tinyConfig();
   const load = initialWeights(config, 7);
   const ends = 0.02 / Math.sqrt(2 * config.num_hidden_layers);
-  const D = config.visual.width;
+  const visionEnds = 1 / Math.sqrt(2 * config.visual.layers);
   for (const [name, shape] of weightShapes(config)) {
     const values = load(name);
     expect(values.length, name).toBe(shape.reduce((a, b) => a * b, 1));
@@ -31,8 +31,9 @@ test('weights are as the original makes them (golden/train, item 9), all but the
     let expected = 0.02;
     if (/bias$/.test(name)) expected = 0;
     else if (/ln_\w+\.weight$/.test(name)) expected = /ln_post/.test(name) ? 0.02 : 1;
+    else if (/resblocks/.test(name)) expected = (/(c|out)_proj/.test(name) ? visionEnds : 1) / Math.sqrt(shape[1]);
     else if (/c_proj\.weight$/.test(name)) expected = ends;
-    else if (/positional_embedding$/.test(name)) expected = D ** -0.5;
+    else if (/positional_embedding$/.test(name)) expected = 0.5;
     else if (/conv1/.test(name)) expected = 1 / Math.sqrt(3 * 3 * 14 * 14); // uniform: the bound over √3
     if (expected === 0) expect(deviation(values), name).toBe(0);
     // Five times what a sample of this size may be off.
