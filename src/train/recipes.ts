@@ -47,7 +47,7 @@ const PUBLISHED = {
  * The first three are stage 0, which the paper does not have: the original started from a trained encoder (OpenCLIP's) and a trained decoder
  * (Qwen-7B). That the adapter's rows are words before they are read is for a small batch: of 32 captions a step the decoder's gradient told
  * an adapter that began as the original's nothing in 450 steps. Pictures come by sixteen: of patches that show something 4 % were named right
- * after 250 steps of 64, 11 to 16 % after 1,000 of 16; 2,000 of 8 gave the same, and so did half and twice the rate or worse.
+ * after 250 steps of 64, 11 to 16 % after 1,000 of 16; 2,000 of 8 gave the same, and half or twice the rate no more.
  */
 const SMALL = {
   encoder: {
