@@ -184,14 +184,14 @@ export const attentionKeys = func(
 );
 
 /** At least so many float32, an odd number of cache lines: rows a power of two apart would meet in one set of a first-level cache. */
-const apart = (columns: number): number => 16 * (Math.ceil(columns / 16) | 1);
+const inOddLines = (columns: number): number => 16 * (Math.ceil(columns / 16) | 1);
 
 export const recipes: readonly Recipe[] = [
   {
     op: 'attentionGradient',
     kernels: [attentionGradient, splitHeads],
     run(host, [q, k, v, span, dy], { H, N, M, d, C: mostKeys, divisor }, y) {
-      const C = apart(mostKeys);
+      const C = inOddLines(mostKeys);
       const scratch = host.temporary(4 * 2 * QUERY_BLOCK * C * H);
       const { row } = headsWithin(q, { H, d });
       const [keys, values] = [k, v].map((each) => headsApart(host, each, { M, H, d }));
@@ -204,7 +204,7 @@ export const recipes: readonly Recipe[] = [
     op: 'attentionKeys',
     kernels: [attentionKeys],
     run(host, [span, probabilities, q], { H, N, M, d, C }, y) {
-      const most = apart(C);
+      const most = inOddLines(C);
       const scratch = host.temporary(4 * QUERY_BLOCK * most * H);
       const places = { probabilities: probabilities.at, q: q.at, span: span.at, y: y.at, scratch };
       host.run(attentionKeys, { ...places, row: 4 * H * d, N, M, d, C, most }, H, 2 * H * N * C * d);

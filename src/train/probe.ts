@@ -108,7 +108,7 @@ export function patchLoss(
     const named = linear(patches, w.weight, w.bias, { start: 0, count: things });
     const surprise = crossEntropy(named, tensor(device, batch.things, [batch.things.length]));
     hear(surprise);
-    const what = parts.map((rows) => divide(sumOf(surprise, rows), parts.length * rows.length)).reduce(sum);
+    const what = meanOfMeans(surprise, parts);
     const covered = gatherRows(patches, tensor(device, shown, [shown.length]));
     const where = [0, 1, 2, 3].map((edge) => {
       const scores = linear(covered, w.weight, w.bias, { start: things + edge * PLACES, count: PLACES });
@@ -119,8 +119,13 @@ export function patchLoss(
   });
 }
 
-/** Of some rows of a column. */
-export const sumOf = (column: Tensor, rows: Int32Array): Tensor =>
-  foldRows(gatherRows(column, tensor(column.device, rows, [rows.length])), 1);
+/** The mean, over groups of rows of a column, of the mean of each. `[1, 1]` */
+export const meanOfMeans = (column: Tensor, groups: readonly Int32Array[]): Tensor =>
+  groups
+    .map((rows) => {
+      const own = gatherRows(column, tensor(column.device, rows, [rows.length]));
+      return divide(foldRows(own, 1), groups.length * rows.length);
+    })
+    .reduce(sum);
 
 const placeOf = (edge: number): number => Math.min(PLACES - 1, Math.max(0, Math.floor(edge * PLACES)));

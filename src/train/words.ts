@@ -9,7 +9,7 @@ import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { InputError } from '../error.ts';
 import { adaptFeatures, encodePatches, type Model } from '../model/qwen-vl.ts';
 import { inPass, pixelsOn } from './in-pass.ts';
-import { type Probe, type ProbeBatch, patchLoss, requireShown, sumOf } from './probe.ts';
+import { meanOfMeans, type Probe, type ProbeBatch, patchLoss, requireShown } from './probe.ts';
 
 /** What each patch of some pictures shows, and each slot in the decoder's words: what the adapter learns to say before its rows are read. */
 export interface WordBatch extends ProbeBatch {
@@ -38,7 +38,9 @@ export function wordLoss(model: Model, probe: Probe, batch: WordBatch, hear: (pa
   requireShown(probe, batch);
   const { words, nothing } = batch;
   const slots = [...words.keys()];
-  const halves = [slots.filter((slot) => words[slot] !== nothing), slots.filter((slot) => words[slot] === nothing)];
+  const halves = [true, false].map((shows) =>
+    Int32Array.from(slots.filter((slot) => (words[slot] !== nothing) === shows)),
+  );
   if (halves.some(({ length }) => length === 0))
     throw new InputError('batch', 'no slot shows anything, or all do', 'give more pictures of things');
   const stranger = words.find((word) => word < 0 || word >= config.vocab_size);
@@ -54,8 +56,7 @@ export function wordLoss(model: Model, probe: Probe, batch: WordBatch, hear: (pa
       const scores = linear(divide(rmsNorm(rows, ones, config.layer_norm_epsilon), SOFTNESS), wte);
       const surprise = crossEntropy(scores, tensor(device, words, [words.length]));
       hear(surprise);
-      const means = halves.map((half) => divide(sumOf(surprise, Int32Array.from(half)), 2 * half.length));
-      return means.reduce(sum);
+      return meanOfMeans(surprise, halves);
     });
     return sum(named, said);
   });
