@@ -68,6 +68,18 @@ test('a caption takes at most forty tokens beside its picture', () => {
   expect(Math.max(...lengths)).toBeLessThanOrEqual(40);
 });
 
+test('places are told to the nearest hundredth', () => {
+  for (const { scenes, said } of drafts(2, 60, 'grounded captioning')) {
+    const places = parseGrounding(textOf({ said })).regions.flatMap(({ shapes }) => shapes.flat(2));
+    const edges = scenes.flatMap(({ items }) => items.flatMap(({ box }) => box.map((share) => share * 1000)));
+    expect(places.length).toBeGreaterThan(0);
+    for (const place of places) {
+      expect(place % 10).toBe(0);
+      expect(Math.min(...edges.map((each) => Math.abs(each - place)))).toBeLessThanOrEqual(place === 990 ? 10 : 5.001);
+    }
+  }
+});
+
 test('the loss is on targets alone', () => {
   const [{ said }] = drafts(2, 1, 'visual question answering');
   const spans = spansOf(tokenizer, sampleSequence(tokenizer, { said }));
