@@ -4,13 +4,17 @@ import LongestFirst from './test/sequencer.ts';
 /** Where no file counts threads, opens a browser, measures memory, mocks a module or leaves a global changed, but those that are named. */
 const TOGETHER = [
   'test/{checkpoint,cli,data,eval,generate,house,input,train,verify}/**/!(browser|html|memory|picture-source|wiring).test.ts',
+  'test/{bench,golden,kernels,model,museum}/**/!(browser|traps).test.ts',
+  'test/profile/{clock,profile,summary,trace-events,training-step}.test.ts',
+  'test/simd/{attention,float16,heads,instructions,int4,pack,product,recipes}.test.ts',
+  'test/tensor/{caller,gradient,integers,null,queue,signature,tap}.test.ts',
   'test/*.test.ts',
 ];
 
-/** What a browser is busy with for more than two minutes of two cores' time: the page's screens with real clicks, the traps of GPU.js, a step of training, profiles and the clocks of GPUs. */
+/** What a browser is busy with for more than two minutes of two cores' time: the page's screens with real clicks, every operation and the traps of GPU.js, a step of training, profiles and the clocks of GPUs. */
 const LONG_IN_BROWSER = [
   'test/explorer/{ask,ask-model,ask-pictures,break,look,offline,page,profile,speed,verify,walk}.test.ts',
-  'test/{browser/traps,profile/browser,profile/clock-browser,train/browser}.test.ts',
+  'test/{browser/kernels,browser/traps,profile/browser,profile/clock-browser,train/browser}.test.ts',
 ];
 
 export default defineConfig({
