@@ -235,7 +235,8 @@ export async function lossAndGradients(
   try {
     const reading = [...gradients].map(async ([name, gradient]): Promise<[string, Gradient]> => {
       const scale = model.checkpoint.loraScales?.get(name) ?? 1; // the model holds s·B
-      return [name, { shape: gradient.shape, data: Float32Array.from(await read(gradient), (value) => scale * value) }];
+      const data = Float32Array.from(await read(gradient)).map((value) => scale * value); // `from` that maps takes ten times as long
+      return [name, { shape: gradient.shape, data }];
     });
     return { loss, gradients: new Map(await Promise.all(reading)) };
   } finally {

@@ -27,8 +27,7 @@ export function hazeOver(
   const lengthOf = (picture: number) => Math.exp(least + (most - least) * sizes[picture]);
   return {
     noise: Float32Array.from(
-      normals(key, pictures * Q * C),
-      (value, i) => value * RANGE * MOST_NOISE * strengths[Math.floor(i / (Q * C))],
+      normals(key, pictures * Q * C).map((value, i) => value * RANGE * MOST_NOISE * strengths[Math.floor(i / (Q * C))]),
     ),
     lengths: Float32Array.from({ length: pictures * Q }, (_, i) => lengthOf(Math.floor(i / Q))),
   };

@@ -26,8 +26,8 @@ export function initialWeights(config: Config, seed: number): (name: string) => 
     const shape = shapes.get(name)!;
     const count = shape.reduce((a, b) => a * b, 1);
     const key = `${seed} ${name}`;
-    const normal = (deviation: number) => Float32Array.from(normals(key, count), (value) => value * deviation);
-    const uniform = (most: number) => Float32Array.from(uniforms(key, count), (value) => (2 * value - 1) * most);
+    const normal = (deviation: number) => Float32Array.from(normals(key, count).map((value) => value * deviation));
+    const uniform = (most: number) => Float32Array.from(uniforms(key, count).map((value) => (2 * value - 1) * most));
     switch (name) {
       case `${VISUAL}conv1.weight`: // PyTorch's default for a convolution
         return uniform(1 / Math.sqrt(count / shape[0]));
