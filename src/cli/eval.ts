@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { ALL_STYLES, openWorld, type Style } from '../data/index.ts';
 import { InputError } from '../error.ts';
+import { thingsLines, thingsRows } from '../eval/by-things.ts';
 import { type EvaluationItem, evaluate } from '../eval/evaluate.ts';
 import { evaluationPage } from '../eval/page.ts';
 import { type AskedStage, EVALUATION_SEEDS, sceneItems } from '../eval/scene-items.ts';
@@ -90,20 +91,23 @@ async function judge(
   sayPassing('');
   const rows = rowsOf(judged);
   for (const line of tableLines(rows)) print(line);
+  const byThings = thingsRows(judged);
+  for (const line of thingsLines(byThings)) print(line);
   const seconds = (performance.now() - start) / 1000;
   say(dim(`  ${items.length} answers in ${seconds.toFixed(1)} s`));
   const folder = (path: string) => relative('', path) || '.';
   const adapted = options.adapter === undefined ? '' : ` with the adapter ${folder(options.adapter)}`;
   const model = `${folder(options.model ?? SHIPPED_MODEL)}${adapted}`;
   if (options.html) {
-    const page = await evaluationPage({ made: await madeHere(), model, set }, rows, worstOf(judged, WORST));
+    const page = await evaluationPage({ made: await madeHere(), model, set }, rows, byThings, worstOf(judged, WORST));
     await save(options.html, page, '--html');
   }
   if (options.json) {
-    const answers = judged.map(({ task, language, measures, question, references, answer }) => ({
-      ...{ task, language, measures, question, references, answer },
+    const answers = judged.map(({ task, language, measures, things, question, references, answer }) => ({
+      ...{ task, language, measures, things, question, references, answer },
     }));
-    const whole = { schema: 'qwen-vl-ts evaluation', version: 1, made: await madeHere(), model, set, rows, answers };
+    const head = { schema: 'qwen-vl-ts evaluation', version: 1, made: await madeHere() };
+    const whole = { ...head, model, set, rows, byThings, answers };
     await save(options.json, `${JSON.stringify(whole)}\n`, '--json');
   }
 }

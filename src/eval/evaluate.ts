@@ -17,6 +17,8 @@ export interface EvaluationItem {
   readonly question: string;
   readonly pictures: readonly Picture[];
   readonly references: readonly string[];
+  /** How many things stand in the picture, or lines on a page of text; undefined where nobody has told, and of several pictures. */
+  readonly things?: number;
 }
 
 export type Judged = EvaluationItem & Answered;

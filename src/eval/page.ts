@@ -5,6 +5,7 @@ import type { Picture } from '../input/picture/picture.ts';
 import { html, type Markup } from '../markup.ts';
 import { STYLE } from '../verify/report/html-style.ts';
 import type { Made } from '../verify/report/report.ts';
+import { type ThingsRow, thingsTable } from './by-things.ts';
 import { MEASURES } from './measures.ts';
 import { type Row, scaled, type worstOf } from './table.ts';
 
@@ -26,6 +27,7 @@ td.number, th.number { text-align: right; } .scroll td:last-child { min-width: 0
 export async function evaluationPage(
   { made, model, set }: PageContext,
   rows: readonly Row[],
+  byThings: readonly ThingsRow[],
   worst: ReturnType<typeof worstOf>,
 ): Promise<string> {
   const tasks = [...new Set(worst.map(({ item }) => item.task))];
@@ -50,11 +52,16 @@ ${rows.map(
   ({ task, language, measure, count, mean, interval: [low, high] }) =>
     html`<tr><td>${task}</td><td>${language}</td><td>${MEASURES[measure].title}</td><td class="number">${count}</td><td class="number">${scaled(measure, mean)}</td><td class="number">${scaled(measure, low)} to ${scaled(measure, high)}</td></tr>`,
 )}</tbody></table></div></section>
+${byThings.length === 0 ? [] : thingsSection(thingsTable(byThings))}
 ${tasks.map((task) => html`<section><h2>The worst: ${task}</h2><div class="cards">${cards.get(task)!}</div></section>`)}
 <footer>${made.date} · ${made.project} · ${made.runtime}</footer></main></body></html>
 `;
   return markup;
 }
+
+const thingsSection = ([head, ...body]: string[][]): Markup => html`<section><h2>By how many things there are</h2>
+<div class="scroll"><table><thead><tr>${head.map((cell, i) => (i < 2 ? html`<th>${cell}</th>` : html`<th class="number">${cell}</th>`))}</tr></thead><tbody>
+${body.map((row) => html`<tr>${row.map((cell, i) => (i < 2 ? html`<td>${cell}</td>` : html`<td class="number">${cell}</td>`))}</tr>`)}</tbody></table></div></section>`;
 
 const image = (picture: Picture): Markup =>
   html`<img alt="" src="data:image/png;base64,${encodeBase64(encodePng(picture))}">`;

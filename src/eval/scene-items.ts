@@ -1,4 +1,4 @@
-import { MIXTURES, type Sample, sampleAt, type TaskName, type World } from '../data/index.ts';
+import { draftAt, MIXTURES, type Sample, sampleAt, type TaskName, type World } from '../data/index.ts';
 import { parsePieces } from '../input/prompt/pieces.ts';
 import type { Piece } from '../input/prompt/prompt.ts';
 import type { EvaluationItem } from './evaluate.ts';
@@ -70,9 +70,12 @@ export function sceneItems(
 ): EvaluationItem[] {
   const tasks = TASKS[stage];
   const mixture = { ...MIXTURES[stage], items: ITEMS };
-  return Array.from({ length: scenes }, (_, i) =>
-    itemsOf(sampleAt(world, { stage, seed, side, mixture, task: tasks[i % tasks.length] }, i)),
-  ).flat();
+  return Array.from({ length: scenes }, (_, i) => {
+    const options = { stage, seed, side, mixture, task: tasks[i % tasks.length] };
+    const shown = draftAt(world, options, i).scenes;
+    const counted = shown.length === 1 ? { things: shown[0].items.length } : {};
+    return itemsOf(sampleAt(world, options, i)).map((item) => ({ ...item, ...counted }));
+  }).flat();
 }
 
 function itemsOf({ language, pictures, said }: Sample): EvaluationItem[] {

@@ -48,11 +48,15 @@ export function tableLines(rows: readonly Row[]): string[] {
     ...[task, language, MEASURES[measure].title, String(count)],
     ...[scaled(measure, mean), `${scaled(measure, low)} to ${scaled(measure, high)}`],
   ]);
-  const all = [['task', 'language', 'measure', 'answers', 'mean', '95 % confidence'], ...cells];
-  const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)));
-  return all.map((row) =>
+  return aligned([['task', 'language', 'measure', 'answers', 'mean', '95 % confidence'], ...cells], 3);
+}
+
+/** Cells below each other: those of the first `left` columns by their beginnings, the others by their ends. */
+export function aligned(rows: readonly (readonly string[])[], left: number): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) =>
     row
-      .map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
       .join('  ')
       .trimEnd(),
   );
@@ -63,7 +67,7 @@ export const scaled = (measure: MeasureName, score: number): string =>
   measure === 'cider' ? score.toFixed(2) : `${(100 * score).toFixed(1)} %`;
 
 /** The groups, by their names. */
-function grouped<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+export function grouped<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
   const groups = new Map<string, Item[]>();
   for (const item of items) {
     const group = groups.get(key(item));

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openWorld, type World } from '../../src/data/index.ts';
+import { thingsLines, thingsRows } from '../../src/eval/by-things.ts';
 import { evaluationPage } from '../../src/eval/page.ts';
 import { EVALUATION_SEEDS, sceneItems } from '../../src/eval/scene-items.ts';
 import { rowsOf, tableLines, worstOf } from '../../src/eval/table.ts';
@@ -86,9 +87,29 @@ test('the table has a row for all languages, and the worst come first on the pag
   const worst = worstOf(judged, 2);
   expect(worst.map(({ score }) => score)).toEqual([0, 1]);
   const made = { date: '', project: '', runtime: '', system: '' };
-  const page = await evaluationPage({ made, model: 'm', set: 's' }, rows, worst);
+  const page = await evaluationPage({ made, model: 'm', set: 's' }, rows, thingsRows(judged), worst);
   expect(page).not.toMatch(/<script>|<b>\s*<\/h2>|task <b>/);
   expect(page.match(/data:image\/png/g)).toHaveLength(
     worst.flatMap(({ item }) => item.pictures).length + worst.filter(({ item }) => /<box>/.test(item.answer)).length,
   );
+});
+
+test('one that finds single things alone is told by the number of things', () => {
+  const judged = itemsOf(3).map((item) => ({ ...item, answer: item.things === 1 ? item.references[0] : '?' }));
+  const rows = thingsRows(judged);
+  const boxes = rows.filter(({ task }) => task === 'box of what is named');
+  expect(boxes.map(({ things, mean }) => [things, mean])).toEqual([
+    [1, 1],
+    [2, 0],
+    [4, 0], // by chance there are no three in these scenes
+  ]);
+  for (const { task, things, count } of rows) {
+    expect(count, task).toBe(judged.filter((item) => item.task === task && item.things === things).length);
+  }
+  // Two pictures have two numbers.
+  expect(new Set(rows.map(({ task }) => task))).not.toContain('two pictures told apart');
+  const [head, ...lines] = thingsLines(rows);
+  expect(head).toMatch(/^task +measure +1 thing +2 things +3 things +4 things$/);
+  expect(lines.find((line) => line.startsWith('box of'))).toMatch(/IoU ≥ 0\.5 +100\.0 % of \d+ +0\.0 % of \d+/);
+  expect(thingsLines(thingsRows(judged.map(({ things: _, ...item }) => item)))).toEqual([]);
 });
