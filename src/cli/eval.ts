@@ -92,7 +92,7 @@ async function judge(
   const rows = rowsOf(judged);
   for (const line of tableLines(rows)) print(line);
   const byThings = thingsRows(judged);
-  for (const line of thingsLines(byThings)) print(line);
+  for (const line of byThings.length > 0 ? ['', ...thingsLines(byThings)] : []) print(line);
   const seconds = (performance.now() - start) / 1000;
   say(dim(`  ${items.length} answers in ${seconds.toFixed(1)} s`));
   const folder = (path: string) => relative('', path) || '.';
