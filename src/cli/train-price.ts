@@ -2,6 +2,7 @@ import { join, relative } from 'node:path';
 import { parseConfig } from '../architecture/config.ts';
 import { readText } from '../checkpoint/file-source.ts';
 import { openConfig } from '../checkpoint/folder.ts';
+import { columns } from '../columns.ts';
 import { InputError } from '../error.ts';
 import { parseJson } from '../fields.ts';
 import { ROOT } from '../shipped.ts';
@@ -60,10 +61,7 @@ export async function printPrice(words: readonly string[], options: Options): Pr
     'a sequence',
     'A100 days',
   ];
-  const table = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  for (const row of table)
-    print(`  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')}`);
+  for (const line of columns([head, ...rows])) print(`  ${line}`);
   print(
     dim(
       `  weights: with gradients and both moments, float32; a sequence: what it takes beside them, blocks running again on the way back; A100 days: at ${100 * A100.share} % of its peak in bfloat16`,

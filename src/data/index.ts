@@ -43,8 +43,11 @@ export interface SampleOptions extends DraftOptions {
 }
 
 /** Sample `index` of a stage. */
-export function sampleAt(world: World, options: SampleOptions, index: number): Sample {
-  const { scenes, ...draft } = draftAt(world, options, index);
+export const sampleAt = (world: World, options: SampleOptions, index: number): Sample =>
+  painted(draftAt(world, options, index), options, index);
+
+/** The sample that was drafted by the same options and index. */
+export function painted({ scenes, ...draft }: Draft, options: SampleOptions, index: number): Sample {
   const { stage, side, slotsPerSide = 4, mixture = MIXTURES[stage] } = options;
   if (mixture.sight === 'pixels') return { ...draft, pictures: scenes.map((scene) => paint(scene, side).picture) };
   // Whatever is asked for, a picture speaks no language: its words are in either.

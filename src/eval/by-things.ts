@@ -2,9 +2,10 @@
  * How good answers are by how many things stand in the picture. The mean over all scenes hides what a model has not learned: one that finds a
  * single thing every time and points at any of several is right in half of all scenes.
  */
+import { columns } from '../columns.ts';
 import type { Judged } from './evaluate.ts';
 import { MEASURES, type MeasureName } from './measures.ts';
-import { aligned, grouped, scaled } from './table.ts';
+import { grouped, scaled } from './table.ts';
 
 export interface ThingsRow {
   readonly task: string;
@@ -29,7 +30,7 @@ export function thingsRows(judged: readonly Judged[]): ThingsRow[] {
   });
 }
 
-/** The rows as a table whose columns are numbers of things, with how many answers each mean is of. */
+/** The rows as a table whose columns are numbers of things, with how many answers each mean is of. Empty where no number is known. */
 export function thingsTable(rows: readonly ThingsRow[]): string[][] {
   const numbers = [...new Set(rows.map(({ things }) => things))].sort((a, b) => a - b);
   const head = ['task', 'measure', ...numbers.map((things) => `${things} ${things === 1 ? 'thing' : 'things'}`)];
@@ -44,7 +45,4 @@ export function thingsTable(rows: readonly ThingsRow[]): string[][] {
 }
 
 /** The table for a terminal. */
-export const thingsLines = (rows: readonly ThingsRow[]): string[] => {
-  const table = thingsTable(rows);
-  return table.length === 0 ? [] : aligned(table, 2);
-};
+export const thingsLines = (rows: readonly ThingsRow[]): string[] => columns(thingsTable(rows), 2);

@@ -1,4 +1,4 @@
-import { draftAt, MIXTURES, type Sample, sampleAt, type TaskName, type World } from '../data/index.ts';
+import { draftAt, MIXTURES, painted, type Sample, type TaskName, type World } from '../data/index.ts';
 import { parsePieces } from '../input/prompt/pieces.ts';
 import type { Piece } from '../input/prompt/prompt.ts';
 import type { EvaluationItem } from './evaluate.ts';
@@ -72,9 +72,10 @@ export function sceneItems(
   const mixture = { ...MIXTURES[stage], items: ITEMS };
   return Array.from({ length: scenes }, (_, i) => {
     const options = { stage, seed, side, mixture, task: tasks[i % tasks.length] };
-    const shown = draftAt(world, options, i).scenes;
-    const counted = shown.length === 1 ? { things: shown[0].items.length } : {};
-    return itemsOf(sampleAt(world, options, i)).map((item) => ({ ...item, ...counted }));
+    const draft = draftAt(world, options, i);
+    const [scene, another] = draft.scenes;
+    const counted = scene && !another ? { things: scene.items.length } : {};
+    return itemsOf(painted(draft, options, i)).map((item) => ({ ...item, ...counted }));
   }).flat();
 }
 

@@ -1,3 +1,4 @@
+import { columns } from '../columns.ts';
 import type { Judged } from './evaluate.ts';
 import type { Interval } from './intervals.ts';
 import { MEASURES, type MeasureName, summarise } from './measures.ts';
@@ -48,18 +49,7 @@ export function tableLines(rows: readonly Row[]): string[] {
     ...[task, language, MEASURES[measure].title, String(count)],
     ...[scaled(measure, mean), `${scaled(measure, low)} to ${scaled(measure, high)}`],
   ]);
-  return aligned([['task', 'language', 'measure', 'answers', 'mean', '95 % confidence'], ...cells], 3);
-}
-
-/** Cells below each other: those of the first `left` columns by their beginnings, the others by their ends. */
-export function aligned(rows: readonly (readonly string[])[], left: number): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-      .join('  ')
-      .trimEnd(),
-  );
+  return columns([['task', 'language', 'measure', 'answers', 'mean', '95 % confidence'], ...cells], 3);
 }
 
 /** CIDEr is told from 0 to 10, as it is computed; all others in per cent. */

@@ -1,3 +1,4 @@
+import { columns } from '../columns.ts';
 import type { Profile } from './profile.ts';
 import { type Limit, ratesOf } from './rates.ts';
 import { DECODE, type LaunchRecord, type PassRecord } from './record.ts';
@@ -35,17 +36,6 @@ export function profileLines(profile: Profile, roofs: Roofs | undefined, span: s
     ...PROVENANCE,
     ...errorLines(impossible(stepwise, roofs), roofs),
   ];
-}
-
-/** The first column to the left, the others to the right, as wide as they need. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i])))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function partLines({ stepwise, fused, unwatched }: Profile, span: string): string[] {
