@@ -9,7 +9,7 @@ import { quoteSome } from '../quote.ts';
 import { capture, type Take } from './capture.ts';
 import { captureAnswer, WITHIN_ATTENTION } from './capture-answer.ts';
 import { describeElement, type Terms } from './coordinates.ts';
-import { type Golden, type GoldenTap, isScores, type TapMeasure } from './golden.ts';
+import { type Golden, type GoldenTap, isOneToken, isScores, type TapMeasure } from './golden.ts';
 import { watchingHistory } from './history.ts';
 
 /**
@@ -105,7 +105,7 @@ function isIn(mode: Mode, name: string, { shape, lastRow }: GoldenTap): boolean 
   if (mode === 'free') return true;
   if (mode === 'forced') return !name.startsWith('decode.');
   if (WITHIN_ATTENTION.test(name) || /^(cache\.|lm_head\.last$)/.test(name)) return false;
-  return !isScores(name) || lastRow !== undefined || elements(shape) === shape.at(-1);
+  return !isScores(name) || lastRow !== undefined || isOneToken(name, shape);
 }
 
 /** The rows of several activations, one below the other. */

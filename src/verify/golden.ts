@@ -1,3 +1,4 @@
+import { elements } from '../../tensor/tensor.ts';
 import type { ByteSource } from '../checkpoint/byte-source.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { readFloat32, readFloat64, type StoredTensor } from '../checkpoint/stored-tensor.ts';
@@ -128,20 +129,10 @@ function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | unde
   const values = async () => inOurOrder(name, await readFloat32(stored), shape);
   if (!isScores(name)) return { ...whole, values };
   const width = shape.at(-1) ?? 1;
-  const row = tapOf(name, [1, 1, width], {
+  const lastRow = tapOf(name, [1, 1, width], {
     theirs: async () => (await readFloat32(stored)).slice(-width),
     ...(twin ? { exact: async () => (await readFloat64(twin)).slice(-width) } : {}),
   });
-  const lastRow: GoldenTap = {
-    shape: row.shape,
-    async measure(data) {
-      const { exact, ...measured } = await row.measure(data);
-      if (!exact || !twin) return measured;
-      // How far a single row of PyTorch's is off is a matter of chance: it is taken to be no less than all of them are.
-      const pytorch = Math.max(exact.pytorch, nmse(await readFloat32(stored), await readFloat64(twin)));
-      return { ...measured, exact: inUnitsOfPytorch(exact.ours, pytorch) };
-    },
-  };
   return { ...whole, values, lastRow };
 }
 
@@ -174,6 +165,10 @@ function tapOf(name: string, shape: readonly number[], reference: Reference): Go
 
 /** Scores over the vocabulary. */
 export const isScores = (name: string): boolean => /^(lm_head|logits|decode\.\d+\.logits)$/.test(name);
+
+/** Scores of one token: of a step, or of the last one alone. */
+export const isOneToken = (name: string, shape: readonly number[]): boolean =>
+  isScores(name) && elements(shape) === shape.at(-1);
 
 const against = (exact: Float64Array, ours: Float32Array, theirs: Float32Array) =>
   inUnitsOfPytorch(nmse(ours, exact), nmse(theirs, exact));

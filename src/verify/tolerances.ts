@@ -1,5 +1,6 @@
 import { InputError } from '../error.ts';
 import type { Mode, TapMeasurement } from './compare.ts';
+import { isOneToken } from './golden.ts';
 import { isFirst, type TapKind, tapKind } from './tap-kinds.ts';
 
 /**
@@ -144,13 +145,14 @@ export function budgets(
   const noiseOf = device.endsWith(BFLOAT16)
     ? () => tolerances.bfloat16Noise[mode === 'forced' ? 'forced' : 'free']
     : float32Noise(results, kind, mode, tolerances);
-  return ({ name, nmse, exact, metrics }) => {
-    // The scores of one token hang on one row, and PyTorch's error there is one draw: measured from 5e-15 to 2e-12, and ours
-    // from a twentieth to seven times as much. Those are allowed as much as PyTorch's is taken to be where it is not known.
+  return ({ name, shape, nmse, exact, metrics }) => {
+    // The scores of one token hang on one row, and PyTorch's error there is one draw: measured over the 344 rows of the trained
+    // models' prompts from 3.6e-14 to 3.7e-11, and ours a fifth of it at the median, more than it in every twelfth row, eight times
+    // at most. Those are allowed as much as PyTorch's is taken to be where it is not known.
     // So do sums over few tokens in the gradients of a trained model: PyTorch's error in one was 17 times smaller than in the terms that it
     // sums, ours three times larger. What is exactly 0 has no error on either side.
     const noise =
-      exact && name.startsWith('decode.')
+      exact && isOneToken(name, shape)
         ? tolerances.branchNoise * largestTwin
         : exact && exact.pytorch > 0
           ? Math.max(exact.pytorch, typical)

@@ -104,9 +104,9 @@ describe('a float64 twin that tells its inputs', () => {
 });
 
 describe('what a twin allows', () => {
-  const tap = (pytorch: number, name = 'x'): TapMeasurement => {
+  const tap = (pytorch: number, name = 'x', shape = [1]): TapMeasurement => {
     const exact = { ours: 0, pytorch, ratio: 0 };
-    return { name, shape: [1], operations: [], place: '', nmse: 0, metrics: measure([1], [1]), exact };
+    return { name, shape, operations: [], place: '', nmse: 0, metrics: measure([1], [1]), exact };
   };
 
   test('is no less than what two roundings are, unless PyTorch was exact', () => {
@@ -118,8 +118,14 @@ describe('what a twin allows', () => {
   });
 
   test('for the scores of one token is what the noisiest of all taps tells, not their own', () => {
-    const [h, logits, step] = [tap(5e-13, 'transformer.h.0'), tap(1e-13, 'logits'), tap(1e-15, 'decode.0.logits')];
-    const budgetOf = budgets([h, logits, step], 'simd', 'trained');
-    expect([h, logits, step].map((each) => budgetOf(each).nmse)).toEqual([5e-13, 1e-13, 4 * 5e-13]);
+    const taps = [
+      tap(5e-13, 'transformer.h.0'),
+      tap(1e-13, 'logits', [1, 2, 8]),
+      tap(1e-15, 'logits', [1, 1, 8]), // an answer's: of the last token alone
+      tap(1e-15, 'decode.0.logits', [1, 1, 8]),
+      tap(1e-13, 'transformer.ln_f', [1, 1, 8]), // of one token, but no scores
+    ];
+    const budgetOf = budgets(taps, 'simd', 'trained');
+    expect(taps.map((each) => budgetOf(each).nmse)).toEqual([5e-13, 1e-13, 4 * 5e-13, 4 * 5e-13, 1e-13]);
   });
 });
