@@ -49,6 +49,7 @@ export const tolerances = {
   // Halves and ones are added exactly but for the last bits; rows are summed without blocks.
   multiplyAddRoof: { cpu: roundings(1), webasm: ofScale(8), shader: ofScale(8) },
   memoryRoof: { cpu: roundings(1), webasm: ofScale(16), shader: ofScale(16) },
+  memoryRoofAbreast: { cpu: roundings(1), webasm: ofScale(16), shader: ofScale(16) },
 
   // One operation: one rounding everywhere.
   add: { cpu: roundings(1), webasm: roundings(1), shader: roundings(1) },

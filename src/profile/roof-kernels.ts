@@ -32,6 +32,19 @@ export function memoryRoof(x: Tensor, rows: number, turns: number): Tensor {
   return launch(memoryOp, [x], { R: rows, turns });
 }
 
+/**
+ * The same as a GPU reads best, neighbours beside neighbours: each thread has a column, of which it reads R rows in each turn, in
+ * another part each time, as what it has read may still be in a cache: `y[n, d] = Σ x[p · R + r, d]` over r < R and the parts
+ * p = n, n + stride, n + 2 · stride, … modulo N, as many as there are turns.
+ *
+ * @param x `[N·R, D]`
+ * @param stride at most N
+ * @returns `[N, D]`
+ */
+export function memoryRoofAbreast(x: Tensor, rows: number, turns: number, stride: number): Tensor {
+  return launch(abreastOp, [x], { R: rows, turns, stride });
+}
+
 const multiplyAddOp: Op = {
   name: 'multiplyAddRoof',
   signature: parseSignature('x[N,D] -> y[N,D]'),
@@ -94,6 +107,39 @@ const sweep = function (this: Thread, x: Matrix, R: number, D: number, turns: nu
       for (let rest = D - (D % 4); rest < D; rest += 1) {
         a += x[first + row][rest];
       }
+    }
+  }
+  return a + b + c + d;
+};
+
+const abreastOp: Op = {
+  name: 'memoryRoofAbreast',
+  signature: parseSignature('x[N*R,D] -> y[N,D]'),
+  cost: ({ N, R, D, turns }) => ({ operations: N * R * D * turns, bytes: 4 * (N * R * D * turns + N * D) }),
+  kernels: (run, [x], { N, R, D, turns, stride }) => run(sweepAbreast, [N, D], x, N, R, turns, stride),
+};
+
+/** Four sums, so that none waits for another. */
+const sweepAbreast = function (this: Thread, x: Matrix, N: number, R: number, turns: number, stride: number) {
+  let part = this.thread.y;
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let turn = 0; turn < turns; turn++) {
+    const first = part * R;
+    for (let row = 0; row < R - 3; row += 4) {
+      a += x[first + row][this.thread.x];
+      b += x[first + row + 1][this.thread.x];
+      c += x[first + row + 2][this.thread.x];
+      d += x[first + row + 3][this.thread.x];
+    }
+    for (let rest = R - (R % 4); rest < R; rest += 1) {
+      a += x[first + rest][this.thread.x];
+    }
+    part += stride;
+    if (part >= N) {
+      part -= N;
     }
   }
   return a + b + c + d;

@@ -63,6 +63,26 @@ export const memoryRoof = func(
   },
 );
 
+/** `memoryRoofAbreast`: the parts from `start` to `end`. */
+export const memoryRoofAbreast = func(
+  'memoryRoofAbreast',
+  { x: 'i32', y: 'i32', N: 'i32', R: 'i32', D: 'i32', turns: 'i32', stride: 'i32', start: 'i32', end: 'i32' },
+  (code, { x, y, N, R, D, turns, stride, start, end }) => {
+    code.for(start, end, 1, (n) => {
+      const to = code.let(at(y, n, words(D)));
+      forLanes(code, 0, D, ({ store }) => store(to, f32x4.const(0)));
+      const part = code.let(n);
+      code.for(0, turns, 1, () => {
+        code.for(0, R, 1, (row) => {
+          const from = code.let(at(x, i32.add(i32.mul(part, R), row), words(D)));
+          forLanes(code, 0, D, ({ load, store }) => store(to, f32x4.add(load(to), load(from))));
+        });
+        code.set(part, i32.rem_u(i32.add(part, stride), N));
+      });
+    });
+  },
+);
+
 export const recipes: readonly Recipe[] = [
   {
     op: 'multiplyAddRoof',
@@ -75,5 +95,11 @@ export const recipes: readonly Recipe[] = [
     kernels: [memoryRoof],
     run: (host, [x], { N, R, D, turns }, y) =>
       host.run(memoryRoof, { x: x.at, y: y.at, D: R * D, turns }, N, N * R * D * turns),
+  },
+  {
+    op: 'memoryRoofAbreast',
+    kernels: [memoryRoofAbreast],
+    run: (host, [x], { N, R, D, turns, stride }, y) =>
+      host.run(memoryRoofAbreast, { x: x.at, y: y.at, N, R, D, turns, stride }, N, N * R * D * turns),
   },
 ];

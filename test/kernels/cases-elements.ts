@@ -3,7 +3,7 @@ import { argmax } from '../../kernels/argmax.ts';
 import { gelu } from '../../kernels/gelu.ts';
 import { divide, scaleRows } from '../../kernels/scale.ts';
 import { siluGate } from '../../kernels/silu-gate.ts';
-import { memoryRoof, multiplyAddRoof } from '../../src/profile/roof-kernels.ts';
+import { memoryRoof, memoryRoofAbreast, multiplyAddRoof } from '../../src/profile/roof-kernels.ts';
 import { between, type Case, draw, exactly, given, size, small, sum } from './case.ts';
 
 const addCase: Case = {
@@ -156,6 +156,23 @@ const memoryRoofCase: Case = {
   },
 };
 
+const memoryRoofAbreastCase: Case = {
+  op: 'memoryRoofAbreast',
+  sizes: { N: small, R: between(1, 9), D: between(1, 60), turns: between(1, 5), stride: between(1, 8) },
+  attributes: ({ N }) => [{ turns: 2, stride: N }],
+  example({ N, R, D, turns, stride: any, seed }) {
+    const x = draw(seed).floats([N * R, D]);
+    const stride = 1 + (any % N);
+    const part = (n: number, turn: number) => (n + turn * stride) % N;
+    return {
+      inputs: { x },
+      run: ({ x }) => memoryRoofAbreast(x, R, turns, stride),
+      shape: [N, D],
+      element: (n, column) => sum(turns * R, (i) => x.at(part(n, Math.trunc(i / R)) * R + (i % R), column)),
+    };
+  },
+};
+
 export const elementCases = [
   addCase,
   divideCase,
@@ -165,4 +182,5 @@ export const elementCases = [
   argmaxCase,
   multiplyAddRoofCase,
   memoryRoofCase,
+  memoryRoofAbreastCase,
 ] as const;

@@ -120,6 +120,10 @@ const EXTRA: Readonly<Record<string, Extra>> = {
   addColumns: { elements: ({ N, C, groups, width }) => 2 * N * (C - groups * width) },
   // Four sums are joined; and each turn reads everything anew: that is what it is for.
   memoryRoof: { operations: ({ N }) => 3 * N, elements: ({ N, R, D, turns }) => N * R * D * (1 - turns) },
+  memoryRoofAbreast: {
+    operations: ({ N, D }) => 3 * N * D,
+    elements: ({ N, R, D, turns }) => N * R * D * (1 - turns),
+  },
 };
 
 /** They have no `erf` and no sigmoid of their own, which count as one operation. */

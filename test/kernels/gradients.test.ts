@@ -9,7 +9,7 @@ import { checkGradients } from './check-gradients.ts';
 
 /** Nothing flows back through these: what only inference has or only the host decides, roofs, and what gradients are made of. */
 const WITHOUT: readonly string[] = [
-  ...['append', 'argmax', 'patches', 'zeros', 'multiplyAddRoof', 'memoryRoof'],
+  ...['append', 'argmax', 'patches', 'zeros', 'multiplyAddRoof', 'memoryRoof', 'memoryRoofAbreast'],
   ...[
     'weightGradient',
     'biasGradient',
