@@ -56,7 +56,7 @@ describe('whatever is passed, errors are typed', () => {
     'lossAndGradients: model': (value) => plain.lossAndGradients(value, [{ turns: [turn] }]),
     'lossAndGradients: conversations': (value) => plain.lossAndGradients(model, value),
     'lossAndGradients: one of them': (value) => plain.lossAndGradients(model, [value]),
-    'lossAndGradients: turns': (value) => plain.lossAndGradients(model, [{ turns: value }]),
+    'lossAndGradients: turns': (value) => plain.lossAndGradients(model, [{ turns: value }], none),
     'lossAndGradients: user': (value) => plain.lossAndGradients(model, [{ turns: [{ ...turn, user: value }] }], none),
     'lossAndGradients: assistant': (value) =>
       plain.lossAndGradients(model, [{ turns: [{ ...turn, assistant: value }] }], none),
