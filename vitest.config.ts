@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/sequencer.ts';
 
-/** Where no file counts threads, opens a browser, measures memory, mocks a module, compares roundings or leaves a global changed, but those that are named. */
+/** Where no file counts threads, opens a browser, measures memory, mocks a module or leaves a global changed, but those that are named. */
 const TOGETHER = [
   'test/{checkpoint,cli,data,eval,generate,house,input,train,verify}/**/!(browser|html|memory|picture-source|wiring).test.ts',
-  'test/{bench,kernels,model,museum}/**/!(browser|traps).test.ts',
+  'test/{bench,golden,kernels,model,museum}/**/!(browser|traps).test.ts',
   'test/profile/{clock,profile,summary,trace-events,training-step}.test.ts',
   'test/simd/{attention,float16,heads,instructions,int4,pack,product,recipes}.test.ts',
   'test/tensor/{caller,gradient,integers,null,queue,signature,tap}.test.ts',

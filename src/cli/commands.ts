@@ -2,7 +2,6 @@ import { InputError } from '../error.ts';
 import { DEVICE_NAMES } from '../open-device.ts';
 import { quote } from '../quote.ts';
 import { readArguments, refuseOthers } from './arguments.ts';
-import { fuseMultiplyAdds } from './multiply-add.ts';
 import type { Options } from './options.ts';
 import { checkOutputs } from './outputs.ts';
 import { print } from './terminal.ts';
@@ -106,7 +105,6 @@ export async function runCommand(given: string[]): Promise<void> {
   if (!load) throw new InputError(quote(command), 'there is no such command', 'see "qvl help"');
   refuseOthers(command, options);
   await checkOutputs(words, options);
-  fuseMultiplyAdds();
   const run = await load();
   await run(words, options);
 }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { runCommand } from './commands.ts';
 import { complain, endOf, endOnSignals, leave, outliveListeners } from './ending.ts';
+import { fuseMultiplyAdds } from './multiply-add.ts';
 import { say } from './terminal.ts';
 
 function fail(error: unknown): void {
@@ -13,4 +14,5 @@ function fail(error: unknown): void {
 outliveListeners();
 endOnSignals();
 process.on('uncaughtException', fail); // and rejections that are not awaited
+fuseMultiplyAdds();
 runCommand(process.argv.slice(2)).catch(fail);
