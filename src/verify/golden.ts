@@ -46,8 +46,13 @@ export interface GoldenTap {
 export interface TapMeasure {
   /** NMSE against PyTorch's float32. */
   readonly nmse: number;
-  /** Where there is a float64 twin: our NMSE against it, and PyTorch float32's own. */
-  readonly exact?: { readonly ours: number; readonly pytorch: number; readonly ratio: number };
+  /** Where there is a float64 twin: our NMSE against it, and PyTorch float32's own; of scores also that of PyTorch's noisiest row. */
+  readonly exact?: {
+    readonly ours: number;
+    readonly pytorch: number;
+    readonly ratio: number;
+    readonly worstRow?: number | undefined;
+  };
   /** All that was measured against PyTorch's float32. */
   readonly metrics: Metrics;
   /** Of scores over the vocabulary. */
@@ -122,17 +127,25 @@ async function readInputs(tensors: ReadonlyMap<string, StoredTensor>, where: str
 
 function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | undefined): GoldenTap {
   const { shape } = stored;
-  const whole = tapOf(name, shape, {
-    theirs: () => readFloat32(stored),
-    ...(twin ? { exact: () => readFloat64(twin) } : {}),
-  });
   const values = async () => inOurOrder(name, await readFloat32(stored), shape);
-  if (!isScores(name)) return { ...whole, values };
+  const theirs = () => readFloat32(stored);
+  if (!isScores(name)) {
+    const whole = tapOf(name, shape, { theirs, ...(twin ? { exact: () => readFloat64(twin) } : {}) });
+    return { ...whole, values };
+  }
   const width = shape.at(-1) ?? 1;
-  const lastRow = tapOf(name, [1, 1, width], {
-    theirs: async () => (await readFloat32(stored)).slice(-width),
-    ...(twin ? { exact: async () => (await readFloat64(twin)).slice(-width) } : {}),
+  /** The scores from some place on: how noisy rows may be, all of them tell. */
+  const from = (start: number): Reference => ({
+    theirs: async () => (await theirs()).slice(start),
+    ...(twin
+      ? {
+          exact: async () => (await readFloat64(twin)).slice(start),
+          worstRow: async () => noisiestRow(await theirs(), await readFloat64(twin), width),
+        }
+      : {}),
   });
+  const whole = tapOf(name, shape, from(0));
+  const lastRow = tapOf(name, [1, 1, width], from(-width));
   return { ...whole, values, lastRow };
 }
 
@@ -140,6 +153,8 @@ interface Reference {
   theirs(): Promise<Float32Array>;
   /** The float64 twin, where there is one. */
   exact?(): Promise<Float64Array>;
+  /** Of scores, the NMSE of theirs to it in the row where that is largest. */
+  worstRow?(): Promise<number>;
 }
 
 function tapOf(name: string, shape: readonly number[], reference: Reference): GoldenTap {
@@ -153,9 +168,10 @@ function tapOf(name: string, shape: readonly number[], reference: Reference): Go
       }
       const ours = inGoldenOrder(name, data, shape);
       const metrics = measure(ours, theirs);
+      const rows = reference.worstRow ? { worstRow: await reference.worstRow() } : {};
       return {
         nmse: metrics.nmse,
-        ...(reference.exact ? { exact: against(await reference.exact(), ours, theirs) } : {}),
+        ...(reference.exact ? { exact: { ...against(await reference.exact(), ours, theirs), ...rows } } : {}),
         metrics,
         ...(isScores(name) ? { scores: measureScores(ours, theirs, shape.at(-1)!) } : {}),
       };
@@ -169,6 +185,13 @@ export const isScores = (name: string): boolean => /^(lm_head|logits|decode\.\d+
 /** Scores of one token: of a step, or of the last one alone. */
 export const isOneToken = (name: string, shape: readonly number[]): boolean =>
   isScores(name) && elements(shape) === shape.at(-1);
+
+function noisiestRow(theirs: Float32Array, exact: Float64Array, width: number): number {
+  let worst = 0;
+  for (let at = 0; at < exact.length; at += width)
+    worst = Math.max(worst, nmse(theirs.subarray(at, at + width), exact.subarray(at, at + width)));
+  return worst;
+}
 
 const against = (exact: Float64Array, ours: Float32Array, theirs: Float32Array) =>
   inUnitsOfPytorch(nmse(ours, exact), nmse(theirs, exact));

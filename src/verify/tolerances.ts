@@ -140,20 +140,22 @@ export function budgets(
   // ‖ours − theirs‖ ≤ ‖ours − exact‖ + ‖theirs − exact‖, both squared in an NMSE.
   const apart = (noise: number) => (1 + Math.sqrt(ratio)) ** 2 * noise;
   const largestTwin = Math.max(0, ...results.map(({ exact }) => exact?.pytorch ?? 0));
+  const noisiestRow = Math.max(0, ...results.map(({ exact }) => exact?.worstRow ?? 0));
   const typical = kind === 'trained-gradient' ? medianTwin(results) : 0;
   const crest = kind === 'trained-gradient' ? tolerances.trainedGradients.crest : tolerances.crest;
   const noiseOf = device.endsWith(BFLOAT16)
     ? () => tolerances.bfloat16Noise[mode === 'forced' ? 'forced' : 'free']
     : float32Noise(results, kind, mode, tolerances);
   return ({ name, shape, nmse, exact, metrics }) => {
-    // The scores of one token hang on one row, and PyTorch's error there is one draw: measured over the 344 rows of the trained
-    // models' prompts from 3.6e-14 to 3.7e-11, and ours a fifth of it at the median, more than it in every twelfth row, eight times
-    // at most. Those are allowed as much as PyTorch's is taken to be where it is not known.
+    // The scores of one token hang on one row, and much of its error lies in one direction: PyTorch's there is one draw. Measured
+    // over the 344 rows of the trained models' prompts from 3.6e-14 to 3.7e-11, and ours a fifth of it at the median, more than it in
+    // every twelfth row, eight times at most; in one row of a step the drivers of WebGPU made 0.6 and 10 times as much. They are
+    // allowed as much as PyTorch's noisiest row of scores has, or as it is taken to have where it is not known, if that is more.
     // So do sums over few tokens in the gradients of a trained model: PyTorch's error in one was 17 times smaller than in the terms that it
     // sums, ours three times larger. What is exactly 0 has no error on either side.
     const noise =
       exact && isOneToken(name, shape)
-        ? tolerances.branchNoise * largestTwin
+        ? Math.max(noisiestRow, tolerances.branchNoise * largestTwin)
         : exact && exact.pytorch > 0
           ? Math.max(exact.pytorch, typical)
           : exact?.pytorch;

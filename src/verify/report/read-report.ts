@@ -48,7 +48,7 @@ export const tapMeasurement: Decoder<TapMeasurement> = object({
   operations: list(line(100), MOST.operations),
   place: line(),
   nmse: distance,
-  exact: optional(object({ ours: distance, pytorch: distance, ratio: distance })),
+  exact: optional(object({ ours: distance, pytorch: distance, ratio: distance, worstRow: optional(distance) })),
   metrics,
   scores: optional(scores),
 });
