@@ -127,51 +127,41 @@ async function readInputs(tensors: ReadonlyMap<string, StoredTensor>, where: str
 
 function storedTap(name: string, stored: StoredTensor, twin: StoredTensor | undefined): GoldenTap {
   const { shape } = stored;
+  const reference = {
+    theirs: () => readFloat32(stored),
+    ...(twin ? { exact: () => readFloat64(twin) } : {}),
+  };
+  const whole = tapOf(name, shape, reference);
   const values = async () => inOurOrder(name, await readFloat32(stored), shape);
-  const theirs = () => readFloat32(stored);
-  if (!isScores(name)) {
-    const whole = tapOf(name, shape, { theirs, ...(twin ? { exact: () => readFloat64(twin) } : {}) });
-    return { ...whole, values };
-  }
-  const width = shape.at(-1) ?? 1;
-  /** The scores from some place on: how noisy rows may be, all of them tell. */
-  const from = (start: number): Reference => ({
-    theirs: async () => (await theirs()).slice(start),
-    ...(twin
-      ? {
-          exact: async () => (await readFloat64(twin)).slice(start),
-          worstRow: async () => noisiestRow(await theirs(), await readFloat64(twin), width),
-        }
-      : {}),
-  });
-  const whole = tapOf(name, shape, from(0));
-  const lastRow = tapOf(name, [1, 1, width], from(-width));
-  return { ...whole, values, lastRow };
+  if (!isScores(name)) return { ...whole, values };
+  return { ...whole, values, lastRow: tapOf(name, [1, 1, shape.at(-1) ?? 1], reference) };
 }
 
 interface Reference {
   theirs(): Promise<Float32Array>;
   /** The float64 twin, where there is one. */
   exact?(): Promise<Float64Array>;
-  /** Of scores, the NMSE of theirs to it in the row where that is largest. */
-  worstRow?(): Promise<number>;
 }
 
+/** @param shape of what is compared: all that the reference has, or its last rows */
 function tapOf(name: string, shape: readonly number[], reference: Reference): GoldenTap {
   return {
     shape,
     async measure(data) {
-      const theirs = await reference.theirs();
+      const all = await reference.theirs();
+      const start = all.length - elements(shape);
+      const theirs = all.subarray(start);
       if (data.length !== theirs.length || data.length === 0) {
         const found = `${quote(name)} is [${shape}], ours has ${data.length} elements`;
         throw new CheckpointError('golden', found, 'compare a golden of this model');
       }
       const ours = inGoldenOrder(name, data, shape);
       const metrics = measure(ours, theirs);
-      const rows = reference.worstRow ? { worstRow: await reference.worstRow() } : {};
+      const exact = await reference.exact?.();
+      const worstRow = exact && isScores(name) ? { worstRow: noisiestRow(all, exact, shape.at(-1)!) } : {};
       return {
         nmse: metrics.nmse,
-        ...(reference.exact ? { exact: { ...against(await reference.exact(), ours, theirs), ...rows } } : {}),
+        ...(exact ? { exact: { ...against(exact.subarray(start), ours, theirs), ...worstRow } } : {}),
         metrics,
         ...(isScores(name) ? { scores: measureScores(ours, theirs, shape.at(-1)!) } : {}),
       };
