@@ -43,6 +43,8 @@ export function explorerLines(found: ExplorerResult): string[] {
     timed('first paint', found.firstPaint),
     timed('model open', found.modelOpen),
     timed('first answer, whole', found.firstAnswer),
+    timed('of processors, by all threads', found.allThreads),
+    timed('of that, by the page’s own', found.pageThread),
     `${'longest task while the model runs'.padEnd(33)} ${milliseconds(found.longestTask.median)} ms, at most ${found.longestTask.most.toFixed(0)}`,
     `${'script and style'.padEnd(33)} ${(found.scriptBytes / 1e3).toFixed(0).padStart(8)} kB`,
     `${'all that is kept, with the model'.padEnd(33)} ${(found.allBytes / 1e6).toFixed(1).padStart(8)} MB`,

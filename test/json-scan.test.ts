@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { CheckpointError } from '../src/error.ts';
 import { parseJson } from '../src/fields.ts';
 import { scanJson } from '../src/json-scan.ts';
+import { processorTime } from './processor-time.ts';
 
 test('any JSON is parsed as ever, spaced or not, in bytes or as text', () => {
   fc.assert(
@@ -57,10 +58,9 @@ test('nesting has a limit, and what only looks like it has none', () => {
   expect(scanJson(`[${'[],'.repeat(1000)}[]]`)).toBeUndefined();
 });
 
-test('64 MB that would take gigabytes are refused in a moment', () => {
-  const start = performance.now();
+test('64 MB that would take gigabytes are refused in a moment', async () => {
   for (const text of ['['.repeat(2 ** 26), '{},'.repeat(2 ** 24), `"${'\\"'.repeat(2 ** 25)}`]) {
-    expect(() => parseJson(text, 'x')).toThrow(CheckpointError);
+    const refused = () => expect(() => parseJson(text, 'x')).toThrow(CheckpointError);
+    expect(await processorTime(refused)).toBeLessThan(3000);
   }
-  expect(performance.now() - start).toBeLessThan(10_000);
 });

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { nameOf, pictureOf, pictureWords, sourceFor } from '../../src/cli/pictures.ts';
 import { ImageError } from '../../src/error.ts';
 import { pictureBytes } from '../input/image-golden.ts';
+import { processorTime } from '../processor-time.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'qvl-words-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -93,7 +94,6 @@ test('a line names pictures whose paths are quoted or escaped, or one with plain
   expect(await words(`${escaped} ${plain}`)).toEqual([escaped, plain]);
   expect(await words("Tom's.png Ann's.png")).toEqual(["Tom's.png", "Ann's.png"]);
   expect(await words('"a.png')).toEqual(['"a.png']);
-  const start = performance.now();
-  await words(`${'"a\\'.repeat(1e5)} ${"'".repeat(1e5)}`);
-  expect(performance.now() - start).toBeLessThan(1000);
+  const long = `${'"a\\'.repeat(1e5)} ${"'".repeat(1e5)}`;
+  expect(await processorTime(() => words(long))).toBeLessThan(1000);
 });

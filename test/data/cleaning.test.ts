@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { mostConfident, PAGE_RULES, withoutNested } from '../../src/data/cleaning/annotations.ts';
 import { cleanPairs, judgePair, type PAIR_RULES, type WebPair } from '../../src/data/cleaning/pairs.ts';
 import { cleanText, stripHtml, withoutSpecialTags } from '../../src/data/cleaning/text.ts';
+import { processorTime } from '../processor-time.ts';
 
 const pair = (change: Partial<WebPair> = {}): WebPair => ({
   ...{ width: 640, height: 480, text: 'A cat on a red sofa.', similarity: 0.3, dataset: 'web' },
@@ -72,13 +73,11 @@ describe('text', () => {
     ['  a \n\t cat ', 'a cat'],
   ])('without irregular patterns: %s', (given, wanted) => expect(cleanText(given)).toBe(wanted));
 
-  test('takes time linear in its length', () => {
+  test('takes time linear in its length', async () => {
     for (const text of ['<', '<a ', '[', '&#', '!', '@', 'a.', 'a-', 'a', 'www.', '<!--', ' '].map((part) =>
       part.repeat(2 ** 16),
     )) {
-      const start = performance.now();
-      cleanText(text);
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(await processorTime(() => cleanText(text))).toBeLessThan(1000);
     }
   });
 

@@ -3,8 +3,11 @@ import { keptBytes, type Visit, visit } from '../../bench/explorer.ts';
 import { builtPage } from '../../src/explorer/built.ts';
 import { describeExplorer } from './harness.ts';
 
-/** In milliseconds. */
-const MOST = { firstPaint: 1000, firstAnswer: 3000, longestTask: 50 };
+/**
+ * In milliseconds. The times to the first paint and the first answer are `npm run bench -- explorer`'s to measure, on a machine with nothing else to
+ * do, for on a busy one they are other programs'; here is what they take of processors, which hardly changes.
+ */
+const MOST = { pageThread: 1000, allThreads: 3000, longestTask: 50 };
 
 /** Other programs make a visit slower, never quicker: what the page itself does too slowly is so in each of them. */
 const VISITS = 4;
@@ -16,7 +19,7 @@ const tooSlow = (visits: readonly Visit[]): string[] =>
     .map((name) => `${name}: ${visits.map((each) => Math.round(each[name])).join(', ')} ms`);
 
 describeExplorer('the page: what it takes', (explorer) => {
-  test('paints within a second, answers within three, is never busy for 50 ms while the model runs, and is small', async () => {
+  test('takes less than a second of its thread and three of all to the first answer, is never busy for 50 ms while the model runs, and is small', async () => {
     const visits: Visit[] = [];
     do visits.push(await visit(await explorer.open('', {}, 'about:blank'), explorer.address));
     while (visits.length < VISITS && tooSlow(visits).length > 0);

@@ -6,6 +6,7 @@ import { type Contour, loadFont, parseFont } from '../../src/input/boxes/font.ts
 import { moved, printable, writeLine } from '../../src/input/boxes/label.ts';
 import { fillContours } from '../../src/input/boxes/raster.ts';
 import type { Picture } from '../../src/input/picture/picture.ts';
+import { processorTime } from '../processor-time.ts';
 
 const font = await loadFont();
 
@@ -173,7 +174,7 @@ describe('a line of text', () => {
     expect(bounds(digits).right - bounds(digits).left).toBeCloseTo(bounds(spelled).right - bounds(spelled).left, 6);
   });
 
-  test('printable: one line, bounded, nothing unprintable, and what was printable unchanged', () => {
+  test('printable: one line, bounded, nothing unprintable, and what was printable unchanged', async () => {
     expect(printable(' a\n\tb\0c\u202e\u200b  红\ud800 e\u0301 \u0928\u093f')).toBe('a b c 红\ufffd é \u0928');
     expect(printable('the red 正方形 “x” <&>')).toBe('the red 正方形 “x” <&>');
     fc.assert(
@@ -184,8 +185,6 @@ describe('a line of text', () => {
         expect(printable(text)).toBe(text);
       }),
     );
-    const start = performance.now();
-    printable('\u0301'.repeat(10_000_000));
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(await processorTime(() => printable('\u0301'.repeat(10_000_000)))).toBeLessThan(500);
   });
 });

@@ -12,6 +12,7 @@ import {
   type PictureSource,
 } from '../../src/input/picture/picture-source.ts';
 import { pixels, resize } from '../../src/input/picture/resize.ts';
+import { processorTime } from '../processor-time.ts';
 import { goldenBytes, pictureBytes, pictures } from './image-golden.ts';
 
 const files = vi.hoisted(() => ({ opened: [] as string[] }));
@@ -168,10 +169,8 @@ describe('refuses, saying what was found', () => {
       await refusal({ dataUrl: start + end });
     });
     await fc.assert(property, { numRuns: 300 });
-    const start = performance.now();
-    await refusal({ dataUrl: `data:image/png;base64,${'%'.repeat(3e6)}` });
-    await refusal({ dataUrl: `data:image/png${';a=b'.repeat(1e6)},` });
-    expect(performance.now() - start).toBeLessThan(2000);
+    const long = [`data:image/png;base64,${'%'.repeat(3e6)}`, `data:image/png${';a=b'.repeat(1e6)},`];
+    for (const dataUrl of long) expect(await processorTime(() => refusal({ dataUrl }))).toBeLessThan(1000);
   });
 });
 
