@@ -5,9 +5,9 @@ import { describeExplorer } from './harness.ts';
 
 /**
  * In milliseconds. The times to the first paint and the first answer are `npm run bench -- explorer`'s to measure, on a machine with nothing else to
- * do, for on a busy one they are other programs'; here is what they take of processors, which hardly changes.
+ * do, for on a busy one they are other programs'; here is what they take of processors, at most three times what was measured (200 and 1,000).
  */
-const MOST = { pageThread: 1000, allThreads: 3000, longestTask: 50 };
+const MOST = { pageThread: 600, allThreads: 3000, longestTask: 50 };
 
 /** Other programs make a visit slower, never quicker: what the page itself does too slowly is so in each of them. */
 const VISITS = 4;
@@ -19,7 +19,7 @@ const tooSlow = (visits: readonly Visit[]): string[] =>
     .map((name) => `${name}: ${visits.map((each) => Math.round(each[name])).join(', ')} ms`);
 
 describeExplorer('the page: what it takes', (explorer) => {
-  test('takes less than a second of its thread and three of all to the first answer, is never busy for 50 ms while the model runs, and is small', async () => {
+  test('keeps to its processor time until the first answer, is never busy for 50 ms while the model runs, and is small', async () => {
     const visits: Visit[] = [];
     do visits.push(await visit(await explorer.open('', {}, 'about:blank'), explorer.address));
     while (visits.length < VISITS && tooSlow(visits).length > 0);
