@@ -52,6 +52,7 @@ const HELP = `qvl: Qwen-VL in TypeScript, from first principles
   --out FOLDER        train: where the trained checkpoint goes; Ctrl-C saves and stops; data: writes samples.jsonl and their pictures
   --steps N, --batch N, --rate X    train: how long, how many sequences a step, the peak of the learning rate (default: by the stage)
   --pack TOKENS       train --stage 2: samples of one task share sequences of so many tokens (the paper: 2048; default: each has its own)
+  --shares TASKS      train --stage 2 or 3, data: how often tasks are drawn, as in "caption 8, text 0.5" (default: all as the stage's mixture)
   --lora RANK, --lora-alpha X, --lora-targets NAMES   train: only an adapter of the model's linear layers, as PEFT saves it, over 4 bits
                       too (default: alpha 16, c_attn,attn.c_proj,w1,w2)
   --scenes N          eval: how many made scenes are asked about where there is no FILE.jsonl (default: 500)

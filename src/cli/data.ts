@@ -10,6 +10,7 @@ import {
   sampleAt,
   sharesOf,
   type TaskName,
+  withShares,
 } from '../data/index.ts';
 import { type ShownSample, samplesPage } from '../data/page.ts';
 import { writeConversations } from '../data/write-conversations.ts';
@@ -24,6 +25,7 @@ import { save } from './files.ts';
 import type { Options } from './options.ts';
 import { checkOutput } from './outputs.ts';
 import { canPreview, previewPicture } from './preview.ts';
+import { sharesIn } from './shares.ts';
 import { bold, dim, draw, green, print, say, sayPassing } from './terminal.ts';
 
 /** What the small model sees of a picture: pixels a side, and rows. */
@@ -43,7 +45,7 @@ interface Chosen {
 
 const MARKED = 'The loss is on what is marked.';
 
-/** `qvl data [--stage N] [--task NAME] [--seed N] [--from FILE.jsonl] [--show N] [--html FILE] [--out FOLDER]` */
+/** `qvl data [--stage N] [--task NAME] [--shares TASKS] [--seed N] [--from FILE.jsonl] [--show N] [--html FILE] [--out FOLDER]` */
 export async function runData(words: string[], options: Options): Promise<void> {
   if (words.length > 0) throw new InputError('qvl data', `${quote(words[0])} is too much`, 'see "qvl help"');
   const { html, out } = options;
@@ -76,17 +78,16 @@ async function made(options: Options, count: number): Promise<Chosen> {
   const stage = (numberOf(options, 'stage', 0, 3) ?? 2) as Stage;
   const seed = numberOf(options, 'seed', 0, MOST.seed) ?? 0;
   const task = taskOf(options, stage);
+  const mixture = withShares(stage, sharesIn(options) ?? {});
   if (options.out !== undefined && MIXTURES[stage].sight === 'slots') {
     throw new InputError('--out', 'in stage 0 words stand for pictures', 'choose another --stage, or --html');
   }
   const world = await openWorld();
   async function* samples() {
     for (let i = 0; i < count; i++)
-      yield sampleAt(world, { stage, seed, side: SMALL.side, ...(task ? { task } : {}) }, i);
+      yield sampleAt(world, { stage, seed, side: SMALL.side, mixture, ...(task ? { task } : {}) }, i);
   }
-  const shares = sharesOf(MIXTURES[stage].shares).map(
-    ([name, share]) => `${name} ${percent(share)}${inPaper(stage, name)}`,
-  );
+  const shares = sharesOf(mixture.shares).map(([name, share]) => `${name} ${percent(share)}${inPaper(stage, name)}`);
   say(dim(`stage ${stage}: ${shares.join(', ')}`));
   return { samples, title: `Stage ${stage}, ${count} samples`, lead: `${shares.join(', ')}. ${MARKED}` };
 }
@@ -101,7 +102,7 @@ function inPaper(stage: Stage, task: TaskName): string {
 
 /** A user's own, one after the other. */
 async function own(options: Options, count: number): Promise<Chosen> {
-  for (const name of ['stage', 'seed', 'task'] as const) {
+  for (const name of ['stage', 'seed', 'task', 'shares'] as const) {
     if (name in options) throw new InputError(`--${name}`, 'it is for samples that are made', 'leave it or --from out');
   }
   const { from = '' } = options;

@@ -41,6 +41,7 @@ export const OPTIONS = {
   batch: { type: 'string' },
   rate: { type: 'string' },
   pack: { type: 'string' },
+  shares: { type: 'string' },
   lora: { type: 'string' },
   'lora-alpha': { type: 'string' },
   'lora-targets': { type: 'string' },
@@ -94,6 +95,7 @@ export interface Options {
   batch?: string;
   rate?: string;
   pack?: string;
+  shares?: string;
   lora?: string;
   'lora-alpha'?: string;
   'lora-targets'?: string;
@@ -150,6 +152,7 @@ export const TAKEN_BY: Readonly<Record<keyof Options, readonly string[] | 'all'>
   batch: ['train', 'profile'],
   rate: ['train'],
   pack: ['train'],
+  shares: ['train', 'data'],
   lora: ['train'],
   'lora-alpha': ['train'],
   'lora-targets': ['train'],

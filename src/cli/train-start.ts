@@ -11,7 +11,7 @@ import { openCheckpoint } from '../checkpoint/folder.ts';
 import { defaultMemory } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import type { FolderTexts } from '../checkpoint/write-folder.ts';
-import { openWorld } from '../data/index.ts';
+import { type Mixture, openWorld, withShares } from '../data/index.ts';
 import { InputError } from '../error.ts';
 import { sceneEvaluation } from '../eval/scene-evaluation.ts';
 import { EVALUATION_SEEDS } from '../eval/scene-items.ts';
@@ -31,6 +31,7 @@ import { loadState, type TrainingState } from '../train/state.ts';
 import { requireFittingState } from '../train/state-fit.ts';
 import type { Options } from './options.ts';
 import { checkOutput } from './outputs.ts';
+import { sharesIn } from './shares.ts';
 import { adaptedModel, factorsOf, fingerprintOf, loraOf } from './train-lora.ts';
 import { recipeFor } from './train-recipe.ts';
 
@@ -82,9 +83,11 @@ export async function newRun(file: string | undefined, options: Options): Promis
   const files = stage === '0' && options.model === undefined ? SMALL : filesIn(base);
   const { texts, config } = await readTexts(files, stage === '3' ? 'chatml' : 'raw');
   const seed = seedOf(options);
-  const { data, size, evaluate } = await dataFor(file, texts, config, { seed, phase: phases[0] });
+  const shares = sharesIn(options);
+  const drawn = { seed, ...(shares ? { shares } : {}) };
+  const { data, size, evaluate } = await dataFor(file, texts, config, { ...drawn, phase: phases[0] });
   const settings: RunSettings = {
-    seed,
+    ...drawn,
     phases: phases.map((phase) => ({ phase, recipe: recipeFor(RECIPES.small[phase], options, config, size) })),
     ...(file === undefined ? {} : { data: await fingerprint(file) }),
   };
@@ -118,6 +121,7 @@ export async function resumedRun(file: string | undefined, options: Options, pat
     'rate',
     'seed',
     'pack',
+    'shares',
     'lora',
     'lora-alpha',
     'lora-targets',
@@ -138,10 +142,8 @@ export async function resumedRun(file: string | undefined, options: Options, pat
   const folder = dirname(path);
   const base = lora ? (options.model ?? SHIPPED_MODEL) : folder;
   const { texts, config } = await readTexts(filesIn(base));
-  const { data, evaluate } = await dataFor(file, texts, config, {
-    seed: settings.seed,
-    phase: settings.phases[0].phase,
-  });
+  const { phase } = settings.phases[0];
+  const { data, evaluate } = await dataFor(file, texts, config, { ...settings, phase });
   requireFittingState(from, config, path, data.patches?.things);
   const common = { folder, config, settings, data, evaluate, from };
   if (lora) return adapterRun(common, base, lora);
@@ -208,7 +210,7 @@ async function dataFor(
   file: string | undefined,
   texts: FolderTexts,
   config: Config,
-  { seed, phase }: { seed: number; phase: Phase },
+  { seed, shares, phase }: Pick<RunSettings, 'seed' | 'shares'> & { phase: Phase },
 ): Promise<{ data: TrainingData; evaluate?: RunOptions['evaluate']; size?: number }> {
   const tokenizer = createTokenizer(texts.get('qwen.tiktoken')!, 'qwen.tiktoken', config.visual.n_queries);
   if (tokenizer.special.imageStart !== config.visual.image_start_id) {
@@ -217,10 +219,19 @@ async function dataFor(
   }
   if (file === undefined) {
     const world = await openWorld();
-    return { data: sceneData(world, tokenizer, config, seed), evaluate: sceneEvaluation(world, tokenizer) };
+    const mixture = shares && mixtureOf(phase, shares);
+    return { data: sceneData(world, tokenizer, config, seed, mixture), evaluate: sceneEvaluation(world, tokenizer) };
   }
+  if (shares) throw new InputError('--shares', 'conversations are learned as they come', 'leave it out');
   if (phase === 'encoder') throw new InputError(file, 'stage 0 learns from made scenes alone', 'leave it out');
   return conversationFile(file, tokenizer, config.max_position_embeddings, seed);
+}
+
+/** @throws InputError */
+function mixtureOf(phase: Phase, shares: Readonly<Record<string, number>>): Mixture {
+  const stage = ([2, 3] as const).find((each) => phase === `stage-${each}`);
+  if (stage !== undefined) return withShares(stage, shares);
+  throw new InputError('--shares', 'only stages 2 and 3 learn several tasks', 'leave it out');
 }
 
 /** Weights, and of what is trained a gradient and two moments, have to fit. @throws InputError */

@@ -1,5 +1,7 @@
 /** What each stage is trained on: the sources' mixture, and its shares here. */
+import { InputError } from '../error.ts';
 import type { Task } from '../input/prompt/tasks.ts';
+import { quote } from '../quote.ts';
 import { DIALOGUES } from './samples/dialogues.ts';
 import { interleaved } from './samples/interleaved.ts';
 import { type Making, MULTI_TASK } from './samples/multi-task.ts';
@@ -59,6 +61,28 @@ export const MIXTURES: Readonly<Record<Stage, Mixture>> = {
     ...{ chinese: 0.5, perPicture: 4, items: [1, 5], growth: 0, sight: 'pixels' },
   },
 };
+
+/**
+ * The mixture of a stage with other shares of some of its tasks.
+ *
+ * @throws InputError for a task that it has not, and where none is left
+ */
+export function withShares(stage: Stage, shares: Readonly<Record<string, number>>): Mixture {
+  const mixture = MIXTURES[stage];
+  const tasks = Object.keys(mixture.shares);
+  for (const name of Object.keys(shares)) {
+    if (tasks.includes(name)) continue;
+    throw new InputError(
+      '--shares',
+      `${quote(name)}, expected one of ${tasks.join(', ')}`,
+      `these are stage ${stage}'s`,
+    );
+  }
+  // In the mixture's order, in which they are drawn: a run that goes on draws what it would have drawn.
+  const all = { ...mixture.shares, ...shares };
+  if (Object.values(all).some((share) => share > 0)) return { ...mixture, shares: all };
+  throw new InputError('--shares', 'no task has one', 'leave one above 0');
+}
 
 /** The fewest and the most things of sample `index`. */
 export function itemsAt(

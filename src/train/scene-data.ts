@@ -1,6 +1,7 @@
 import type { Config } from '../architecture/config.ts';
 import { patchGrid } from '../architecture/config.ts';
 import {
+  type Mixture,
   PATCH_CLASSES,
   type PatchTruth,
   packSamples,
@@ -29,14 +30,25 @@ const STAGE_OF: Readonly<Record<ReadingPhase, Stage>> = {
   'stage-3': 3,
 };
 
-/** Made scenes as training data: step s takes the next `batch` samples of its stage, and packs them where its recipe says so. */
-export function sceneData(world: World, tokenizer: Tokenizer, config: Config, seed: number): TrainingData {
+/**
+ * Made scenes as training data: step s takes the next `batch` samples of its stage, and packs them where its recipe says so.
+ *
+ * @param mixture another than the stage's, of a run that has one stage
+ */
+export function sceneData(
+  world: World,
+  tokenizer: Tokenizer,
+  config: Config,
+  seed: number,
+  mixture?: Mixture,
+): TrainingData {
   const slotsPerSide = Math.sqrt(config.visual.n_queries);
   const indices = (step: number, batch: number) => Array.from({ length: batch }, (_, i) => (step - 1) * batch + i);
   return {
     async batch(phase, step, { batch, pack }, side): Promise<TaskBatch> {
       const stage = STAGE_OF[phase];
-      const each = indices(step, batch).map((i) => sampleAt(world, { stage, seed, side, slotsPerSide }, i));
+      const drawn = { stage, seed, side, slotsPerSide, ...(mixture ? { mixture } : {}) };
+      const each = indices(step, batch).map((i) => sampleAt(world, drawn, i));
       const tokens = (sample: Sample) => sampleSequence(tokenizer, sample).ids.length;
       const samples = pack === undefined ? each : packSamples(each, pack, tokens);
       const tasks = samples.map(({ task }) => task);

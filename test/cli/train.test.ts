@@ -38,6 +38,18 @@ afterAll(() => rm(folder, { recursive: true }));
 const train = (...words: string[]) => qvlHere(runTrain, '--device', 'simd', '--threads', '2', ...words);
 const weights = async (name: string) => (await readFile(join(at(name), 'model.safetensors'))).toString('base64');
 
+/** A run that is stopped by Ctrl-C as soon as it listens: after its first step. */
+async function interrupted(...words: string[]): ReturnType<typeof train> {
+  const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const others = SIGNALS.map((signal) => process.listeners(signal));
+  process.once('newListener', (event) => {
+    if (event === 'SIGINT') setImmediate(() => process.emit('SIGINT'));
+  });
+  const stopped = await train(...words);
+  for (const [i, signal] of SIGNALS.entries()) for (const other of others[i]) process.on(signal, other);
+  return stopped;
+}
+
 test('from nothing, through the stages, to a folder that can be asked', { timeout: 120_000 }, async () => {
   const { stderr } = await train(
     '--stage',
@@ -79,15 +91,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(page).toContain('stage-3: 2 steps of 2');
   expect(page).not.toMatch(/NaN|undefined|https?:/);
 
-  // Ctrl-C, as soon as it listens.
-  const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const others = SIGNALS.map((signal) => process.listeners(signal));
-  const press = (event: string | symbol) => {
-    if (event === 'SIGINT') setImmediate(() => process.emit('SIGINT'));
-  };
-  process.once('newListener', press);
-  const stopped = await train(conversations, '--out', at('parts'), ...common, '--steps', '2');
-  for (const [i, signal] of SIGNALS.entries()) for (const other of others[i]) process.on(signal, other);
+  const stopped = await interrupted(conversations, '--out', at('parts'), ...common, '--steps', '2');
   expect([stopped.code, await readdir(at('parts'))]).toEqual([130, expect.not.arrayContaining(['model.safetensors'])]);
   const state = join(at('parts'), 'training.safetensors');
   expect(stopped.stderr).toMatch(/qvl train .*d\.jsonl --resume .*parts.training\.safetensors goes on/);
@@ -142,6 +146,16 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(await readFile(at('e.html'), 'utf8')).toContain('The worst: naming');
 });
 
+test('a run that goes on draws its tasks by the shares that it began with', { timeout: 120_000 }, async () => {
+  const shares = 'several pictures 0, dialogue 0, grounding dialogue 0, reading dialogue 0, text dialogue 0';
+  const words = ['--model', at('s1'), '--steps', '2', '--batch', '2', '--shares', shares, '--out', at('shares')];
+  expect((await interrupted(...words)).code).toBe(130);
+  await train('--resume', join(at('shares'), 'training.safetensors'));
+  const { steps, settings } = JSON.parse(await readFile(join(at('shares'), 'curves.json'), 'utf8'));
+  expect(settings.shares).toMatchObject({ 'several pictures': 0 });
+  expect(steps.map(({ tasks }: { tasks: object }) => Object.keys(tasks))).toEqual([['text'], ['text']]);
+});
+
 describe('what cannot be trained is said before anything is done', () => {
   test.each([
     [[], 'no folder for the trained checkpoint'],
@@ -166,6 +180,8 @@ describe('what cannot be trained is said before anything is done', () => {
     [['--out', 'x', '--model', 'golden/tiny-int4'], 'too few to learn in'],
     [['--out', 'x', '--pack', '64'], '--pack: only the made samples of stage 2'],
     [['--out', 'x', '--stage', '2', '--pack', '9999999'], '--pack: "9999999"'],
+    [['--out', 'x', '--stage', '1', '--shares', 'caption 1'], '--shares: only stages 2 and 3'],
+    [['--out', 'x', '--shares', 'caption 1'], '--shares: "caption", expected one of dialogue'],
   ] as const)('%j', async (words, message) => {
     await expect(train(...words)).rejects.toThrow(message);
     expect(await readdir('.')).not.toContain('x');
@@ -175,6 +191,12 @@ describe('what cannot be trained is said before anything is done', () => {
     const huge = await tinyFolder(at('huge'), { num_hidden_layers: 1024, intermediate_size: 400_000 });
     const words = ['--stage', '0', '--model', huge, '--out', at('z')];
     await expect(train(...words)).rejects.toThrow(/take \d{4}\.\d GB, and [\d.]+ GB of this machine/);
+  });
+
+  test('a user’s file has no tasks to draw', async () => {
+    await expect(train(conversations, '--shares', 'dialogue 1', '--out', at('y'))).rejects.toThrow(
+      '--shares: conversations are learned as they come',
+    );
   });
 
   test('a user’s file is not for stage 0', async () => {

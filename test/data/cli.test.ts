@@ -21,6 +21,15 @@ test('samples are printed with what is supervised between brackets', async () =>
   expect(stderr).toContain('stage 1: caption 100 %');
 });
 
+test('another mixture is as its shares say', async () => {
+  const rest = 'visual question answering 0,caption with grounding 0,referring grounding 0, grounded captioning 0';
+  const shares = `text 1,caption 3,ocr 0, interleaved 0, ${rest}`;
+  const { stdout, stderr } = await qvl('--shares', shares, '--show', '40');
+  expect(stderr).toMatch(/caption 75 % .*, ocr 0 % .*, text 25 %/);
+  const tasks = [...stdout.matchAll(/^\d+ · (.*?) ·/gm)].map(([, task]) => task);
+  expect([tasks.length, ...new Set(tasks)].sort()).toEqual([40, 'caption', 'text']);
+});
+
 test('words in the place of a picture are a square', async () => {
   const { stdout } = await qvl('--stage', '0', '--task', 'caption', '--show', '1');
   expect(
@@ -76,6 +85,14 @@ test.each([
   [['--show', '1001', '--html', 'x.html'], '--show: "1001", expected a whole number from 1 to 1000'],
   [['--seed', 'x'], '--seed: "x"'],
   [['--stage', '1', '--task', 'ocr'], '--task: "ocr", expected one of caption;'],
+  [['--shares', 'caption'], '--shares: "caption", expected a task and a number from 0 to 1000'],
+  [['--shares', 'caption 1, caption 2'], '--shares: "caption" is there twice'],
+  [['--shares', 'caption 1,'], '--shares: "", expected a task'],
+  [['--shares', 'caption 1001'], '--shares: "caption 1001"'],
+  [['--shares', 'toString 1'], '--shares: "toString", expected one of caption, visual'],
+  [['--stage', '3', '--shares', 'caption 1'], /expected one of dialogue, .*; these are stage 3.s/],
+  [['--stage', '1', '--shares', 'caption 0'], '--shares: no task has one'],
+  [['--from', 'x.jsonl', '--shares', 'caption 1'], '--shares: it is for samples that are made'],
   [['--stage', '0', '--out', 'x'], '--out: in stage 0 words stand for pictures'],
   [['--from', 'x.jsonl', '--stage', '1'], '--stage: it is for samples that are made'],
   [['--from', 'nowhere.jsonl'], 'nowhere.jsonl: there is no such file'],

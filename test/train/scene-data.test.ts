@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Config, parseConfig } from '../../src/architecture/config.ts';
-import { openWorld, sampleAt, type World } from '../../src/data/index.ts';
+import { openWorld, sampleAt, type World, withShares } from '../../src/data/index.ts';
 import { createTokenizer, type Tokenizer } from '../../src/input/text/tokenizer.ts';
 import { requireBatch, type Sequence } from '../../src/train/batch.ts';
 import type { TrainingData } from '../../src/train/lessons.ts';
@@ -48,6 +48,12 @@ describe('a batch', () => {
     const second = await data.batch('stage-2', 2, recipe, 112);
     expect(both.sequences.slice(6)).toEqual(second.sequences);
     expect(await sceneData(world, tokenizer, config, 4).batch('stage-2', 2, recipe, 112)).not.toEqual(second);
+  });
+
+  test('is of the mixture that is asked for', async () => {
+    const mixture = withShares(2, { caption: 1e9 });
+    const { tasks } = await sceneData(world, tokenizer, config, 3, mixture).batch('stage-2', 2, recipe, 112);
+    expect(tasks).toEqual(Array(6).fill('caption'));
   });
 
   test('is packed: sequences of one task that hold whole samples, each with its labels and its pictures', async () => {
