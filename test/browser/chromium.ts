@@ -18,6 +18,9 @@ export const FLAGS = [
   '--enable-unsafe-swiftshader',
 ];
 
+/** Milliseconds that a page is waited for: many times what it takes, for other programs may have the processors. */
+export const PATIENCE = 120_000;
+
 /** `$CHROMIUM`, or the first on the PATH. */
 export function findChromium(): string | undefined {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;

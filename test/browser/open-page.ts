@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { createServer } from 'vite';
-import { FLAGS } from './chromium.ts';
+import { FLAGS, PATIENCE } from './chromium.ts';
 import type { Work } from './page.ts';
 
 /** A page of the project in Chromium, served from its sources. */
@@ -46,6 +46,7 @@ export async function openPage(executablePath: string): Promise<BrowserPage & { 
     const browser = await chromium.launch({ executablePath, args: FLAGS });
     undo.push(() => browser.close());
     const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE);
     await page.goto(new URL('test/browser/index.html', server.resolvedUrls!.local[0]).href);
     await page.waitForFunction(() => 'run' in window);
     undo.push(() => page.evaluate(() => window.closeDevices()));

@@ -50,7 +50,7 @@ async function interrupted(...words: string[]): ReturnType<typeof train> {
   return stopped;
 }
 
-test('from nothing, through the stages, to a folder that can be asked', { timeout: 120_000 }, async () => {
+test('from nothing, through the stages, to a folder that can be asked', async () => {
   const { stderr } = await train(
     '--stage',
     '0',
@@ -146,7 +146,7 @@ test('from nothing, through the stages, to a folder that can be asked', { timeou
   expect(await readFile(at('e.html'), 'utf8')).toContain('The worst: naming');
 });
 
-test('a run that goes on draws its tasks by the shares that it began with', { timeout: 120_000 }, async () => {
+test('a run that goes on draws its tasks by the shares that it began with', async () => {
   const shares = 'several pictures 0, dialogue 0, grounding dialogue 0, reading dialogue 0, text dialogue 0';
   const words = ['--model', at('s1'), '--steps', '2', '--batch', '2', '--shares', shares, '--out', at('shares')];
   expect((await interrupted(...words)).code).toBe(130);

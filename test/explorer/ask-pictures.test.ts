@@ -26,7 +26,7 @@ async function drops(page: Page, name: string, bytes: Uint8Array): Promise<void>
 
 /** Waits until the pictures of the question are those. */
 const shows = (page: Page, names: readonly string[]): Promise<unknown> =>
-  expect.poll(() => page.locator('.pictures bdi').allTextContents(), { timeout: 20_000 }).toEqual(names);
+  expect.poll(() => page.locator('.pictures bdi').allTextContents()).toEqual(names);
 
 const describe = 'question=What+is+in+the+picture%3F';
 

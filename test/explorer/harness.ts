@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SHIPPED } from '../../src/explorer/beside.ts';
 import { builtPage } from '../../src/explorer/built.ts';
 import { type PageServer, servePage } from '../../src/explorer/server.ts';
-import { FLAGS, findChromium } from '../browser/chromium.ts';
+import { FLAGS, findChromium, PATIENCE } from '../browser/chromium.ts';
 
 /** The explorer in a browser, as its tests use it. */
 export interface Explorer {
@@ -61,6 +61,7 @@ export function describeExplorer(
       },
       async open(hash = '', options = {}, address = server.address) {
         const context = await browser.newContext({ serviceWorkers: 'block', ...options });
+        context.setDefaultTimeout(PATIENCE);
         const page = await context.newPage();
         page.on('console', (message) => {
           if (message.type() === 'error') problems.push(`console: ${message.text()}`);

@@ -84,7 +84,7 @@ describeExplorer('the page: any host, and none', (explorer) => {
     expect(await page.evaluate('caches.keys()')).toEqual(before);
     await writeFile(worker, next.replace('next', 'last'));
     await visitAgain();
-    await expect.poll(() => page.evaluate('caches.keys()'), { timeout: 30_000 }).toEqual(['/some/where/ last']);
+    await expect.poll(() => page.evaluate('caches.keys()')).toEqual(['/some/where/ last']);
     await page.getByText('Kept in this browser').waitFor();
 
     host.closeAllConnections();

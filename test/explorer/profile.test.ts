@@ -51,7 +51,7 @@ describeExplorer('the page: profile', (explorer) => {
     const page = await explorer.open(String(address));
     await page.getByRole('button', { name: 'Profile the last answer' }).click();
     const about = page.getByText(new RegExp(`${ASKED} tokens in, ${ANSWERED} out, in [\\d.]+ ms as it runs`));
-    await about.waitFor({ timeout: 60_000 });
+    await about.waitFor();
     expect(await about.textContent()).toMatch(/Ran on WebAssembly SIMD.*clock: the page’s.* Roofs .*: [\d.]+ GFLOP\/s/);
     const rows = await page
       .getByRole('region', { name: 'Operations' })

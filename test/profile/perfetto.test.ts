@@ -39,7 +39,7 @@ describe.skipIf(!perfettoIsHere())('Perfetto', () => {
     vi.spyOn(console, 'log').mockReturnValue();
   });
 
-  test('reads a trace as it was meant, whatever clocks say', { timeout: 120_000 }, async () => {
+  test('reads a trace as it was meant, whatever clocks say', async () => {
     const traces = [
       traceOf(launchOf(1), launchOf(3, { path: 'transformer.h.1' }), launchOf(9, { part: 'decode' })),
       ...fc.sample(fc.array(anyLaunch, { minLength: 100, maxLength: 200 }), 3).map((launches) => traceOf(...launches)),
