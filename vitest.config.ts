@@ -11,10 +11,10 @@ const TOGETHER = [
   'test/*.test.ts',
 ];
 
-/** What a browser is busy with for more than two minutes of two cores' time: the page's screens with real clicks, every operation and the traps of GPU.js, a step of training, profiles and the clocks of GPUs. */
+/** What a browser is busy with for more than two minutes of two cores' time: the page's screens with real clicks, every operation, every activation of a golden, pictures and the traps of GPU.js, a step of training, profiles and the clocks of GPUs. */
 const LONG_IN_BROWSER = [
   'test/explorer/{ask,ask-model,ask-pictures,break,look,offline,page,profile,speed,verify,walk}.test.ts',
-  'test/{browser/kernels,browser/traps,profile/browser,profile/clock-browser,train/browser}.test.ts',
+  'test/{browser/kernels,browser/pictures,browser/traps,golden/browser,profile/browser,profile/clock-browser,train/browser}.test.ts',
 ];
 
 export default defineConfig({

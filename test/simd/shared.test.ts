@@ -105,8 +105,8 @@ test.each(
     };
     const lasting = new Map(all.filter(lasts).map((how) => [how, othersOf(device, how)]));
     const others = (how: Use | 'read') => lasting.get(how) ?? othersOf(device, how);
-    // What an operation made is never turned around, whoever computes: one thread says enough of it.
-    for (const kind of shape.length === 2 && threads === 1 ? KINDS : KINDS.slice(0, 2)) {
+    // Who computes decides nothing of how a tensor is kept: one thread says enough of it. What an operation made is never turned around.
+    for (const kind of threads > 1 ? [KINDS[1]] : shape.length === 2 ? KINDS : KINDS.slice(0, 2)) {
       for (const first of all) {
         const results = scope(() =>
           all.map((second) => {
