@@ -1,5 +1,7 @@
+import { type Mixture, withShares } from '../data/index.ts';
 import { InputError } from '../error.ts';
 import { quote } from '../quote.ts';
+import type { Phase } from '../train/recipes.ts';
 
 const MOST = 1000;
 
@@ -22,4 +24,15 @@ export function sharesIn({ shares }: { readonly shares?: string }): Readonly<Rec
     found.set(name, Number(number));
   }
   return Object.fromEntries(found);
+}
+
+/**
+ * The mixture of a run that has shares of its own.
+ *
+ * @throws InputError where its stage has no tasks to choose from
+ */
+export function mixtureOf(phase: Phase, shares: Readonly<Record<string, number>>): Mixture {
+  const stage = ([2, 3] as const).find((each) => phase === `stage-${each}`);
+  if (stage !== undefined) return withShares(stage, shares);
+  throw new InputError('--shares', 'only stages 2 and 3 learn several tasks', 'leave it out');
 }

@@ -1,5 +1,4 @@
 /** What a training run begins with: a model, its files, data and settings, new or where it stopped. */
-import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Device } from '../../tensor/device.ts';
@@ -11,27 +10,23 @@ import { openCheckpoint } from '../checkpoint/folder.ts';
 import { defaultMemory } from '../checkpoint/memory.ts';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import type { FolderTexts } from '../checkpoint/write-folder.ts';
-import { type Mixture, openWorld, withShares } from '../data/index.ts';
 import { InputError } from '../error.ts';
-import { sceneEvaluation } from '../eval/scene-evaluation.ts';
 import { EVALUATION_SEEDS } from '../eval/scene-items.ts';
 import { isObject, parseJson } from '../fields.ts';
-import { createTokenizer } from '../input/text/tokenizer.ts';
 import { loadModel, type Model } from '../model/qwen-vl.ts';
 import { ROOT, SHIPPED_MODEL } from '../shipped.ts';
-import { conversationFile } from '../train/conversation-file.ts';
 import { initialWeights } from '../train/initial.ts';
 import type { TrainingData } from '../train/lessons.ts';
 import { factorShapes, type Lora } from '../train/lora.ts';
 import { PHASES, type Phase, RECIPES, TRAINED } from '../train/recipes.ts';
 import type { RunOptions } from '../train/run.ts';
-import { sceneData } from '../train/scene-data.ts';
 import type { RunSettings } from '../train/settings.ts';
 import { loadState, type TrainingState } from '../train/state.ts';
 import { requireFittingState } from '../train/state-fit.ts';
 import type { Options } from './options.ts';
 import { checkOutput } from './outputs.ts';
 import { sharesIn } from './shares.ts';
+import { dataFor, fingerprint } from './train-data.ts';
 import { adaptedModel, factorsOf, fingerprintOf, loraOf } from './train-lora.ts';
 import { recipeFor } from './train-recipe.ts';
 
@@ -206,34 +201,6 @@ async function readTexts(
   return { texts, config };
 }
 
-async function dataFor(
-  file: string | undefined,
-  texts: FolderTexts,
-  config: Config,
-  { seed, shares, phase }: Pick<RunSettings, 'seed' | 'shares'> & { phase: Phase },
-): Promise<{ data: TrainingData; evaluate?: RunOptions['evaluate']; size?: number }> {
-  const tokenizer = createTokenizer(texts.get('qwen.tiktoken')!, 'qwen.tiktoken', config.visual.n_queries);
-  if (tokenizer.special.imageStart !== config.visual.image_start_id) {
-    const found = `<img> has the id ${tokenizer.special.imageStart}, config.json says ${config.visual.image_start_id}`;
-    throw new InputError('qwen.tiktoken', found, 'use the vocabulary that belongs to the checkpoint');
-  }
-  if (file === undefined) {
-    const world = await openWorld();
-    const mixture = shares && mixtureOf(phase, shares);
-    return { data: sceneData(world, tokenizer, config, seed, mixture), evaluate: sceneEvaluation(world, tokenizer) };
-  }
-  if (shares) throw new InputError('--shares', 'conversations are learned as they come', 'leave it out');
-  if (phase === 'encoder') throw new InputError(file, 'stage 0 learns from made scenes alone', 'leave it out');
-  return conversationFile(file, tokenizer, config.max_position_embeddings, seed);
-}
-
-/** @throws InputError */
-function mixtureOf(phase: Phase, shares: Readonly<Record<string, number>>): Mixture {
-  const stage = ([2, 3] as const).find((each) => phase === `stage-${each}`);
-  if (stage !== undefined) return withShares(stage, shares);
-  throw new InputError('--shares', 'only stages 2 and 3 learn several tasks', 'leave it out');
-}
-
 /** Weights, and of what is trained a gradient and two moments, have to fit. @throws InputError */
 function requireMemory(config: Config, phases: readonly Phase[]): void {
   const bytes = [...weightShapes(config)].reduce((sum, [name, shape]) => {
@@ -251,9 +218,4 @@ export function seedOf({ seed = '0' }: Options): number {
   const expected = `expected a whole number below ${EVALUATION_SEEDS}`;
   if (/^\d+$/.test(seed) && Number(seed) < EVALUATION_SEEDS) return Number(seed);
   throw new InputError('--seed', `"${seed}", ${expected}`, 'give such a number');
-}
-
-async function fingerprint(file: string): Promise<string> {
-  const hash = createHash('sha256').update(await readSmallFile(file, 2 ** 28));
-  return hash.digest('hex');
 }
