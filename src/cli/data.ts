@@ -2,7 +2,6 @@ import { dirname, join, resolve } from 'node:path';
 import { readVocabularyFile } from '../checkpoint/vocabulary-file.ts';
 import { readConversationLines, withLine } from '../data/conversation-lines.ts';
 import {
-  MIXTURES,
   openWorld,
   PAPER_STAGE_2,
   type Sample,
@@ -10,6 +9,7 @@ import {
   sampleAt,
   sharesOf,
   type TaskName,
+  taskOf,
   withShares,
 } from '../data/index.ts';
 import { type ShownSample, samplesPage } from '../data/page.ts';
@@ -77,9 +77,9 @@ export async function runData(words: string[], options: Options): Promise<void> 
 async function made(options: Options, count: number): Promise<Chosen> {
   const stage = (numberOf(options, 'stage', 0, 3) ?? 2) as Stage;
   const seed = numberOf(options, 'seed', 0, MOST.seed) ?? 0;
-  const task = taskOf(options, stage);
+  const task = options.task === undefined ? undefined : taskOf(stage, options.task, '--task');
   const mixture = withShares(stage, sharesIn(options) ?? {});
-  if (options.out !== undefined && MIXTURES[stage].sight === 'slots') {
+  if (options.out !== undefined && mixture.sight === 'slots') {
     throw new InputError('--out', 'in stage 0 words stand for pictures', 'choose another --stage, or --html');
   }
   const world = await openWorld();
@@ -116,15 +116,6 @@ async function own(options: Options, count: number): Promise<Chosen> {
     }
   }
   return { samples, title: `${lines.length} samples of ${from}`, lead: MARKED };
-}
-
-/** @throws InputError for a task that the stage's mixture has not */
-function taskOf({ task }: Options, stage: Stage): TaskName | undefined {
-  if (task === undefined) return undefined;
-  const tasks = Object.keys(MIXTURES[stage].shares) as TaskName[];
-  const found = tasks.find((name) => name === task);
-  if (found) return found;
-  throw new InputError('--task', `${quote(task)}, expected one of ${tasks.join(', ')}`, `these are stage ${stage}'s`);
 }
 
 function numberOf(options: Options, name: 'show' | 'stage' | 'seed', least: number, most: number): number | undefined {

@@ -2,6 +2,7 @@ import { type Mixture, withShares } from '../data/index.ts';
 import { InputError } from '../error.ts';
 import { quote } from '../quote.ts';
 import type { Phase } from '../train/recipes.ts';
+import { STAGE_OF } from '../train/scene-data.ts';
 
 const MOST = 1000;
 
@@ -32,7 +33,6 @@ export function sharesIn({ shares }: { readonly shares?: string }): Readonly<Rec
  * @throws InputError where its stage has no tasks to choose from
  */
 export function mixtureOf(phase: Phase, shares: Readonly<Record<string, number>>): Mixture {
-  const stage = ([2, 3] as const).find((each) => phase === `stage-${each}`);
-  if (stage !== undefined) return withShares(stage, shares);
+  if (phase === 'stage-2' || phase === 'stage-3') return withShares(STAGE_OF[phase], shares);
   throw new InputError('--shares', 'only stages 2 and 3 learn several tasks', 'leave it out');
 }

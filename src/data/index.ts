@@ -17,7 +17,16 @@ import type { Scene } from './world/scene.ts';
 import { type PatchTruth, patchTruth, slotWords } from './world/truth.ts';
 import type { World } from './world/world.ts';
 
-export { MIXTURES, type Mixture, PAPER_STAGE_2, type Stage, sharesOf, type TaskName, withShares } from './mixture.ts';
+export {
+  MIXTURES,
+  type Mixture,
+  PAPER_STAGE_2,
+  type Stage,
+  sharesOf,
+  type TaskName,
+  taskOf,
+  withShares,
+} from './mixture.ts';
 export { packSamples } from './pack.ts';
 export type { Draft, Message, Part, Said, Sample } from './samples/sample.ts';
 export { textOf } from './samples/sample.ts';

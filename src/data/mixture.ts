@@ -63,21 +63,26 @@ export const MIXTURES: Readonly<Record<Stage, Mixture>> = {
 };
 
 /**
+ * The task of a stage's mixture that a user names.
+ *
+ * @param option which names it
+ * @throws InputError for a task that the mixture has not
+ */
+export function taskOf(stage: Stage, name: string, option: string): TaskName {
+  const tasks = Object.keys(MIXTURES[stage].shares) as TaskName[];
+  const found = tasks.find((task) => task === name);
+  if (found) return found;
+  throw new InputError(option, `${quote(name)}, expected one of ${tasks.join(', ')}`, `these are stage ${stage}'s`);
+}
+
+/**
  * The mixture of a stage with other shares of some of its tasks.
  *
  * @throws InputError for a task that it has not, and where none is left
  */
 export function withShares(stage: Stage, shares: Readonly<Record<string, number>>): Mixture {
   const mixture = MIXTURES[stage];
-  const tasks = Object.keys(mixture.shares);
-  for (const name of Object.keys(shares)) {
-    if (tasks.includes(name)) continue;
-    throw new InputError(
-      '--shares',
-      `${quote(name)}, expected one of ${tasks.join(', ')}`,
-      `these are stage ${stage}'s`,
-    );
-  }
+  for (const name of Object.keys(shares)) taskOf(stage, name, '--shares');
   // In the mixture's order, in which they are drawn: a run that goes on draws what it would have drawn.
   const all = { ...mixture.shares, ...shares };
   if (Object.values(all).some((share) => share > 0)) return { ...mixture, shares: all };

@@ -23,7 +23,7 @@ import type { ReadingPhase } from './recipes.ts';
 import { batchFor, sampleSequence } from './samples.ts';
 
 /** Whose mixture a phase is trained on. */
-const STAGE_OF: Readonly<Record<ReadingPhase, Stage>> = {
+export const STAGE_OF: Readonly<Record<ReadingPhase, Stage>> = {
   decoder: 0,
   'stage-1': 1,
   'stage-2': 2,

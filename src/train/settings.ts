@@ -31,7 +31,7 @@ const MOST = 1e7;
 export const MOST_SEQUENCES = 4096;
 const MOST_RANK = 2 ** 16;
 const MOST_TARGETS = 100;
-const MOST_TASKS = 100;
+export const MOST_TASKS = 100;
 
 const recipe: Decoder<Recipe> = object({
   ...{ peak: atLeast(0), minimum: atLeast(0), warmup: whole(0, MOST), steps: whole(1, MOST) },

@@ -6,7 +6,7 @@ import { CheckpointError } from '../error.ts';
 import { parseJson } from '../fields.ts';
 import { line, list, number, object, optional, recordOf, whole } from '../verify/decoder.ts';
 import { writeWhole } from '../write-file.ts';
-import { type RunSettings, settings } from './settings.ts';
+import { MOST_TASKS, type RunSettings, settings } from './settings.ts';
 
 /** All that a run needs to go on as if it had never stopped. Data and noise follow from seed and step. */
 export interface TrainingState {
@@ -44,7 +44,6 @@ export interface StepRecord {
 }
 
 const MOST_STEPS = 10_000_000;
-const MOST_TASKS = 100;
 const LARGEST_HISTORY = 2 ** 30;
 
 const stepRecord = object({
